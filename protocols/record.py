@@ -1,0 +1,102 @@
+"""Record: everything that is stored about one identifier, and its stored form.
+
+The stored form is one byte string, the public values last and exactly as they go on the wire, so that a public answer
+is concatenation and cannot contain a secret::
+
+    u8  format (1)
+    u8  flags: 1 SPELLING  2 SEALED  4 DELETED  8 ABSOLUTE_TTL
+    u32 version        1, 2, 3 … ; goes on after a deletion, so an old ETag never matches again
+    u64 seq            number of the change that made this version
+    u32 modified_s     seconds since 1970
+    u32 least_ttl_s    least relative TTL of the public values; 0xFFFFFFFF = none
+    SPELLING: u16 length + the identifier as first registered (only when it differs from the folded one)
+    SEALED:   u32 length + the non-public values, encrypted (registry/sealing.py)
+    rest:     public value list: i4 count + values sorted by index
+"""
+
+import struct
+from typing import NamedTuple
+
+from protocols.errors import Malformed, Unsupported
+
+FORMAT = 1
+SPELLING, SEALED, DELETED, ABSOLUTE_TTL = 1, 2, 4, 8
+HEAD = struct.Struct(">BBIQII")
+"""format, flags, version, seq, modified_s, least_ttl_s."""
+
+NO_VALUES = b"\0\0\0\0"
+
+
+class Record(NamedTuple):
+    """One stored record. ``public`` is a whole value list in wire form; ``sealed`` is opaque here."""
+
+    key: bytes
+    """Folded identifier as text, ``PREFIX/SUFFIX``."""
+    spelling: bytes
+    """As first registered."""
+    version: int
+    seq: int
+    modified_s: int
+    least_ttl_s: int
+    public: bytes = NO_VALUES
+    sealed: bytes = b""
+    is_deleted: bool = False
+    has_absolute_ttl: bool = False
+
+
+def encode_record(record: Record) -> bytes:
+    flags = (record.is_deleted and DELETED) | (record.has_absolute_ttl and ABSOLUTE_TTL)
+    parts = [b"", b""]
+    if record.spelling != record.key:
+        flags |= SPELLING
+        parts.append(len(record.spelling).to_bytes(2) + record.spelling)
+    if record.sealed:
+        flags |= SEALED
+        parts.append(len(record.sealed).to_bytes(4) + record.sealed)
+    parts[0] = HEAD.pack(
+        FORMAT, flags, record.version, record.seq, record.modified_s, record.least_ttl_s
+    )
+    parts.append(record.public)
+    return b"".join(parts)
+
+
+def decode_record(key: bytes, stored: bytes) -> Record:
+    """The inverse of ``encode_record``. Raises ``Malformed`` on damage, ``Unsupported`` on a newer format."""
+    if len(stored) < HEAD.size:
+        raise Malformed("stored record: shorter than its head", 0)
+    format_, flags, version, seq, modified_s, least_ttl_s = HEAD.unpack_from(stored)
+    if format_ != FORMAT:
+        raise Unsupported(f"stored record: format {format_}, this node reads {FORMAT}", 0)
+    offset, spelling, sealed = HEAD.size, key, b""
+    if flags & SPELLING:
+        spelling, offset = _read_part(stored, offset, 2)
+    if flags & SEALED:
+        sealed, offset = _read_part(stored, offset, 4)
+    public = bytes(stored[offset:])
+    if len(public) < 4:
+        raise Malformed("stored record: no public value list", offset)
+    return Record(
+        key, spelling, version, seq, modified_s, least_ttl_s, public, sealed,
+        bool(flags & DELETED), bool(flags & ABSOLUTE_TTL),
+    )  # fmt: skip
+
+
+def public_offset(stored: bytes) -> int:
+    """Where the public value list begins; for the hot path, no checks (the store verified the record on write)."""
+    flags = stored[1]
+    if not flags & (SPELLING | SEALED):
+        return HEAD.size
+    offset = HEAD.size
+    if flags & SPELLING:
+        offset += 2 + int.from_bytes(stored[offset : offset + 2])
+    if flags & SEALED:
+        offset += 4 + int.from_bytes(stored[offset : offset + 4])
+    return offset
+
+
+def _read_part(stored: bytes, offset: int, width: int) -> tuple[bytes, int]:
+    start = offset + width
+    end = start + int.from_bytes(stored[offset:start])
+    if end > len(stored):
+        raise Malformed("stored record: a part runs past the end", offset)
+    return bytes(stored[start:end]), end
