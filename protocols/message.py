@@ -61,7 +61,7 @@ class Principal(NamedTuple):
     """Who is asking. ``index`` 0 and an empty handle = nobody (anonymous)."""
 
     handle: str = ""
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
     is_operator: bool = False
     """The node's operator: the local 0600 socket, or a handle in ``server_admins``; may do everything."""
 

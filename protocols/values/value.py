@@ -42,13 +42,13 @@ class Reference(NamedTuple):
     """A pointer to a value elsewhere: handle and index (index 0 = any)."""
 
     handle: str
-    index: int
+    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
 
 
 class Value(NamedTuple):
     """One value. A NamedTuple because records of thousands are built on import (150 ns against 350 for a dataclass)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
     type: str
     data: bytes
     ttl: int = DEFAULT_TTL_S

@@ -1,0 +1,1 @@
+"""Composition: the only place that touches sockets, clocks, files and processes."""

@@ -1,0 +1,1 @@
+"""Socket <-> codec <-> service, nothing else."""

@@ -1,0 +1,1 @@
+"""The Handle JSON API: values <-> JSON, outcomes <-> HTTP status."""

@@ -1,0 +1,1 @@
+"""Command -> change -> record. Plain calls, told the time; never imports the resolver."""

@@ -1,0 +1,1 @@
+"""Store engines: one interface, one file per engine."""

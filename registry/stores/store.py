@@ -1,0 +1,137 @@
+"""The store interface: what every engine promises, whatever it is made of.
+
+One process opens a store as its writer (an exclusive lock), any number open it as readers. ``commit`` is one durable
+transaction: records, feed entries, counters, request marks and notes are all there after it, or none of them is.
+Every engine passes the battery in ``tests/batteries/store_battery.py``.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from protocols.identifier import Identifier
+from protocols.record import Record
+from registry.change import Change
+
+
+class Authority(NamedTuple):
+    """A prefix this node is responsible for. Authority 0 is ``0.NA`` itself and always exists."""
+
+    id: int
+    prefix: bytes
+    """Folded."""
+    spelling: bytes
+    """As first given."""
+    is_case_sensitive: bool
+    created_s: int
+
+
+class Head(NamedTuple):
+    """Where the feed stands."""
+
+    log_id: bytes
+    """16 bytes; another one after a restore, so that followers notice the fork."""
+    seq: int
+    """Number of the newest change, 0 when there is none."""
+    digest: bytes
+    """Digest of the newest entry (``genesis(log_id)`` when there is none)."""
+    oldest_available: int
+    """Number of the oldest entry still kept (seq + 1 when none is)."""
+
+
+class Write(NamedTuple):
+    """One change with the record it makes."""
+
+    change: Change
+    record: Record
+    """After the change; ``is_deleted`` for a deletion (the version goes on counting)."""
+    expect_version: int
+    """Version the decision was made on, tombstones included; 0 = never existed."""
+    was_present: bool
+    """Whether the record existed, undeleted, before: the counter moves by present-after minus present-before."""
+    authority: Authority | None = None
+    """HOST: the authority to create in the same transaction."""
+
+
+class RequestMark(NamedTuple):
+    """Remembers an idempotency key: what it did and what it said."""
+
+    key: bytes
+    """16 bytes: hash of principal and request id."""
+    content: bytes
+    """16 bytes: hash of the command, to tell a retry from a reuse."""
+    seq: int
+    """The change it made; the receipt is told again from that entry."""
+
+
+class Note(NamedTuple):
+    """A small named value kept in the same transaction (an import's resume point). Empty value = remove."""
+
+    name: bytes
+    value: bytes
+
+
+class Reader(Protocol):
+    """The reading half. All look-ups see one snapshot between ``refresh`` and ``release``."""
+
+    def refresh(self) -> None:
+        """See the newest commit. Cheap (a renewed read transaction); call once per wake-up."""
+
+    def release(self) -> None:
+        """Give the snapshot up, so that pages can be reused; the next look-up takes a new one by itself."""
+
+    def stored(self, spelling: bytes) -> bytes | None:
+        """Hot path: the stored form (protocols/record.py) under an identifier in any spelling, tombstones included.
+
+        None when absent or the prefix is not hosted here. May be a view that is valid until ``release``.
+        """
+
+    def lookup(self, identifier: Identifier) -> Record | None:
+        """The record, None when absent or deleted."""
+
+    def lookup_any(self, identifier: Identifier) -> Record | None:
+        """The record even if it is deleted (a tombstone carries the version)."""
+
+    def authority(self, prefix: bytes) -> Authority | None:
+        """By folded prefix."""
+
+    def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
+        """In order of folded prefix, those behind ``after``; 0.NA is not among them."""
+
+    def list_records(
+        self, prefix: bytes, after: bytes = b"", limit: int = 1000, with_deleted: bool = False
+    ) -> list[Record]:
+        """Keyset page: records of one folded prefix in order of folded suffix, those behind the folded suffix ``after``."""
+
+    def count(self, prefix: bytes) -> int:
+        """Exact number of undeleted records of one folded prefix."""
+
+    def head(self) -> Head: ...
+
+    def changes(self, after: int, limit: int = 1000) -> list[Change]:
+        """Changes ``after + 1 …``; empty when there is none. Raises ``Gone`` if ``after + 1`` was cut by retention."""
+
+    def request(self, key: bytes) -> RequestMark | None: ...
+
+    def note(self, name: bytes) -> bytes | None: ...
+
+    def close(self) -> None: ...
+
+
+class Store(Reader, Protocol):
+    """The whole store, for its single writer. The writer reads its own latest commit without ``refresh``."""
+
+    def commit(
+        self,
+        writes: Sequence[Write],
+        marks: Sequence[RequestMark] = (),
+        notes: Sequence[Note] = (),
+    ) -> None:
+        """Make all of it durable, or raise and change nothing.
+
+        Raises ``Conflict`` (a version is not as expected, a number or link does not continue the feed),
+        ``StoreFull`` (disk or map full), ``StoreFailed`` (the engine failed: the writer must stop and reopen).
+        """
+
+    def truncate_changes(self, before: int, limit: int = 10_000) -> int:
+        """Drop at most ``limit`` of the oldest feed entries numbered below ``before``; returns how many. Request marks
+        of dropped entries go with them. The newest entry is always kept."""

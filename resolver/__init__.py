@@ -1,0 +1,1 @@
+"""Question -> answer. Pure: both clocks are arguments; never imports the registry."""
