@@ -1,7 +1,7 @@
 """Query, Command, Answer, Receipt, Outcome: what is asked, told and answered, whatever the wire format.
 
-A wire format turns bytes into a ``Query`` or a ``Command`` and an ``Answer`` or a ``Receipt`` back into bytes; the resolver
-and the registry know only these.
+A wire format turns bytes into a ``Query`` or a ``Command``, and an ``Answer`` or a ``Receipt`` back into bytes;
+the resolver and the registry know only these.
 """
 
 from enum import Enum

@@ -65,7 +65,9 @@ def encode_change(change: Change) -> bytes:
 def decode_change(entry: bytes) -> Change:
     """Raises ``Malformed`` when the entry is damaged."""
     try:
-        previous, seq, time_ms, operation, key, version, content, actor, source, request_id = msgpack.unpackb(entry)
+        previous, seq, time_ms, operation, key, version, content, actor, source, request_id = (
+            msgpack.unpackb(entry)
+        )
         return Change(
             seq, time_ms, Operation(operation), key, version, content, actor, source, request_id, previous
         )  # fmt: skip

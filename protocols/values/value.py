@@ -70,7 +70,9 @@ class Value(NamedTuple):
 
 def read_value(reader: Reader) -> Value:
     """Raises ``Malformed`` or ``TooLarge``. Any index is accepted here; storing checks it."""
-    index, timestamp, ttl_type, ttl, permissions = FIXED.unpack(reader.read_bytes(FIXED.size, "value"))
+    index, timestamp, ttl_type, ttl, permissions = FIXED.unpack(
+        reader.read_bytes(FIXED.size, "value")
+    )
     type_ = reader.read_text("value type", MAX_TYPE_BYTES)
     data = reader.read_counted("value data", MAX_DATA_BYTES)
     count = reader.read_count("value references", 8, MAX_REFERENCES)
@@ -91,7 +93,8 @@ def write_value(writer: Writer, value: Value) -> None:
 
 def read_reference(reader: Reader) -> Reference:
     return Reference(
-        reader.read_text("reference handle", MAX_IDENTIFIER_BYTES), reader.read_u32("reference index")
+        reader.read_text("reference handle", MAX_IDENTIFIER_BYTES),
+        reader.read_u32("reference index"),
     )
 
 

@@ -100,7 +100,7 @@ class Reader(Protocol):
     def list_records(
         self, prefix: bytes, after: bytes = b"", limit: int = 1000, with_deleted: bool = False
     ) -> list[Record]:
-        """Keyset page: records of one folded prefix in order of folded suffix, those behind the folded suffix ``after``."""
+        """Keyset page: one folded prefix's records in order of folded suffix, from behind ``after`` (folded) on."""
 
     def count(self, prefix: bytes) -> int:
         """Exact number of undeleted records of one folded prefix."""
