@@ -28,20 +28,25 @@ class Reader:
 
     @property
     def remaining(self) -> int:
+        """Bytes not read yet."""
         return self.end - self.offset
 
     def read_u8(self, field: str) -> int:
+        """One byte; ``field`` names it in the error."""
         return self.data[self._take(1, field)]
 
     def read_u16(self, field: str) -> int:
+        """Two big-endian bytes, unsigned."""
         value: int = _U16.unpack_from(self.data, self._take(2, field))[0]
         return value
 
     def read_u32(self, field: str) -> int:
+        """Four big-endian bytes, unsigned."""
         value: int = _U32.unpack_from(self.data, self._take(4, field))[0]
         return value
 
     def read_u64(self, field: str) -> int:
+        """Eight big-endian bytes, unsigned."""
         value: int = _U64.unpack_from(self.data, self._take(8, field))[0]
         return value
 
@@ -102,25 +107,33 @@ class Writer:
         return len(self.buffer)
 
     def write_u8(self, value: int) -> None:
+        """One byte."""
         self.buffer += value.to_bytes(1)
 
     def write_u16(self, value: int) -> None:
+        """Two big-endian bytes."""
         self.buffer += value.to_bytes(2)
 
     def write_u32(self, value: int) -> None:
+        """Four big-endian bytes."""
         self.buffer += value.to_bytes(4)
 
     def write_u64(self, value: int) -> None:
+        """Eight big-endian bytes."""
         self.buffer += value.to_bytes(8)
 
     def write_bytes(self, value: bytes) -> None:
+        """The bytes alone, without a length."""
         self.buffer += value
 
     def write_counted(self, value: bytes) -> None:
+        """A 4-byte length and the bytes."""
         self.buffer += len(value).to_bytes(4) + value
 
     def write_text(self, value: str) -> None:
+        """Counted UTF-8."""
         self.write_counted(value.encode())
 
     def finish(self) -> bytes:
+        """Everything written so far."""
         return bytes(self.buffer)

@@ -29,6 +29,7 @@ class Identifier(NamedTuple):
 
     @property
     def text(self) -> str:
+        """The spelling as text."""
         return self.spelling.decode()
 
     @property

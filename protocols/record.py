@@ -45,6 +45,7 @@ class Record(NamedTuple):
 
 
 def encode_record(record: Record) -> bytes:
+    """The stored form, as laid out above."""
     flags = (record.is_deleted and DELETED) | (record.has_absolute_ttl and ABSOLUTE_TTL)
     parts = [b"", b""]
     if record.spelling != record.key:

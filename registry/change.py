@@ -45,6 +45,7 @@ class Change(NamedTuple):
 
 
 def encode_change(change: Change) -> bytes:
+    """The entry as it lies on disk."""
     packed: bytes = msgpack.packb(
         (
             change.previous,

@@ -61,6 +61,7 @@ class Value(NamedTuple):
 
     @property
     def is_public(self) -> bool:
+        """Whether anybody may read it."""
         return bool(self.permissions & PUBLIC_READ)
 
     def same_content(self, other: "Value") -> bool:
@@ -81,6 +82,7 @@ def read_value(reader: Reader) -> Value:
 
 
 def write_value(writer: Writer, value: Value) -> None:
+    """The inverse of ``read_value``."""
     writer.write_bytes(
         FIXED.pack(value.index, value.timestamp, value.ttl_type, value.ttl, value.permissions)
     )
@@ -92,6 +94,7 @@ def write_value(writer: Writer, value: Value) -> None:
 
 
 def read_reference(reader: Reader) -> Reference:
+    """Counted handle, i4 index. Raises ``Malformed`` or ``TooLarge``."""
     return Reference(
         reader.read_text("reference handle", MAX_IDENTIFIER_BYTES),
         reader.read_u32("reference index"),
@@ -99,5 +102,6 @@ def read_reference(reader: Reader) -> Reference:
 
 
 def write_reference(writer: Writer, reference: Reference) -> None:
+    """The inverse of ``read_reference``."""
     writer.write_text(reference.handle)
     writer.write_u32(reference.index)

@@ -30,12 +30,14 @@ def read_values(reader: Reader) -> tuple[Value, ...]:
 
 
 def write_values(writer: Writer, values: Sequence[Value]) -> None:
+    """The inverse of ``read_values``, in the order given."""
     writer.write_u32(len(values))
     for value in values:
         write_value(writer, value)
 
 
 def encode_values(values: Sequence[Value]) -> bytes:
+    """A whole value list as bytes."""
     writer = Writer()
     write_values(writer, values)
     return writer.finish()

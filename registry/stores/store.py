@@ -105,16 +105,20 @@ class Reader(Protocol):
     def count(self, prefix: bytes) -> int:
         """Exact number of undeleted records of one folded prefix."""
 
-    def head(self) -> Head: ...
+    def head(self) -> Head:
+        """Where the feed stands in this snapshot."""
 
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """Changes ``after + 1 …``; empty when there is none. Raises ``Gone`` if ``after + 1`` was cut by retention."""
 
-    def request(self, key: bytes) -> RequestMark | None: ...
+    def request(self, key: bytes) -> RequestMark | None:
+        """The mark of an idempotency key, None when it was never used or is forgotten."""
 
-    def note(self, name: bytes) -> bytes | None: ...
+    def note(self, name: bytes) -> bytes | None:
+        """A note's value, None when there is none."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give everything back; the object is useless afterwards."""
 
 
 class Store(Reader, Protocol):
