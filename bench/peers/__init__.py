@@ -1,0 +1,1 @@
+"""The servers we compare ourselves with; each prints the port it listens on and runs until it is stopped."""
