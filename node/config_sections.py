@@ -1,0 +1,205 @@
+"""Config: everything an operator can set, one frozen dataclass per section of the one TOML file.
+
+Each field states its unit, default and reason in place; ``deploy/node.toml`` is the same list for operators and a test
+holds the two together. ``Annotated`` bounds are the only validation of single values (``node/config.py`` reads
+them); what depends on several values or on the machine is in ``node/config_check.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated
+
+from node.config_kinds import AddressList, AdminList, Bounds, Choice, NetworkList, PrefixText
+
+MIB = 1_048_576
+LOOPBACK = ("127.0.0.1", "::1")
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10",
+)  # fmt: skip
+Port = Annotated[int, Bounds(0, 65_535)]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSection:
+    """Who this node is and where its files are."""
+
+    prefix: Annotated[str, PrefixText()] = ""
+    """The node's own prefix, e.g. "88.118"; its record holds the HS_SITE we answer. "" = none yet."""
+    data_dir: Path = Path("data")
+    """The store, its lock and the control socket. Relative paths count from the file's own directory."""
+    key_file: Path = Path("keys/node.key")
+    """64 random bytes that seal non-public values; lives outside the store so that a stolen backup stays sealed."""
+    server_key_file: Path = Path("keys/server.pem")
+    """RSA private key whose public half stands in HS_SITE; proves signed answers."""
+    admins: Annotated[tuple[str, ...], AdminList()] = ()
+    """Handles with full rights, "index:handle", e.g. "300:0.NA/88.118". Others get rights from HS_ADMIN values."""
+    workers: Annotated[int, Bounds(1, 64)] = 1
+    """Serving processes. One answers some 10^5 questions a second; more only when a core is full."""
+    drain_s: Annotated[float, Bounds(0.1, 300)] = 10.0
+    """How long requests in flight may finish at stop or reload before the process is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSection:
+    """Where the native Handle protocol is served (RFC 3652)."""
+
+    addresses: Annotated[tuple[str, ...], AddressList()] = LOOPBACK
+    """IPv4 and IPv6 addresses to listen on; "0.0.0.0" and "::" are all. Loopback until someone decides otherwise."""
+    port: Port = 2641
+    """UDP and TCP port. 2641 is the one registered for Handle; 0 = any free one (printed at start)."""
+    udp: bool = True
+    """Serve UDP."""
+    tcp: bool = True
+    """Serve TCP. Clients fall back to it for answers above 512 bytes, so switch it off only behind something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSection:
+    """The Handle JSON API, redirects and the native HTTP API."""
+
+    enabled: bool = True
+    """Serve HTTP at all."""
+    addresses: Annotated[tuple[str, ...], AddressList()] = LOOPBACK
+    """Addresses to listen on."""
+    port: Port = 8000
+    """TCP port; 8000 is what Handle clients expect. 0 = any free one."""
+    tls_cert_file: Path | None = None
+    """PEM certificate chain. Without it passwords are accepted from loopback only."""
+    tls_key_file: Path | None = None
+    """PEM private key of the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsSection:
+    """Metrics, health, readiness and version for operators; never for the public."""
+
+    enabled: bool = True
+    """Serve the operations port."""
+    address: Annotated[str, AddressList()] = "127.0.0.1"
+    """One address; keep it on loopback or a management network, it has no login."""
+    port: Port = 8001
+    """Port of worker 0; worker n has port + n, so that each is watched by itself. 0 = any free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSection:
+    """What HS_SITE tells the world about reaching this node. Applied by ``biaojie init``; checked at every start."""
+
+    addresses: Annotated[tuple[str, ...], AddressList()] = ()
+    """Addresses clients can reach. () = publish no site."""
+    native_port: Port = 0
+    """Published UDP and TCP port when a gateway maps it; 0 = listen.port."""
+    http_port: Port = 0
+    """Published HTTP port when a gateway maps it; 0 = http.port."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSection:
+    """The record store (LMDB) and its feed of changes."""
+
+    map_size_gib: Annotated[int, Bounds(1, 65_536)] = 1024
+    """Address space for the store in GiB; sparse, costs nothing until used. Lower it under an address-space limit."""
+    max_readers: Annotated[int, Bounds(8, 4096)] = 126
+    """Reader slots: one per worker and per running command. 126 is LMDB's own default."""
+    min_free_percent: Annotated[float, Bounds(0, 50)] = 5.0
+    """Below this share of free disk space writes stop and reads go on."""
+    keep_changes: Annotated[int, Bounds(0, 2**53)] = 0
+    """Feed entries kept at least; older ones may be cut. 0 = keep all (audit, mirrors from the beginning)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSection:
+    """Bounds that protect the node and others from it. Changing them is rarely a good idea."""
+
+    udp_answer_bytes: Annotated[int, Bounds(64, 512)] = 512
+    """Largest UDP answer; Handle clients drop more than 512 (RFC 3652 §2.3)."""
+    udp_amplification: Annotated[float, Bounds(1, 100)] = 3.0
+    """Answer bytes per request byte to an unproved address; 3 is QUIC's rule (RFC 9000 §8)."""
+    proven_s: Annotated[float, Bounds(0, 86_400)] = 600.0
+    """For so long after a TCP connection from an address its UDP answers are bounded by udp_answer_bytes alone."""
+    resolve_request_bytes: Annotated[int, Bounds(256, 262_144)] = 8192
+    """Largest native resolve request; the longest identifier with many types fits twice."""
+    message_bytes: Annotated[int, Bounds(1024, 262_144)] = 262_144
+    """Largest native message of any kind, after the envelope; the reference decoders' own limit."""
+    connections: Annotated[int, Bounds(1, 65_536)] = 1024
+    """Connections per worker, for native TCP and for HTTP each."""
+    connections_per_address: Annotated[int, Bounds(1, 65_536)] = 64
+    """Connections per address and worker; access.unlimited_networks are exempt."""
+    tcp_request_s: Annotated[float, Bounds(0.1, 300)] = 5.0
+    """From the first byte of a native request to its last; ends slow senders."""
+    http_request_s: Annotated[float, Bounds(0.1, 300)] = 10.0
+    """From the first byte of an HTTP request to its last."""
+    idle_s: Annotated[float, Bounds(1, 86_400)] = 600.0
+    """How long a connection may rest between requests; shrinks as slots fill. National SDK pools keep theirs 600 s."""
+    unread_answer_bytes: Annotated[int, Bounds(4096, 16 * MIB)] = 65_536
+    """Answers a client has not taken: above it no more requests are read, at four times it the client is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySection:
+    """Byte budgets, summed and printed at start."""
+
+    partial_requests_mib: Annotated[int, Bounds(1, 4096)] = 16
+    """Unfinished native requests of all connections of one worker."""
+    unread_answers_mib: Annotated[int, Bounds(1, 4096)] = 32
+    """Answers of all native connections of one worker that clients have not taken yet."""
+    write_queue_mib: Annotated[int, Bounds(1, 4096)] = 8
+    """Commands waiting for the registrar in one worker; more is answered "busy" at once."""
+    rendered_answers_mib: Annotated[int, Bounds(0, 4096)] = 16
+    """Rendered HTTP answers kept by one worker."""
+    proven_addresses: Annotated[int, Bounds(16, 1_000_000)] = 16_384
+    """Remembered proved addresses, some 200 bytes each; the oldest is forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSection:
+    """Which networks get what."""
+
+    proven_networks: Annotated[tuple[str, ...], NetworkList()] = PRIVATE_NETWORKS
+    """Networks whose source addresses are believed: UDP answers bounded by size alone. Loopback and private ones."""
+    unlimited_networks: Annotated[tuple[str, ...], NetworkList()] = ()
+    """Proxies and load generators exempt from connections_per_address."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogsSection:
+    """One event per line on standard error, for the service manager to keep."""
+
+    format: Annotated[str, Choice("auto", "text", "json")] = "auto"
+    """"text" for people, "json" for machines, "auto" = text on a terminal."""
+    level: Annotated[str, Choice("debug", "info", "warning", "error")] = "info"
+    """Least severity written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All sections, and where each value came from."""
+
+    node: NodeSection = NodeSection()
+    listen: ListenSection = ListenSection()
+    http: HttpSection = HttpSection()
+    operations: OperationsSection = OperationsSection()
+    site: SiteSection = SiteSection()
+    store: StoreSection = StoreSection()
+    limits: LimitsSection = LimitsSection()
+    memory: MemorySection = MemorySection()
+    access: AccessSection = AccessSection()
+    logs: LogsSection = LogsSection()
+    path: Path | None = field(default=None)
+    """The file it was read from; None = embedded default."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """``section.key`` -> "default" or "node.toml line 12"."""
+
+    @property
+    def socket_path(self) -> Path:
+        """The registrar's control socket."""
+        return self.node.data_dir / "registrar.sock"
+
+
+SECTIONS: dict[str, type] = {
+    section.name: section.type
+    for section in fields(Config)
+    if isinstance(section.type, type) and is_dataclass(section.type)
+}
+"""Section name -> its dataclass."""
