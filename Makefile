@@ -1,0 +1,92 @@
+# Everything sets itself up: Python >= 3.11 with venv is all that must be there.
+# Choose another interpreter with `make PYTHON=python3.12 …`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+# Two processes: the tests start nodes of their own, and two cores is the smallest machine we support.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+BENCH  ?= bench
+
+BIN := $(VENV)/bin
+PY  := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+CODE := protocols resolver registry node
+RUN_STAMP := $(VENV)/.run-stamp
+DEV_STAMP := $(VENV)/.dev-stamp
+export PIP_ROOT_USER_ACTION = ignore
+export PIP_NO_INPUT = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check fix nightly bench lock clean format lint types imports
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help: ## list these targets
+	@echo "Biaojie, a secondary node for identifier resolution. Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+
+demo: $(RUN_STAMP) ## start a node on a real sample and show it at work (ARGS=--exit ends by itself)
+	$(BIN)/biaojie demo $(ARGS)
+
+serve: $(RUN_STAMP) ## run a node (ARGS="--config DIR/node.toml"; without, an embedded default)
+	$(BIN)/biaojie serve $(ARGS)
+
+test: $(DEV_STAMP) ## run the tests (ARGS="tests/protocols -k udp" narrows them)
+	$(PY) -m pytest $(PYTEST_ARGS) $(ARGS)
+
+check: format lint types imports test ## format, lint, types, import contracts, tests: all that CI asks
+
+format: $(DEV_STAMP)
+	@echo "== format"
+	$(BIN)/ruff format --check .
+
+lint: $(DEV_STAMP)
+	@echo "== lint"
+	$(BIN)/ruff check .
+
+types: $(DEV_STAMP)
+	@echo "== types"
+	$(BIN)/mypy
+
+imports: $(DEV_STAMP)
+	@echo "== import contracts"
+	$(BIN)/lint-imports --no-logo
+
+fix: $(DEV_STAMP) ## repair what a machine can: format and lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+nightly: $(DEV_STAMP) ## the long fuzz and crash runs
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -m "nightly or not nightly" --timeout 3600 $(ARGS)
+
+bench: $(DEV_STAMP) ## measure against plain echo servers (see bench/README.md)
+	$(PY) -m $(BENCH) $(ARGS)
+
+lock: $(DEV_STAMP) ## resolve the dependencies anew into requirements/
+	sh requirements/lock.sh $(BIN)/pip-compile
+
+clean: ## remove the environment, caches and build products
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find $(CODE) tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The environment a node needs: the locked packages, the locked build back-end, and the project itself,
+# built without the network and without isolation.
+$(RUN_STAMP): requirements/run.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Biaojie needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(PY) || { echo "== making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "== installing the locked packages"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP) requirements/dev.txt
+	@echo "== installing the tools"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
