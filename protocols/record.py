@@ -9,12 +9,14 @@ is concatenation and cannot contain a secret::
     u64 seq            number of the change that made this version
     u32 modified_s     seconds since 1970
     u32 least_ttl_s    least relative TTL of the public values; 0xFFFFFFFF = none
+    u32 checksum       CRC-32 of the key, the fields above and everything below
     SPELLING: u16 length + the identifier as first registered (only when it differs from the folded one)
     SEALED:   u32 length + the non-public values, encrypted (registry/sealing.py)
     rest:     public value list: i4 count + values sorted by index
 """
 
 import struct
+import zlib
 from typing import NamedTuple
 
 from protocols.errors import Malformed, Unsupported
@@ -23,6 +25,9 @@ FORMAT = 1
 SPELLING, SEALED, DELETED, ABSOLUTE_TTL = 1, 2, 4, 8
 HEAD = struct.Struct(">BBIQII")
 """format, flags, version, seq, modified_s, least_ttl_s."""
+_CHECKSUM_BYTES = 4
+_BODY = HEAD.size + _CHECKSUM_BYTES
+"""Where the parts begin; use ``public_offset`` to find the values."""
 
 NO_VALUES = b"\0\0\0\0"
 
@@ -47,28 +52,33 @@ class Record(NamedTuple):
 def encode_record(record: Record) -> bytes:
     """The stored form, as laid out above."""
     flags = (record.is_deleted and DELETED) | (record.has_absolute_ttl and ABSOLUTE_TTL)
-    parts = [b"", b""]
+    parts = []
     if record.spelling != record.key:
         flags |= SPELLING
         parts.append(len(record.spelling).to_bytes(2) + record.spelling)
     if record.sealed:
         flags |= SEALED
         parts.append(len(record.sealed).to_bytes(4) + record.sealed)
-    parts[0] = HEAD.pack(
+    parts.append(record.public)
+    head = HEAD.pack(
         FORMAT, flags, record.version, record.seq, record.modified_s, record.least_ttl_s
     )
-    parts.append(record.public)
-    return b"".join(parts)
+    body = b"".join(parts)
+    checksum = zlib.crc32(body, zlib.crc32(head, zlib.crc32(record.key)))
+    return head + checksum.to_bytes(_CHECKSUM_BYTES) + body
 
 
 def decode_record(key: bytes, stored: bytes) -> Record:
     """The inverse of ``encode_record``. Raises ``Malformed`` on damage, ``Unsupported`` on a newer format."""
-    if len(stored) < HEAD.size:
+    if len(stored) < _BODY:
         raise Malformed("stored record: shorter than its head", 0)
     format_, flags, version, seq, modified_s, least_ttl_s = HEAD.unpack_from(stored)
     if format_ != FORMAT:
         raise Unsupported(f"stored record: format {format_}, this node reads {FORMAT}", 0)
-    offset, spelling, sealed = HEAD.size, key, b""
+    checksum = zlib.crc32(stored[_BODY:], zlib.crc32(stored[: HEAD.size], zlib.crc32(key)))
+    if checksum != int.from_bytes(stored[HEAD.size : _BODY]):
+        raise Malformed("stored record: damaged, the checksum does not match", HEAD.size)
+    offset, spelling, sealed = _BODY, key, b""
     if flags & SPELLING:
         spelling, offset = _read_part(stored, offset, 2)
     if flags & SEALED:
@@ -86,8 +96,8 @@ def public_offset(stored: bytes) -> int:
     """Where the public value list begins; for the hot path, no checks (the store verified the record on write)."""
     flags = stored[1]
     if not flags & (SPELLING | SEALED):
-        return HEAD.size
-    offset = HEAD.size
+        return _BODY
+    offset = _BODY
     if flags & SPELLING:
         offset += 2 + int.from_bytes(stored[offset : offset + 2])
     if flags & SEALED:
