@@ -15,13 +15,15 @@ class ProtocolError(ValueError):
     """Bytes or text from outside that cannot be accepted.
 
     ``reason`` is a short English clause that names the field, ``offset`` the byte position in the decoded
-    buffer where the trouble begins, or -1 when position has no meaning (JSON, text).
+    buffer where the trouble begins, or -1 when position has no meaning (JSON, text). ``field`` is the path in a
+    JSON document, e.g. ``values[2].data.value``, or "".
     """
 
-    def __init__(self, reason: str, offset: int = -1) -> None:
-        super().__init__(reason, offset)
+    def __init__(self, reason: str, offset: int = -1, field: str = "") -> None:
+        super().__init__(reason, offset, field)
         self.reason = reason
         self.offset = offset
+        self.field = field
 
     def __str__(self) -> str:
         return self.reason if self.offset < 0 else f"{self.reason} (at byte {self.offset})"
