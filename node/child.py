@@ -1,0 +1,146 @@
+"""Child processes of the node: started by exec with inherited sockets, tied to their parent by two pipes.
+
+``stdin`` carries one line of JSON (settings, sockets, slot) and then stays open: its end means the parent is gone, even
+by kill -9, and the child stops. ``stdout`` carries reports back, one JSON object a line: ``{"event": "ready", …}``,
+``"beat"`` every second, ``"failed"`` with a sentence for the operator.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from node.config import Config, dump_config, parse_config
+
+MAX_BOOT_BYTES = 1_048_576
+"""Settings and socket numbers are some kilobytes."""
+MAX_REPORT_BYTES = 65_536
+"""One report line; more than that without a line end is not ours and is thrown away."""
+BEAT_S = 1.0
+"""A child that has reported nothing for ``SILENCE_S`` hangs and is replaced."""
+SILENCE_S = 20.0
+EXIT_LOCKED = 75
+"""Another process is the store's writer (EX_TEMPFAIL of sysexits)."""
+EXIT_CONFIG = 78
+"""The settings cannot work (EX_CONFIG of sysexits)."""
+
+
+class Boot(NamedTuple):
+    """What a child is told at birth."""
+
+    config: Config
+    slot: int
+    """0, 1, 2 … among the workers; 0 for the registrar."""
+    sockets: dict[str, list[int]]
+    """Inherited descriptors by use: udp, tcp, http, operations."""
+    facts: dict[str, Any]
+    """What the parent knows: listening addresses, its process id."""
+
+
+class Child:
+    """The parent's side of one child."""
+
+    def __init__(self, module: str, boot: Boot) -> None:
+        """Raises ``OSError`` when the process cannot be started."""
+        self.module, self.slot = module, boot.slot
+        self._partial = b""
+        descriptors = [fd for fds in boot.sockets.values() for fd in fds]
+        self.process = subprocess.Popen(  # our own interpreter and module
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            pass_fds=descriptors,
+            process_group=0,  # a Ctrl-C at the terminal reaches the parent, which drains in order
+        )
+        assert self.process.stdin is not None
+        line = json.dumps(
+            {
+                "config": dump_config(boot.config),
+                "slot": boot.slot,
+                "sockets": boot.sockets,
+                "facts": boot.facts,
+            }
+        )
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died at once; its exit code says why
+        os.set_blocking(self.report_fd, False)
+
+    @property
+    def report_fd(self) -> int:
+        """Readable when there are reports."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def read_reports(self) -> list[dict[str, Any]]:
+        """Reports that have arrived; never waits. What is no JSON object is skipped."""
+        try:
+            data = os.read(self.report_fd, MAX_REPORT_BYTES)
+        except BlockingIOError:
+            return []
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        self._partial = self._partial[-MAX_REPORT_BYTES:]
+        return [report for line in lines if (report := _parse_report(line)) is not None]
+
+    def stop(self) -> None:
+        """Ask it to drain and end."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End it now."""
+        if self.process.poll() is None:
+            self.process.kill()
+
+    def close(self) -> None:
+        """Give the pipes back; the process has ended or will at the end of its stdin."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+
+
+def read_boot(descriptor: int = 0) -> Boot:
+    """The child's side: what the parent wrote. Raises ``EOFError`` when nobody did."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        data = os.read(descriptor, 65_536)
+        if not data or len(line) > MAX_BOOT_BYTES:
+            raise EOFError("started without a parent; use `biaojie serve`")
+        line += data
+    document = json.loads(line)
+    return Boot(
+        parse_config(document["config"]), document["slot"], document["sockets"], document["facts"]
+    )
+
+
+def report(event: str, descriptor: int = 1, **facts: object) -> None:
+    """Tell the parent; a parent that does not read is not waited for."""
+    os.set_blocking(descriptor, False)
+    try:
+        os.write(descriptor, json.dumps({"event": event, **facts}).encode() + b"\n")
+    except (BlockingIOError, BrokenPipeError):
+        pass
+
+
+def _parse_report(line: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _environment() -> Mapping[str, str]:
+    """Ours, and the packages findable from any working directory."""
+    root = str(Path(__file__).resolve().parent.parent)
+    paths: Sequence[str] = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
