@@ -26,8 +26,10 @@ BARE_PEM = ""
 PEM_LEAD = b"-----BEGIN "
 RSA_SPARE_BYTES = bytes(4)
 
-MAX_INTEGER_BYTES = 1025
-"""8,192 bits and the sign byte: the largest modulus whose verification stays in the low milliseconds."""
+MAX_INTEGER_BITS = 8192
+"""The largest modulus whose verification stays in the low milliseconds."""
+MAX_INTEGER_BYTES = MAX_INTEGER_BITS // 8 + 1
+"""With the sign byte."""
 MAX_PEM_BYTES = 8192
 """A PEM key of 8,192 bits has 1.5 KiB; certificates with a long subject fit too."""
 _MAX_TYPE_BYTES = 32
@@ -126,10 +128,15 @@ def _decode_bare_pem(data: bytes) -> str:
 
 
 def _read_integers(reader: Reader, *fields: str) -> list[int]:
-    return [
-        int.from_bytes(reader.read_counted(f"key field {field}", MAX_INTEGER_BYTES))
-        for field in fields
-    ]
+    return [_read_integer(reader, f"key field {field}") for field in fields]
+
+
+def _read_integer(reader: Reader, field: str) -> int:
+    at = reader.offset
+    integer = int.from_bytes(reader.read_counted(field, MAX_INTEGER_BYTES))
+    if integer.bit_length() > MAX_INTEGER_BITS:
+        raise TooLarge(f"{field}: {integer.bit_length()} bits, at most {MAX_INTEGER_BITS}", at)
+    return integer
 
 
 def _read_spare(reader: Reader) -> bytes:

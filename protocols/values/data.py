@@ -1,0 +1,77 @@
+"""The table of predefined types: what the data of a value means, by the value's type.
+
+A type that is not in the table is free: any bytes, text as a rule (RFC 3651 §3.2).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from protocols.values.admin import Admin, decode_admin, encode_admin
+from protocols.values.keys import PublicKey, decode_public_key, encode_public_key
+from protocols.values.secret import decode_secret, encode_secret
+from protocols.values.site import Site, decode_site, encode_site
+from protocols.values.text import decode_text, encode_text
+from protocols.values.value import Reference
+from protocols.values.vlist import decode_vlist, encode_vlist
+
+D = TypeVar("D")
+
+
+class DataType(NamedTuple, Generic[D]):
+    """What one predefined type's data is and how it becomes bytes."""
+
+    format: str
+    """Name of its form in the JSON API; ``string`` for text and secrets."""
+    decode: Callable[[bytes], D]
+    encode: Callable[[D], bytes]
+
+
+AnyDataType = (
+    DataType[Admin]
+    | DataType[Sequence[Reference]]
+    | DataType[Site]
+    | DataType[PublicKey]
+    | DataType[bytes]
+    | DataType[str]
+)
+
+_ADMIN = DataType("admin", decode_admin, encode_admin)
+_VLIST: DataType[Sequence[Reference]] = DataType("vlist", decode_vlist, encode_vlist)
+_SITE = DataType("site", decode_site, encode_site)
+_KEY = DataType("key", decode_public_key, encode_public_key)
+_SECRET = DataType("string", decode_secret, encode_secret)
+_TEXT = DataType("string", decode_text, encode_text)
+
+TYPES: dict[str, AnyDataType] = {
+    "HS_ADMIN": _ADMIN,
+    "HS_VLIST": _VLIST,
+    "HS_SITE": _SITE,
+    "HS_SITE.6": _SITE,
+    "HS_SITE.PREFIX": _SITE,
+    "HS_NA_DELEGATE": _SITE,  # the old name of HS_SITE.PREFIX
+    "HS_PUBKEY": _KEY,
+    "HS_SECKEY": _SECRET,
+    "HS_SERV": _TEXT,
+    "HS_SERV.PREFIX": _TEXT,
+    "HS_ALIAS": _TEXT,
+    "HS_NAMESPACE": _TEXT,
+    "HS_SIGNATURE": _TEXT,
+    "HS_CERT": _TEXT,
+    "10320/LOC": _TEXT,
+    "URL": _TEXT,
+    "EMAIL": _TEXT,
+    "DESC": _TEXT,
+}
+"""By upper-case type name."""
+
+
+def data_type_of(type_: str) -> AnyDataType | None:
+    """The table's entry for a value type in any case, None for a free type."""
+    return TYPES.get(type_.upper())
+
+
+def check_data(type_: str, data: bytes) -> None:
+    """Raise ``Malformed``, ``TooLarge`` or ``Unsupported`` when ``data`` is not what its predefined type promises."""
+    data_type = data_type_of(type_)
+    if data_type is not None:
+        data_type.decode(data)
