@@ -23,8 +23,8 @@ _INDEX_AND_TYPE_SIZE = struct.Struct(">I10xI")
 _TAIL = struct.Struct(">IBIB")
 _U32 = struct.Struct(">I")
 _NO_REFERENCES = bytes(4)
-_CACHED_TYPES = 1024
-"""Types in use on one node are a few dozen; the bound keeps invented ones from filling memory."""
+_CACHED_OPENINGS = 1024
+"""Indexes and types in use on one node are a few dozen; the bound keeps invented ones from filling memory."""
 _CACHED_TAILS = 4096
 """The values of one record mostly share time and TTL, and so do the records of one import."""
 
@@ -46,44 +46,44 @@ class _Unusual(Exception):
 
 def _render(handle: bytes, public: bytes) -> bytes:
     (count,) = _U32.unpack_from(public)
+    parts = [b'{"responseCode":1,"handle":', orjson.dumps(handle.decode()), b',"values":[']
     offset = 4
-    documents = []
-    for _ in range(count):
-        index, size = _INDEX_AND_TYPE_SIZE.unpack_from(public, offset)
-        type_at = offset + 18
-        data_at = type_at + size + 4
-        middle = _text_frame(public[type_at : data_at - 4])
+    for at in range(count):
+        index, type_size = _INDEX_AND_TYPE_SIZE.unpack_from(public, offset)
+        data_at = offset + 22 + type_size
         (size,) = _U32.unpack_from(public, data_at - 4)
         end = data_at + size
-        if middle is None or public[end : end + 4] != _NO_REFERENCES:
-            document, offset = _render_slowly(public, offset)
+        opening = _opening(index, public[offset + 18 : data_at - 4])
+        if opening is None or public[end : end + 4] != _NO_REFERENCES:
+            opening, rest, offset = _render_slowly(public, offset)
+            parts += (opening if at else opening[1:], rest)
         else:
             text = orjson.dumps(public[data_at:end].decode())
             tail = _tail(public[offset + 4 : offset + 14])
-            document = b'{"index":%d%b%b%b' % (index, middle, text, tail)
+            parts += (opening if at else opening[1:], text, tail)
             offset = end + 4
-        documents.append(document)
     if offset != len(public):
         raise _Unusual
-    return b'{"responseCode":1,"handle":%b,"values":[%b]}' % (
-        orjson.dumps(handle.decode()),
-        b",".join(documents),
-    )
+    parts.append(b"]}")
+    return b"".join(parts)
 
 
-def _render_slowly(public: bytes, offset: int) -> tuple[bytes, int]:
+def _render_slowly(public: bytes, offset: int) -> tuple[bytes, bytes, int]:
     reader = Reader(public, offset)
-    return orjson.dumps(value_to_json(read_value(reader))), reader.offset
+    return b",", orjson.dumps(value_to_json(read_value(reader))), reader.offset
 
 
-@lru_cache(maxsize=_CACHED_TYPES)
-def _text_frame(type_: bytes) -> bytes | None:
-    """What stands between index and text of a value of this type; None when its data is not plain."""
+@lru_cache(maxsize=_CACHED_OPENINGS)
+def _opening(index: int, type_: bytes) -> bytes | None:
+    """What stands before the text of a value, from the comma on; None when data of this type is not plain."""
     name = type_.decode()
     data_type = data_type_of(name)
     if data_type is not None and data_type.format != "string":
         return None
-    return b',"type":%b,"data":{"format":"string","value":' % orjson.dumps(name)
+    return b',{"index":%d,"type":%b,"data":{"format":"string","value":' % (
+        index,
+        orjson.dumps(name),
+    )
 
 
 @lru_cache(maxsize=_CACHED_TAILS)
