@@ -5,10 +5,10 @@ transaction: records, feed entries, counters, request marks and notes are all th
 Every engine passes the battery in ``tests/batteries/store_battery.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from protocols.identifier import Identifier
+from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.record import Record
 from registry.change import Change
 
@@ -23,6 +23,10 @@ class Authority(NamedTuple):
     """As first given."""
     is_case_sensitive: bool
     created_s: int
+
+
+ROOT = Authority(0, PREFIX_AUTHORITY, PREFIX_AUTHORITY, is_case_sensitive=False, created_s=0)
+"""Where prefix records live; in every store from the start."""
 
 
 class Head(NamedTuple):
@@ -49,7 +53,11 @@ class Write(NamedTuple):
     was_present: bool
     """Whether the record existed, undeleted, before: the counter moves by present-after minus present-before."""
     authority: Authority | None = None
-    """HOST: the authority to create in the same transaction."""
+    """HOST: the authority to create in the same transaction. The store numbers it; the ``id`` given here is ignored."""
+    is_superseded: bool = False
+    """A mirror replays a change whose record has gone on since: the entry joins the feed, the record is left alone."""
+    entry: bytes = b""
+    """``encode_change(change)`` if the maker has it already (it needs the digest for the next link)."""
 
 
 class RequestMark(NamedTuple):
@@ -139,3 +147,15 @@ class Store(Reader, Protocol):
     def truncate_changes(self, before: int, limit: int = 10_000) -> int:
         """Drop at most ``limit`` of the oldest feed entries numbered below ``before``; returns how many. Request marks
         of dropped entries go with them. The newest entry is always kept."""
+
+    def reader(self) -> Reader:
+        """Another reader in this process, with a snapshot of its own (for export and checks beside the writer)."""
+
+    def seed(self, head: Head, authorities: Iterable[Authority], records: Iterable[Record]) -> None:
+        """Fill an empty store from a snapshot, in one transaction: the feed then goes on behind ``head``.
+
+        ``authorities`` in order of folded prefix (their ids are given anew), ``records`` in export order: those of
+        0.NA, then authority by authority, each in the order of ``list_records``, tombstones included. Raises
+        ``Conflict`` when the store is not empty or a record does not fit; whatever the iterables raise comes through;
+        either way nothing is changed.
+        """

@@ -1,0 +1,154 @@
+"""What a commit has to do, worked out before anything is touched: pure, and the same for every engine.
+
+``plan_commit`` checks that the writes continue the feed (numbers, links, versions) and turns them into stored bytes.
+An engine then compares ``expected`` with what lies in its tables and puts ``placed`` there, all in one transaction.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from protocols.identifier import PREFIX_AUTHORITY
+from registry.change import Change, encode_change
+from registry.errors import Conflict
+from registry.stores.keys import encode_at, folded_suffix, store_key
+from registry.stores.store import Authority, Note, RequestMark, Write
+
+MAX_PREFIX_BYTES = 255
+"""A prefix is a few labels; it must fit a table key beside other fields."""
+MAX_NOTE_NAME_BYTES = 255
+"""Names are a few words; a table key ends at 511 bytes."""
+
+ABSENT = (0, False)
+"""Version and presence of a record that never existed."""
+
+
+class Plan(NamedTuple):
+    """The bytes of one commit. Keys are store keys; ``present`` = exists and is not deleted."""
+
+    entries: list[bytes]
+    """Feed entries, numbered from the old head's seq + 1."""
+    seq: int
+    digest: bytes
+    """Of the newest entry."""
+    hosted: list[Authority]
+    """Created here, with their numbers."""
+    expected: dict[bytes, tuple[int, bool]]
+    """(version, present) that must lie in the store now."""
+    placed: dict[bytes, bytes]
+    """Stored forms, the newest per key."""
+    counted: dict[int, int]
+    """By how much each authority's number of present records moves."""
+
+
+def plan_commit(
+    writes: Sequence[Write], seq: int, digest: bytes, authorities: Mapping[bytes, Authority]
+) -> Plan:
+    """``seq`` and ``digest`` are the head's, ``authorities`` those hosted now, by folded prefix, ``0.NA`` among them.
+
+    Raises ``Conflict`` when a write does not continue the feed or does not fit the one before it.
+    """
+    known: Mapping[bytes, Authority] = authorities
+    entries: list[bytes] = []
+    hosted: list[Authority] = []
+    expected: dict[bytes, tuple[int, bool]] = {}
+    placed: dict[bytes, bytes] = {}
+    latest: dict[bytes, tuple[int, bool]] = {}
+    counted: dict[int, int] = {}
+    for write in writes:
+        change, record, expect_version, was_present, authority, is_superseded, entry = write
+        seq += 1
+        if change.seq != seq or change.previous != digest:
+            raise Conflict(_discontinuity(change, seq))
+        if authority is not None:
+            hosted.append(_number(authority, change, known))
+            known = {**known, authority.prefix: hosted[-1]}
+        entry = entry or encode_change(change)
+        entries.append(entry)
+        digest = hashlib.sha256(entry).digest()
+        if is_superseded:
+            continue
+        if (
+            record.seq != seq
+            or record.version != change.version
+            or record.key != change.key
+            or expect_version >= change.version
+        ):
+            raise Conflict(_misfit(write))
+        home, key = _place(record.key, known)
+        before = (expect_version, was_present)
+        if latest.get(key, before) != before:
+            raise Conflict(f"change {seq}: {_name(record.key)} was changed earlier in this commit")
+        expected.setdefault(key, before)
+        latest[key] = (record.version, not record.is_deleted)
+        placed[key] = encode_at(key, record)
+        counted[home] = counted.get(home, 0) + (not record.is_deleted) - was_present
+    return Plan(entries, seq, digest, hosted, expected, placed, counted)
+
+
+def check_extras(marks: Sequence[RequestMark], notes: Sequence[Note]) -> None:
+    """Raises ``Conflict`` when a mark or note cannot be kept."""
+    for mark in marks:
+        if len(mark.key) != 16 or len(mark.content) != 16:
+            raise Conflict("request mark: key and content have 16 bytes each")
+    for note in notes:
+        if not 1 <= len(note.name) <= MAX_NOTE_NAME_BYTES:
+            raise Conflict(f"note {_name(note.name)}: names have 1 to {MAX_NOTE_NAME_BYTES} bytes")
+
+
+def disagreement(key: bytes, expected: tuple[int, bool], found: tuple[int, bool]) -> Conflict:
+    """The error of an engine that finds another version than a write was decided on."""
+    return Conflict(
+        f"record {_name(key[4:])} of authority {int.from_bytes(key[:4])}: expected version and presence "
+        f"{expected}, found {found}"
+    )
+
+
+def _place(key: bytes, authorities: Mapping[bytes, Authority]) -> tuple[int, bytes]:
+    """Authority id and store key of a folded identifier."""
+    prefix, _, suffix = key.partition(b"/")
+    authority = authorities.get(prefix)
+    if authority is None:
+        raise Conflict(f"{_name(key)}: its prefix is not hosted here")
+    if not suffix or folded_suffix(authority, suffix) != suffix:
+        raise Conflict(f"{_name(key)}: the suffix is not folded")
+    return authority.id, store_key(authority.id, suffix)
+
+
+def _number(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
+    """The new authority with its number."""
+    prefix = authority.prefix
+    if prefix in known:
+        raise Conflict(f"prefix {_name(prefix)} is hosted already")
+    if not prefix or len(prefix) > MAX_PREFIX_BYTES or b"/" in prefix:
+        raise Conflict(f"prefix {_name(prefix)}: must have 1 to {MAX_PREFIX_BYTES} bytes, no slash")
+    if prefix != authority.spelling.upper():
+        raise Conflict(f"prefix {_name(prefix)} is not the folded {_name(authority.spelling)}")
+    if change.key != PREFIX_AUTHORITY + b"/" + prefix:
+        raise Conflict(f"prefix {_name(prefix)} must come with its own record, not {change.key!r}")
+    return authority._replace(id=len(known))
+
+
+def _discontinuity(change: Change, seq: int) -> str:
+    if change.seq != seq:
+        return (
+            f"change {change.seq} of {_name(change.key)} does not continue the feed: {seq} is next"
+        )
+    return f"change {seq} of {_name(change.key)} is not linked to the entry before it"
+
+
+def _misfit(write: Write) -> str:
+    change, record = write.change, write.record
+    if write.expect_version >= change.version:
+        return (
+            f"change {change.seq}: version {change.version} of {_name(change.key)} does not follow "
+            f"{write.expect_version}"
+        )
+    return (
+        f"change {change.seq} names {_name(change.key)} version {change.version}, its record is "
+        f"{_name(record.key)} version {record.version} of change {record.seq}"
+    )
+
+
+def _name(key: bytes) -> str:
+    return key.decode(errors="backslashreplace")
