@@ -54,9 +54,10 @@ imports: $(DEV_STAMP)
 	@echo "== import contracts"
 	$(BIN)/lint-imports --no-logo
 
-fix: $(DEV_STAMP) ## repair what a machine can: format and lint
+fix: $(DEV_STAMP) ## repair what a machine can: format, lint, the reference pages
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(PY) docs/reference.py
 
 nightly: $(DEV_STAMP) ## the long fuzz and crash runs
 	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -m "nightly or not nightly" --timeout 3600 $(ARGS)
@@ -75,11 +76,11 @@ clean: ## remove the environment, caches and build products
 # built without the network and without isolation.
 $(RUN_STAMP): requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Biaojie needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there)." >&2; \
+	  echo "Biaojie needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@test -x $(PY) || { echo "== making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "== making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "== installing the locked packages"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --require-hashes -r requirements/build.txt

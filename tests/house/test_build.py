@@ -19,7 +19,9 @@ TARGETS = ("help", "demo", "serve", "test", "check", "fix", "bench", "clean")
 def pins(name: str) -> dict[str, str]:
     """Distribution -> exact version. Every line of a lock is a pin."""
     text = text_of(ROOT / "requirements" / name)
-    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}", text, re.M)
+    found = re.findall(
+        r"^([A-Za-z0-9._-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
+    )
     starts = [line for line in text.splitlines() if line and line[0] not in "# "]
     assert len(found) == len(starts), "a line is no pin with hashes"
     return {canonicalize_name(name): version for name, version in found}
