@@ -5,7 +5,7 @@ refuse (SM2 and SM9 curves, RSA below 1,024 bits, DSA groups of odd sizes) is ``
 """
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dh, dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -16,7 +16,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from protocols.errors import Malformed, Unsupported
 from protocols.values.keys import DhKey, DsaKey, PemKey, PublicKey, RsaKey
 
-VerifyingKey = rsa.RSAPublicKey | dsa.DSAPublicKey | dh.DHPublicKey | ec.EllipticCurvePublicKey
+VerifyingKey = rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey
 
 MIN_RSA_BITS = 1024
 """Test vectors and old clients still come with 1,024 bits; below that a signature proves nothing."""
@@ -28,6 +28,8 @@ def load_key(key: PublicKey) -> VerifyingKey:
     """Raises ``Malformed`` when the key's numbers or text make no sense, ``Unsupported`` for a kind not spoken here."""
     try:
         loaded = _load(key)
+    except Unsupported:
+        raise
     except UnsupportedAlgorithm as error:
         raise Unsupported(f"key: {error}") from None
     except (ValueError, TypeError, OverflowError) as error:
@@ -40,7 +42,7 @@ def load_key(key: PublicKey) -> VerifyingKey:
 
 
 def key_from_object(key: VerifyingKey) -> PublicKey:
-    """The stored form of a key: the classic blob for RSA, DSA and DH, PEM text for elliptic curves."""
+    """The stored form of a key: the classic blob for RSA and DSA, PEM text for elliptic curves."""
     match key:
         case rsa.RSAPublicKey():
             rsa_numbers = key.public_numbers()
@@ -49,10 +51,6 @@ def key_from_object(key: VerifyingKey) -> PublicKey:
             dsa_numbers = key.public_numbers()
             group = dsa_numbers.parameter_numbers
             return DsaKey(group.q, group.p, group.g, dsa_numbers.y)
-        case dh.DHPublicKey():
-            dh_numbers = key.public_numbers()
-            dh_group = dh_numbers.parameter_numbers
-            return DhKey(dh_numbers.y, dh_group.p, dh_group.g)
         case ec.EllipticCurvePublicKey():
             pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
             return PemKey(pem.decode())
@@ -65,8 +63,8 @@ def _load(key: PublicKey) -> object:
         case DsaKey(q, p, g, y):
             group = dsa.DSAParameterNumbers(p, q, g)
             return dsa.DSAPublicNumbers(y, group).public_key()
-        case DhKey(y, p, g):
-            return dh.DHPublicNumbers(y, dh.DHParameterNumbers(p, g)).public_key()
+        case DhKey():
+            raise Unsupported("key: a Diffie-Hellman key agrees on secrets, it verifies nothing")
         case PemKey(pem):
             if _CERTIFICATE_LEAD in pem:
                 return load_pem_x509_certificate(pem.encode()).public_key()

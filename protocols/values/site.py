@@ -151,9 +151,11 @@ def decode_address(packed: bytes) -> str:
 def encode_address(text: str) -> bytes:
     """IP address text to 16 bytes. Raises ``Malformed``."""
     try:
-        return ip_address(text).packed.rjust(ADDRESS_BYTES, b"\0")
+        if "%" not in text:  # a zone names an interface of one host, nobody else's
+            return ip_address(text).packed.rjust(ADDRESS_BYTES, b"\0")
     except ValueError:
-        raise Malformed(f"server address: {text[:64]!r} is not an IP address") from None
+        pass
+    raise Malformed(f"server address: {text[:64]!r} is not an IP address")
 
 
 def _read_attribute(reader: Reader) -> Attribute:
