@@ -28,9 +28,11 @@ class HandleRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle · surplus."""
         return cls(read_handle(reader), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         writer.write_bytes(self.surplus)
 
@@ -44,9 +46,11 @@ class ValuesRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle · value list · surplus."""
         return cls(read_handle(reader), read_values(reader), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         write_values(writer, self.values)
         writer.write_bytes(self.surplus)
@@ -61,9 +65,11 @@ class RemoveRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle · index list · surplus."""
         return cls(read_handle(reader), read_indexes(reader), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         write_indexes(writer, self.indexes)
         writer.write_bytes(self.surplus)
@@ -77,10 +83,12 @@ class CreateAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """[handle] · surplus."""
         handle = read_handle(reader) if reader.remaining else None
         return cls(handle, reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         if self.handle is not None:
             writer.write_counted(self.handle)
         writer.write_bytes(self.surplus)
@@ -93,7 +101,9 @@ class Done(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """surplus alone."""
         return cls(reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_bytes(self.surplus)

@@ -35,9 +35,11 @@ class Challenge(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """nonce · surplus."""
         return cls(reader.read_counted("nonce", MAX_NONCE_BYTES), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.nonce)
         writer.write_bytes(self.surplus)
 
@@ -53,6 +55,7 @@ class ChallengeAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """type · user handle · user index · signed response · surplus."""
         return cls(
             reader.read_text("authentication type", MAX_TYPE_BYTES),
             read_handle(reader, "user handle"),
@@ -62,6 +65,7 @@ class ChallengeAnswer(NamedTuple):
         )
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_text(self.authentication_type)
         writer.write_counted(self.user_handle)
         writer.write_u32(self.user_index)
@@ -82,6 +86,7 @@ class VerifyRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """user handle · user index · nonce · digest · signed response · surplus."""
         return cls(
             read_handle(reader, "user handle"),
             reader.read_u32("user index"),
@@ -92,6 +97,7 @@ class VerifyRequest(NamedTuple):
         )
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.user_handle)
         writer.write_u32(self.user_index)
         writer.write_counted(self.nonce)
@@ -104,6 +110,7 @@ class VerifyRequest(NamedTuple):
 
     @property
     def digest_value(self) -> bytes:
+        """The bare digest, however it was sent."""
         return self.digest.value if isinstance(self.digest, Digest) else self.digest
 
 
@@ -116,9 +123,11 @@ class VerifyAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """one byte · surplus."""
         return cls(reader.read_u8("verdict"), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u8(self.verdict)
         writer.write_bytes(self.surplus)
 
@@ -132,10 +141,12 @@ class LoginRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """user handle · user index · surplus."""
         handle = read_handle(reader, "user handle")
         return cls(handle, reader.read_u32("user index"), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.user_handle)
         writer.write_u32(self.user_index)
         writer.write_bytes(self.surplus)

@@ -54,6 +54,7 @@ def read_credential(reader: Reader) -> Credential | None:
 
 
 def write_credential(writer: Writer, credential: Credential | None) -> None:
+    """The inverse of ``read_credential``; None is written as length 0."""
     if credential is None:
         writer.write_u32(0)
         return

@@ -49,6 +49,7 @@ def read_digest(reader: Reader) -> Digest:
 
 
 def write_digest(writer: Writer, digest: Digest) -> None:
+    """The inverse of ``read_digest``."""
     writer.write_u8(digest.type)
     writer.write_bytes(digest.value)
 

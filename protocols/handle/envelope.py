@@ -50,10 +50,12 @@ class Envelope(NamedTuple):
 
     @property
     def version(self) -> Version:
+        """The version this message is in."""
         return self.major, self.minor
 
     @property
     def suggested(self) -> Version:
+        """The highest version the sender speaks; major 0 = it does not say."""
         return self.suggested_major, self.suggested_minor
 
 
@@ -93,6 +95,7 @@ def decode_envelope(data: bytes) -> Envelope:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
+    """The inverse of ``decode_envelope``: 20 bytes."""
     return LAYOUT.pack(
         envelope.major,
         envelope.minor,

@@ -21,6 +21,7 @@ class ErrorAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """[message] · surplus."""
         return cls(_read_message(reader), None, reader.read_rest())
 
     @classmethod
@@ -32,9 +33,11 @@ class ErrorAnswer(NamedTuple):
 
     @property
     def text(self) -> str:
+        """The message for people; bytes that are no UTF-8 are replaced."""
         return (self.message or b"").decode(errors="replace")
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         if self.message is not None:
             writer.write_counted(self.message)
         if self.indexes is not None:

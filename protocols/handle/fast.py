@@ -1,103 +1,112 @@
 """The two ends of the hot path: a plain public question read, and its answer made, in about a microsecond.
 
-A *plain question* is a resolve request of version 2.1-2.x in one packet, public values only, without selection,
+A *plain question* is a resolve request of major version 2 in one packet, public values only, without selection,
 credential, encryption, signature or digest wishes; everything else goes through ``codec``. Tests hold both functions
 to the codec: ``plain_question`` says yes only where decoding gives the same fields, and ``plain_answer`` equals the
 encoding of the same reply byte for byte.
 
-Layout of the question (offsets)::
+Layout of the question::
 
-    0 version 4 · 4 session id, request id 8 · 12 sequence 4 · 16 length 4 · 20 op code 4 · 24 response code 4
-    28 op flags 4 · 32 serial 2, recursion count 1, reserved 1, expiration 4 · 40 body length 4
-    44 handle length 4 · 48 handle · two empty lists 8 [· empty token of the national SDK 4] · no credential 4
+    0   version 4 · 4 session id, request id 8 · 12 sequence, length 8 · 20 op code, response code, op flags 12
+    32  serial 2, recursion count 1, reserved 1, expiration 4 · 40 body length 4 · 44 handle length 4
+    48  handle · two empty lists 8 [· empty token of the national SDK 4] · no credential 4
 
-Sequence and length, op code and response code are read as one number each: the first of the pair must be 0 or known.
+Version and operation are looked up as they lie: the tables hold every plain spelling, and what the answer has there.
+Sequence and length are read as one number, so that a sequence above 0 is a wrong length.
 """
 
 import struct
+from itertools import product
 
 from protocols.handle.codes import (
     AUTH,
-    CERT,
+    CACR,
+    DNRF,
     ECHOED_FLAGS,
-    ENCR,
+    KPAL,
+    MINT,
+    OVRW,
     PUBL,
     RECU,
-    RRDG,
     OpCode,
     ResponseCode,
 )
-from protocols.handle.versions import OWN, answer_version
+from protocols.handle.versions import OLDEST, OWN, answer_version
 from protocols.identifier import MAX_IDENTIFIER_BYTES
 
-PlainQuestion = tuple[bytes, bytes, bytes, int]
-"""(handle as spelled, version bytes of the answer, session and request id, op flags of the answer).
+PlainQuestion = tuple[bytes, bytes, bytes, bytes]
+"""(handle as spelled, version of the answer 4, session and request id 8, operation of the answer 12).
 
-A bare tuple: a NamedTuple would cost another tenth of the whole path."""
+A bare tuple: making a NamedTuple would cost another tenth of the whole path. Only ``handle`` is for others."""
 
 HANDLE_OFFSET = 48
-MAX_PLAIN_BYTES = HANDLE_OFFSET + MAX_IDENTIFIER_BYTES + 16
-
-_QUESTION = struct.Struct(">4s8sQQI8xII")
-_ANSWER = struct.Struct(">4s8sQQIHHIII")
-assert _QUESTION.size == _ANSWER.size == HANDLE_OFFSET
-
-_RESOLVE_REQUEST = OpCode.RESOLVE << 32
-_RESOLVE_SUCCESS = OpCode.RESOLVE << 32 | ResponseCode.SUCCESS
-
-_DECIDING_FLAGS = PUBL | ENCR | CERT | RRDG
-_ECHOED = ECHOED_FLAGS & ~_DECIDING_FLAGS
-_ALWAYS = PUBL | RECU | AUTH
-
 _TAIL = bytes(12)
 _SDK_TAIL = bytes(16)
 _NO_CREDENTIAL = bytes(4)
+MAX_PLAIN_BYTES = HANDLE_OFFSET + MAX_IDENTIFIER_BYTES + len(_TAIL)
 
+_read_question = struct.Struct(">4s8sQ12s8xII").unpack_from
+_write_answer = struct.Struct(">4s8sQ12sHHIII").pack
+_OPERATION = struct.Struct(">III")
+
+_ASKED_VERSIONS = [(2, minor) for minor in range(OLDEST[1], 16)]
+_SUGGESTIONS = [(0, 0), *product((2, 3), range(16))]
 _VERSIONS: dict[bytes, bytes] = {
-    bytes((2, minor, suggested_major, suggested_minor)): bytes(
-        (*answer_version((2, minor), (suggested_major, suggested_minor)), *OWN)
-    )
-    for minor in range(1, 16)
-    for suggested_major in range(4)
-    for suggested_minor in range(16)
-    if suggested_major or not suggested_minor
-    if answer_version((2, minor), (suggested_major, suggested_minor)) >= (2, 1)
+    bytes(asked + suggested): bytes(answer_version(asked, suggested) + OWN)
+    for asked, suggested in product(_ASKED_VERSIONS, _SUGGESTIONS)
+    if answer_version(asked, suggested) >= OLDEST
 }
-"""First four bytes of a question -> those of its answer. No envelope flag can be set in a key."""
+"""Bytes 0-3 of a question -> of its answer. Envelope flags are in byte 2: none is set in any key."""
+
+_FREE_FLAGS = (AUTH, RECU, CACR, KPAL, OVRW, MINT, DNRF)
+"""May be set or not in a plain question, beside PUBL."""
+_OPERATIONS: dict[bytes, bytes] = {
+    _OPERATION.pack(OpCode.RESOLVE, ResponseCode.REQUEST, flags): _OPERATION.pack(
+        OpCode.RESOLVE, ResponseCode.SUCCESS, flags & ECHOED_FLAGS | RECU | AUTH
+    )
+    for flags in (PUBL | sum(chosen) for chosen in product(*((0, flag) for flag in _FREE_FLAGS)))
+}
+"""Bytes 20-31 of a question -> of its answer."""
 
 
 def plain_question(datagram: bytes) -> PlainQuestion | None:
-    """The question in a datagram (or whole TCP message), None when the codec has to look at it. Never raises."""
-    size = len(datagram)
-    if size < HANDLE_OFFSET or size > MAX_PLAIN_BYTES:
+    """The question in a datagram or whole TCP message, None when the codec has to look at it. Never raises."""
+    try:
+        version, ids, length, operation, body_length, handle_length = _read_question(datagram)
+        size = len(datagram)
+        end = HANDLE_OFFSET + handle_length
+        tail = datagram[end:]
+        if (
+            length != size - 20
+            or body_length != size - 48
+            or (tail != _TAIL and tail != _SDK_TAIL)  # noqa: PLR1714  # a set takes twice as long
+            or size > MAX_PLAIN_BYTES
+        ):
+            return None
+        return datagram[HANDLE_OFFSET:end], _VERSIONS[version], ids, _OPERATIONS[operation]
+    except (struct.error, KeyError):  # too short, or a version or operation that is not plain
         return None
-    version, ids, length, operation, flags, body_length, handle_length = _QUESTION.unpack_from(
-        datagram
-    )
-    if (
-        length != size - 20
-        or operation != _RESOLVE_REQUEST
-        or flags & _DECIDING_FLAGS != PUBL
-        or body_length != size - 48
-    ):
-        return None
-    end = HANDLE_OFFSET + handle_length
-    tail = datagram[end:]
-    if tail != _TAIL and tail != _SDK_TAIL:  # noqa: PLR1714  # measured: a set costs twice as much
-        return None
-    answer_version_ = _VERSIONS.get(version)
-    if answer_version_ is None:
-        return None
-    return datagram[HANDLE_OFFSET:end], answer_version_, ids, flags & _ECHOED | _ALWAYS
 
 
 def plain_answer(question: PlainQuestion, public: bytes, serial: int, expiration_s: int) -> bytes:
     """The answer: ``public`` is the record's public value list as it is stored (count and values, sorted)."""
-    handle, version, ids, flags = question
+    handle, version, ids, operation = question
     size = len(handle)
     body_length = size + len(public) + 4
-    head = _ANSWER.pack(
-        version, ids, body_length + 28, _RESOLVE_SUCCESS, flags, serial, 0, expiration_s,
-        body_length, size,
-    )  # fmt: skip
+    head = _write_answer(
+        version, ids, body_length + 28, operation, serial, 0, expiration_s, body_length, size
+    )
     return b"".join((head, handle, public, _NO_CREDENTIAL))
+
+
+def plain_error(
+    question: PlainQuestion, response_code: int, text: bytes, serial: int, expiration_s: int
+) -> bytes:
+    """The answer that there is none. ``response_code``: one that every version spells alike (100, 200, 301, 2, 3)."""
+    _, version, ids, operation = question
+    size = len(text)
+    operation = operation[:4] + response_code.to_bytes(4) + operation[8:]
+    head = _write_answer(
+        version, ids, size + 32, operation, serial, 0, expiration_s, size + 4, size
+    )
+    return b"".join((head, text, _NO_CREDENTIAL))

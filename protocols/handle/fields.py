@@ -17,22 +17,26 @@ def read_handle(reader: Reader, field: str = "handle") -> bytes:
 
 
 def read_indexes(reader: Reader) -> tuple[int, ...]:
+    """i4 count · indexes. Raises ``TooLarge`` above ``MAX_SELECTED``."""
     count = reader.read_count("index list", 4, MAX_SELECTED)
     return tuple(reader.read_u32("index") for _ in range(count))
 
 
 def write_indexes(writer: Writer, indexes: Sequence[int]) -> None:
+    """The inverse of ``read_indexes``."""
     writer.write_u32(len(indexes))
     for index in indexes:
         writer.write_u32(index)
 
 
 def read_types(reader: Reader) -> tuple[str, ...]:
+    """i4 count · counted types. Raises ``TooLarge`` above ``MAX_SELECTED``."""
     count = reader.read_count("type list", 4, MAX_SELECTED)
     return tuple(reader.read_text("type", MAX_TYPE_BYTES) for _ in range(count))
 
 
 def write_types(writer: Writer, types: Sequence[str]) -> None:
+    """The inverse of ``read_types``."""
     writer.write_u32(len(types))
     for type_ in types:
         writer.write_text(type_)

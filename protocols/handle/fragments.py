@@ -56,7 +56,7 @@ class Reassembly:
         envelope = decode_envelope(datagram)
         if envelope.request_id != self.request_id:
             return None
-        if not HEADER_BYTES <= envelope.length:
+        if envelope.length < HEADER_BYTES:
             raise Malformed(f"message: {envelope.length} bytes cannot hold a header", 16)
         if envelope.length > self._max_bytes:
             reason = f"message: {envelope.length} bytes, at most {self._max_bytes} allowed"

@@ -22,7 +22,6 @@ from protocols.handle.codes import DEFAULT_REQUEST_FLAGS, RRDG, ResponseCode
 from protocols.handle.envelope import HEADER_BYTES
 
 LAYOUT = struct.Struct(">IIIHBBII")
-assert LAYOUT.size == HEADER_BYTES
 
 UNKNOWN_SERIAL = 0xFFFF
 DEFAULT_EXPIRATION_S = 43_200
@@ -42,6 +41,7 @@ class Header(NamedTuple):
 
     @property
     def is_request(self) -> bool:
+        """Response code 0."""
         return self.response_code == ResponseCode.REQUEST
 
     @property
@@ -64,4 +64,5 @@ def decode_header(data: bytes, offset: int = 0) -> tuple[Header, int]:
 
 
 def encode_header(header: Header, body_length: int) -> bytes:
+    """24 bytes; ``body_length`` is what follows them, without the credential."""
     return LAYOUT.pack(*header, body_length)

@@ -22,11 +22,13 @@ class NamesAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """name list · surplus."""
         count = reader.read_count("name list", 4, MAX_NAMES)
         names = tuple(read_handle(reader, "name") for _ in range(count))
         return cls(names, reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u32(len(self.names))
         for name in self.names:
             writer.write_counted(name)

@@ -81,6 +81,7 @@ def decode_secret_proof(signed_response: bytes) -> SecretProof:
 
 
 def encode_secret_proof(proof: SecretProof) -> bytes:
+    """The inverse of ``decode_secret_proof``."""
     writer = Writer()
     writer.write_u8(proof.code)
     if proof.derivation is None:
@@ -124,6 +125,7 @@ def decode_signature_proof(signed_response: bytes) -> SignatureProof:
 
 
 def encode_signature_proof(proof: SignatureProof) -> bytes:
+    """The inverse of ``decode_signature_proof``."""
     writer = Writer()
     writer.write_counted(proof.hash_name)
     writer.write_counted(proof.signature)

@@ -4,7 +4,7 @@ Version, flags, ids and request digest follow RFC 3652 §2.2 and what Handle.Net
 """
 
 from protocols.handle.codec import Body, Head, Message
-from protocols.handle.codes import AUTH, CONT, ECHOED_FLAGS, RECU, RRDG, ResponseCode, spell_code
+from protocols.handle.codes import AUTH, ECHOED_FLAGS, RECU, RRDG, ResponseCode, spell_code
 from protocols.handle.digest import request_digest
 from protocols.handle.envelope import Envelope
 from protocols.handle.failures import ErrorAnswer
@@ -20,15 +20,14 @@ def reply(
     serial: int,
     expiration_s: int,
     session_id: int | None = None,
-    more_follows: bool = False,
 ) -> Message:
     """The answer to ``request``; encode it with ``codec.encode``.
 
     ``response_code`` as of today, spelled for old versions here; ``serial`` of our HS_SITE; ``expiration_s`` seconds
-    since 1970, in the future; ``session_id`` when it is not the request's; ``more_follows`` in lists.
+    since 1970, in the future; ``session_id`` when it is not the request's.
     """
     version = answer_version(request.envelope.version, request.envelope.suggested)
-    flags = request.header.op_flags & ECHOED_FLAGS | RECU | AUTH | (more_follows and CONT)
+    flags = request.header.op_flags & ECHOED_FLAGS | RECU | AUTH
     if response_code == ResponseCode.AUTHENTICATION_NEEDED:
         flags |= RRDG  # a challenge always names its request
     own = DO_IRP_3 if version >= DO_IRP_3 else OWN

@@ -30,11 +30,13 @@ class ResolveRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle · index list · type list · surplus."""
         return cls(
             read_handle(reader), read_indexes(reader), read_types(reader), reader.read_rest()
         )
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         write_indexes(writer, self.indexes)
         write_types(writer, self.types)
@@ -50,9 +52,11 @@ class ResolveAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle · value list · surplus."""
         return cls(read_handle(reader), read_values(reader), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         write_values(writer, self.values)
         writer.write_bytes(self.surplus)
@@ -67,11 +71,13 @@ class Referral(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """handle [· value list] · surplus."""
         handle = read_handle(reader)
         values = read_values(reader) if reader.remaining else None
         return cls(handle, values, reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.handle)
         if self.values is not None:
             write_values(writer, self.values)

@@ -47,6 +47,7 @@ class SessionSetupRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """mode · timeout · identity · key by mode · surplus. Raises ``Unsupported`` for other modes."""
         at = reader.offset
         mode = reader.read_u16("session mode")
         timeout_s = reader.read_u32("session timeout")
@@ -62,6 +63,7 @@ class SessionSetupRequest(NamedTuple):
         return cls(mode, timeout_s, identity, identity_index, key, reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u16(self.mode)
         writer.write_u32(self.timeout_s)
         writer.write_counted(self.identity_handle)
@@ -82,10 +84,12 @@ class SessionSetupAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """mode · data · surplus."""
         mode = reader.read_u16("session mode")
         return cls(mode, reader.read_counted("session data", MAX_KEY_BYTES), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u16(self.mode)
         writer.write_counted(self.data)
         writer.write_bytes(self.surplus)
@@ -99,18 +103,21 @@ class KeyExchangeRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """encrypted key · surplus."""
         return cls(reader.read_counted("encrypted key", MAX_KEY_BYTES), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_counted(self.encrypted_key)
         writer.write_bytes(self.surplus)
 
 
 def read_dh_answer(data: bytes) -> tuple[int, bytes]:
-    """``(cipher, server's DH public key blob)`` out of a mode 4 answer's data."""
+    """``(cipher, server's DH public key blob)`` out of a mode 4 answer's data. Raises ``Malformed``."""
     reader = Reader(data)
     return reader.read_u32("session cipher"), reader.read_rest()
 
 
 def write_dh_answer(cipher: int, public_key: bytes) -> bytes:
+    """The inverse of ``read_dh_answer``."""
     return cipher.to_bytes(4) + public_key

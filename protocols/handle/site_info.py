@@ -12,7 +12,9 @@ class SiteAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """HS_SITE record to the end."""
         return cls(reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_bytes(self.site)

@@ -24,9 +24,11 @@ class TransactionNumber(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """number · surplus."""
         return cls(reader.read_u64("transaction id"), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u64(self.number)
         writer.write_bytes(self.surplus)
 
@@ -46,6 +48,7 @@ class TransactionsRequest(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """mark · state or position · share of the site · surplus."""
         mark = reader.read_u8("replication state mark")
         if mark == HAS_POSITION:
             return cls._read_from_position(reader, mark)
@@ -54,6 +57,7 @@ class TransactionsRequest(NamedTuple):
 
     @classmethod
     def read_before_2_9(cls, reader: Reader) -> Self:
+        """Position · share of the site · surplus."""
         return cls._read_from_position(reader, None)
 
     @classmethod
@@ -63,6 +67,7 @@ class TransactionsRequest(NamedTuple):
         return cls(mark, b"", last_id, last_date_ms, *_read_share(reader), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         if self.mark is not None:
             writer.write_u8(self.mark)
         if self.mark:
@@ -83,9 +88,11 @@ class Private(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """everything."""
         return cls(reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_bytes(self.data)
 
 
@@ -97,9 +104,11 @@ class TransactionsAnswer(NamedTuple):
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        """status · stream to the end."""
         return cls(reader.read_u8("replication status"), reader.read_rest())
 
     def write(self, writer: Writer) -> None:
+        """The inverse of ``read``."""
         writer.write_u8(self.status)
         writer.write_bytes(self.stream)
 
