@@ -1,0 +1,118 @@
+"""Requests remembered by their id, so that a command sent twice happens once.
+
+A mark holds where in the feed the first receipt can be read again, and in its last byte what the feed entry does not
+say. It is kept as long as that entry is. Refusals are not remembered: they changed nothing, and asking again may end
+otherwise.
+"""
+
+from typing import NamedTuple
+
+import msgpack
+
+from protocols.message import Command, Outcome, Principal, Receipt
+from registry.deciding import Submission
+from registry.errors import Gone
+from registry.overlay import Overlay
+from registry.sealing import FINGERPRINT_BYTES, Sealer
+from registry.stores.store import Reader, RequestMark
+
+_CREATED, _UNCHANGED = 1, 2
+
+_REUSED = Receipt(
+    Outcome.KEY_REUSED,
+    reason="this request id came before with another content; use a new one for a new command",
+    field="request_id",
+)
+
+
+class Request(NamedTuple):
+    """A submission with a request id, as marks know it."""
+
+    key: bytes
+    content: bytes
+    """One byte shorter than a mark's; the last one is for the flags."""
+
+
+def recognise(submission: Submission, sealer: Sealer) -> Request | None:
+    """None when there is no request id, or a number no rule will let pass."""
+    principal, command, _ = submission
+    if not command.request_id:
+        return None
+    try:
+        content = sealer.fingerprint(_pack_command(command))
+    except OverflowError:
+        return None
+    key = sealer.fingerprint(_pack_name(principal, command.request_id))
+    return Request(key, content[: FINGERPRINT_BYTES - 1])
+
+
+class Requests:
+    """What is remembered: the store's marks, and those of the batch at hand."""
+
+    __slots__ = ("_receipts", "_store", "marks")
+
+    def __init__(self, store: Reader) -> None:
+        self._store = store
+        self._receipts: dict[bytes, tuple[bytes, Receipt]] = {}
+        self.marks: list[RequestMark] = []
+
+    def recall(self, request: Request) -> Receipt | None:
+        """The first receipt again, or the refusal of a reused id; None when the id is new."""
+        if request.key in self._receipts:
+            content, receipt = self._receipts[request.key]
+            return receipt if content == request.content else _REUSED
+        mark = self._store.request(request.key)
+        if mark is None:
+            return None
+        if mark.content[:-1] != request.content:
+            return _REUSED
+        try:
+            changes = self._store.changes(mark.seq - 1, 1)
+        except Gone:
+            return None
+        if not changes:
+            return None
+        flags = mark.content[-1]
+        return Receipt(
+            Outcome.SUCCESS,
+            changes[0].version,
+            0 if flags & _UNCHANGED else mark.seq,
+            bool(flags & _CREATED),
+            bool(flags & _UNCHANGED),
+        )
+
+    def remember(
+        self, request: Request, submission: Submission, receipt: Receipt, overlay: Overlay
+    ) -> None:
+        """Mark a success: by its change, or by the one that had already made the record what was wanted."""
+        if receipt.outcome is not Outcome.SUCCESS:
+            return
+        self._receipts[request.key] = (request.content, receipt)
+        seq = receipt.seq
+        if receipt.is_unchanged:
+            record = overlay.lookup_any(submission.command.identifier)
+            if record is None:
+                raise AssertionError("only a record that exists can be unchanged")
+            seq = record.seq
+        if seq >= overlay.oldest_available:
+            flags = (receipt.was_created and _CREATED) | (receipt.is_unchanged and _UNCHANGED)
+            self.marks.append(RequestMark(request.key, request.content + bytes([flags]), seq))
+
+
+def _pack_name(principal: Principal, request_id: str) -> bytes:
+    packed: bytes = msgpack.packb((principal.name, request_id), unicode_errors="surrogatepass")
+    return packed
+
+
+def _pack_command(command: Command) -> bytes:
+    fields = (
+        command.operation.value,
+        command.identifier.spelling,
+        command.values,
+        command.indexes,
+        command.overwrite,
+        command.expect_version,
+        command.case_sensitive,
+    )
+    packed: bytes = msgpack.packb(fields, unicode_errors="surrogatepass")
+    return packed

@@ -1,0 +1,321 @@
+"""RULES: everything a command must satisfy before it changes a record, in the order in which it is asked.
+
+Each rule looks at (principal, command, record, context) and returns None or a ``Reject`` that says what, where and why.
+The order is policy too: form comes first, because it depends on nothing; then authority, so that a stranger learns
+nothing about what is stored; then the state the record is in. The name of the rule that refused stands in the receipt's
+reason.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from protocols.errors import ProtocolError
+from protocols.identifier import read_identifier
+from protocols.message import Command, Operation, Outcome, Principal
+from protocols.record import Record
+from protocols.values.value import ADMIN_WRITE, Value
+from protocols.values.value_list import MAX_RECORD_BYTES, MAX_VALUES
+from registry.holdings import Holdings
+from registry.overlay import Overlay
+from registry.permissions import needs_of
+from registry.revision import revise, size_of
+from registry.stores.plan import MAX_PREFIX_BYTES
+from registry.value_rules import flaw_of
+
+MAX_REQUEST_ID_BYTES = 256
+"""A UUID has 36; room for clients that name file and line."""
+
+CONTROL_BYTES = re.compile(rb"[\x00-\x1f\x7f]|\xc2[\x80-\x9f]")
+"""Control characters as UTF-8: no printable name has them (RFC 3651 §2), and they break every list and log."""
+
+VALUE_COUNT_BYTES = 4
+"""The count in front of a value list."""
+
+
+class Reject(NamedTuple):
+    """Why a command is refused."""
+
+    outcome: Outcome
+    reason: str
+    field: str = ""
+    """Where in the command, e.g. ``values[1].data``."""
+
+
+class Context:
+    """What a rule may know besides its arguments: the state the command meets, and what it would make of it."""
+
+    __slots__ = ("_revised", "command", "holdings", "now_s", "old", "overlay")
+
+    def __init__(
+        self, command: Command, record: Record | None, holdings: Holdings, overlay: Overlay
+    ) -> None:
+        self.command = command
+        self.holdings = holdings
+        self.overlay = overlay
+        self.now_s = overlay.time_ms // 1000
+        self.old: tuple[Value, ...] = () if record is None else holdings.all_values(record)
+        self._revised: tuple[Value, ...] | None = None
+
+    @property
+    def revised(self) -> tuple[Value, ...]:
+        """The record's values after the command; meaningful once the rules of form have passed."""
+        if self._revised is None:
+            self._revised = revise(self.command, self.old, self.now_s)
+        return self._revised
+
+
+Check = Callable[[Principal, Command, Record | None, Context], Reject | None]
+
+
+class Rule(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    check: Check
+
+
+def first_reject(
+    principal: Principal, command: Command, record: Record | None, context: Context
+) -> Reject | None:
+    """The verdict of the first rule that refuses, its name added to the reason; None when all agree.
+
+    ``record`` is the live record, None when absent or deleted.
+    """
+    for rule in RULES:
+        reject = rule.check(principal, command, record, context)
+        if reject is not None:
+            return reject._replace(reason=f"{reject.reason} (rule: {rule.name})")
+    return None
+
+
+# ------------------------------------------------------------------------------------------------- form
+
+
+def _identifier(_: Principal, command: Command, __: Record | None, ___: Context) -> Reject | None:
+    identifier, reason = command.identifier, ""
+    try:
+        if read_identifier(identifier.spelling) != identifier:
+            reason = "prefix and suffix are not those of the spelling"
+    except ProtocolError as error:
+        reason = str(error)
+    if not reason and CONTROL_BYTES.search(identifier.spelling):
+        reason = "the identifier contains a control character"
+    if not reason and identifier.is_prefix_record:
+        if b"/" in identifier.suffix or not all(identifier.suffix.split(b".")):
+            reason = "a prefix is made of labels with dots between them; none is empty or has a '/'"
+        elif len(identifier.suffix) > MAX_PREFIX_BYTES:
+            size = len(identifier.suffix)
+            reason = f"the prefix has {size} bytes, at most {MAX_PREFIX_BYTES} are allowed"
+    return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier") if reason else None
+
+
+def _request_id(_: Principal, command: Command, __: Record | None, ___: Context) -> Reject | None:
+    size = len(command.request_id.encode(errors="replace"))
+    if size <= MAX_REQUEST_ID_BYTES and command.request_id.isprintable():
+        return None
+    reason = f"a request id is printable text of at most {MAX_REQUEST_ID_BYTES} bytes"
+    return Reject(Outcome.PROTOCOL_ERROR, reason, "request_id")
+
+
+def _arguments(_: Principal, command: Command, __: Record | None, ___: Context) -> Reject | None:
+    match command.operation:
+        case Operation.PUT | Operation.ADD | Operation.MODIFY if not command.values:
+            return Reject(Outcome.INVALID_VALUE, "there is no value to register", "values")
+        case Operation.REMOVE if not command.indexes:
+            return Reject(Outcome.INVALID_VALUE, "there is no index to remove", "indexes")
+        case Operation.HOST if not command.identifier.is_prefix_record:
+            reason = "only a prefix can be hosted, and this identifier has a suffix"
+            return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
+    return None
+
+
+def _values(_: Principal, command: Command, __: Record | None, ___: Context) -> Reject | None:
+    if len(command.values) > MAX_VALUES:
+        reason = f"{len(command.values)} values, at most {MAX_VALUES} are allowed"
+        return Reject(Outcome.INVALID_VALUE, reason, "values")
+    seen: set[int] = set()
+    for at, value in enumerate(command.values):
+        flaw = flaw_of(value)
+        if flaw is not None:
+            return Reject(Outcome.INVALID_VALUE, flaw.reason, f"values[{at}].{flaw.field}")
+        if value.index in seen:
+            reason = f"index {value.index} occurs twice"
+            return Reject(Outcome.VALUE_EXISTS, reason, f"values[{at}].index")
+        seen.add(value.index)
+    return None
+
+
+def _hosted(_: Principal, command: Command, __: Record | None, context: Context) -> Reject | None:
+    identifier = command.identifier
+    if identifier.is_prefix_record or context.holdings.hosts(identifier.prefix):
+        return None
+    reason = f"prefix {identifier.prefix.decode()} is not hosted by this node"
+    return Reject(Outcome.NOT_RESPONSIBLE, reason, "identifier")
+
+
+# -------------------------------------------------------------------------------------------- authority
+
+
+def _authenticated(
+    principal: Principal, _: Command, __: Record | None, ___: Context
+) -> Reject | None:
+    if principal.is_operator or principal.handle:
+        return None
+    return Reject(Outcome.AUTHENTICATION_NEEDED, "a change needs the identity of an administrator")
+
+
+def _administrator(
+    principal: Principal, command: Command, record: Record | None, context: Context
+) -> Reject | None:
+    if context.holdings.is_operator(principal):
+        return None
+    refusal = Outcome.NOT_ADMINISTRATOR
+    for need in needs_of(command, record is not None, context.old, context.revised):
+        outcome = context.holdings.may(principal, need.place, need.permissions)
+        if outcome is Outcome.SUCCESS:
+            return None
+        if outcome is Outcome.PERMISSION_DENIED:
+            refusal = outcome
+    what = f"{command.operation.value} {command.identifier.text}"
+    if refusal is Outcome.NOT_ADMINISTRATOR:
+        return Reject(refusal, f"{principal.name} is not an administrator for: {what}")
+    return Reject(refusal, f"{principal.name} administers here, without the permission to: {what}")
+
+
+def _changeable(
+    principal: Principal, command: Command, _: Record | None, context: Context
+) -> Reject | None:
+    kept = {value.index: value for value in context.revised}
+    for value in context.old:
+        if value.permissions & ADMIN_WRITE or kept.get(value.index) == value:
+            continue
+        if context.holdings.is_operator(principal):
+            return None
+        reason = f"the value at index {value.index} does not let administrators change it"
+        return Reject(Outcome.PERMISSION_DENIED, reason, _field_of(command, value.index))
+    return None
+
+
+def _field_of(command: Command, index: int) -> str:
+    for at, value in enumerate(command.values):
+        if value.index == index:
+            return f"values[{at}]"
+    return f"indexes[{command.indexes.index(index)}]" if index in command.indexes else ""
+
+
+# ------------------------------------------------------------------------------------------------ state
+
+
+def _version(_: Principal, command: Command, record: Record | None, __: Context) -> Reject | None:
+    expected, found = command.expect_version, 0 if record is None else record.version
+    if expected is None or expected == found:
+        return None
+    is_at = f"is at version {found}" if found else "does not exist"
+    wanted = f"at version {expected}" if expected else "absent"
+    reason = f"the record {is_at}, the command expects it {wanted}"
+    return Reject(Outcome.VERSION_CONFLICT, reason, "expect_version")
+
+
+def _presence(
+    _: Principal, command: Command, record: Record | None, context: Context
+) -> Reject | None:
+    name = command.identifier.text
+    match command.operation:
+        case Operation.HOST:
+            if record is not None and context.holdings.hosts(command.identifier.responsible_prefix):
+                return Reject(Outcome.ALREADY_EXISTS, f"{name} is hosted already", "identifier")
+            if record is not None:
+                reason = (
+                    f"{name} has a record, made while it was not hosted here; delete that first"
+                )
+                return Reject(Outcome.ALREADY_EXISTS, reason, "identifier")
+        case Operation.PUT:
+            if record is not None and not command.overwrite:
+                reason = f"{name} exists, and the command does not overwrite"
+                return Reject(Outcome.ALREADY_EXISTS, reason, "identifier")
+        case _:
+            if record is None:
+                return Reject(Outcome.NOT_FOUND, f"{name} does not exist", "identifier")
+    return None
+
+
+def _presence_of_values(
+    _: Principal, command: Command, __: Record | None, context: Context
+) -> Reject | None:
+    present = {value.index for value in context.old}
+    match command.operation:
+        case Operation.ADD if not command.overwrite:
+            for at, value in enumerate(command.values):
+                if value.index in present:
+                    reason = f"index {value.index} exists, and the command does not overwrite"
+                    return Reject(Outcome.VALUE_EXISTS, reason, f"values[{at}].index")
+        case Operation.MODIFY:
+            for at, value in enumerate(command.values):
+                if value.index not in present:
+                    reason = f"there is no value at index {value.index} to modify"
+                    return Reject(Outcome.VALUES_NOT_FOUND, reason, f"values[{at}].index")
+        case Operation.REMOVE:
+            for at, index in enumerate(command.indexes):
+                if index not in present:
+                    reason = f"there is no value at index {index} to remove"
+                    return Reject(Outcome.VALUES_NOT_FOUND, reason, f"indexes[{at}]")
+        case _:
+            pass
+    return None
+
+
+def _case_rule(
+    _: Principal, command: Command, __: Record | None, context: Context
+) -> Reject | None:
+    if command.operation is not Operation.HOST:
+        return None
+    authority = context.overlay.authority(command.identifier.responsible_prefix)
+    if authority is None or authority.is_case_sensitive == command.case_sensitive:
+        return None
+    was = "case-sensitive" if authority.is_case_sensitive else "case-insensitive"
+    reason = f"the prefix was {was} when it was hosted before, and that is fixed for ever"
+    return Reject(Outcome.ALREADY_EXISTS, reason, "case_sensitive")
+
+
+def _unoccupied(
+    _: Principal, command: Command, __: Record | None, context: Context
+) -> Reject | None:
+    if command.operation is not Operation.DELETE or not command.identifier.is_prefix_record:
+        return None
+    prefix = command.identifier.responsible_prefix
+    count = context.overlay.count(prefix)
+    if not count:
+        return None
+    reason = f"{count} identifiers are registered below {prefix.decode()}; delete them first"
+    return Reject(Outcome.ALREADY_EXISTS, reason, "identifier")
+
+
+def _record_size(_: Principal, __: Command, ___: Record | None, context: Context) -> Reject | None:
+    values = context.revised
+    if len(values) > MAX_VALUES:
+        reason = f"the record would have {len(values)} values, at most {MAX_VALUES} are allowed"
+        return Reject(Outcome.INVALID_VALUE, reason, "values")
+    size = VALUE_COUNT_BYTES + sum(map(size_of, values))
+    if size > MAX_RECORD_BYTES:
+        reason = f"the record would have {size} bytes, at most {MAX_RECORD_BYTES} are allowed"
+        return Reject(Outcome.INVALID_VALUE, reason, "values")
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("identifier", _identifier),
+    Rule("request-id", _request_id),
+    Rule("arguments", _arguments),
+    Rule("values", _values),
+    Rule("hosted", _hosted),
+    Rule("authenticated", _authenticated),
+    Rule("administrator", _administrator),
+    Rule("changeable", _changeable),
+    Rule("version", _version),
+    Rule("presence", _presence),
+    Rule("presence-of-values", _presence_of_values),
+    Rule("case-rule", _case_rule),
+    Rule("unoccupied", _unoccupied),
+    Rule("record-size", _record_size),
+)

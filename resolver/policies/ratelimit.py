@@ -1,0 +1,109 @@
+"""Rate limit: a token bucket per source, so that nobody can make this node flood a forged address.
+
+A source is an IPv4 address or an IPv6 /64, which is what one household or rack gets. Only UDP is limited by ``before``:
+the address of a TCP or HTTP peer is proved by its handshake, and their connections are limited where they are accepted.
+The hot path calls ``take`` itself.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from protocols.message import Answer, Outcome, Query
+from resolver.source import Now, Peer
+
+RATE_PER_S = 200.0
+"""Answers per second to one source; NSD's and Knot's defaults are of this order."""
+BURST = 500.0
+"""Answers at once to a source that was silent: a client that starts and asks for a page of labels."""
+MAX_SOURCES = 32_768
+"""Sources in one generation of the table (about 200 bytes each; two generations are kept)."""
+IPV6_SOURCE_BITS = 64
+
+EXEMPT_NETWORKS = ("127.0.0.0/8", "::1/128")
+
+_BUSY = Answer(
+    Outcome.BUSY, reason="too many questions from this address; ask again in a second, or by TCP"
+)
+
+
+class RateLimit:
+    """A stage. ``rate_per_s`` and ``burst`` count answers; ``exempt`` are networks in CIDR notation, never limited.
+
+    The table is bounded by age in two generations: when the young one is full it becomes the old one, and the old one
+    is forgotten. A source that keeps asking moves along; a forgotten one starts with a full bucket.
+    """
+
+    name = "ratelimit"
+
+    def __init__(
+        self,
+        rate_per_s: float = RATE_PER_S,
+        burst: float = BURST,
+        exempt: Iterable[str] = EXEMPT_NETWORKS,
+        max_sources: int = MAX_SOURCES,
+    ) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._exempt = [ip_network(network) for network in exempt]
+        self._max_sources = max_sources
+        self._young: dict[str, _Bucket | None] = {}
+        self._old: dict[str, _Bucket | None] = {}
+
+    def __len__(self) -> int:
+        """Sources remembered."""
+        return len(self._young) + len(self._old)
+
+    def before(self, query: Query, peer: Peer, now: Now) -> Answer | None:  # noqa: ARG002  (a stage's signature)
+        """BUSY for a UDP source over its rate."""
+        if peer.transport != "udp" or self.take(peer.address, now.monotonic_s):
+            return None
+        return _BUSY
+
+    def take(self, address: str, now_s: float) -> bool:
+        """Whether one more answer may go to the address (IP text) at monotonic time ``now_s``; if so, it is counted."""
+        source = address if ":" not in address else _ipv6_source(address)
+        try:
+            bucket = self._young[source]
+        except KeyError:
+            bucket = self._enter(source, address, now_s)
+        if bucket is None:
+            return True
+        tokens = bucket.tokens + (now_s - bucket.time_s) * self._rate_per_s
+        bucket.time_s = now_s
+        tokens = min(tokens, self._burst)
+        if tokens < 1.0:
+            bucket.tokens = tokens
+            return False
+        bucket.tokens = tokens - 1.0
+        return True
+
+    def _enter(self, source: str, address: str, now_s: float) -> "_Bucket | None":
+        if len(self._young) >= self._max_sources:
+            self._old, self._young = self._young, {}
+        if source in self._old:
+            bucket = self._old.pop(source)
+        else:
+            bucket = None if self._is_exempt(address) else _Bucket(self._burst, now_s)
+        self._young[source] = bucket
+        return bucket
+
+    def _is_exempt(self, address: str) -> bool:
+        ip = ip_address(address)
+        mapped = getattr(ip, "ipv4_mapped", None)
+        return any((mapped or ip) in network for network in self._exempt)
+
+
+class _Bucket:
+    __slots__ = ("time_s", "tokens")
+
+    def __init__(self, tokens: float, time_s: float) -> None:
+        self.tokens = tokens
+        self.time_s = time_s
+
+
+def _ipv6_source(address: str) -> str:
+    ip = ip_address(address)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    if mapped is not None:
+        return str(mapped)
+    return str(ip_network((int(ip), IPV6_SOURCE_BITS), strict=False))
