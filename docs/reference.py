@@ -101,7 +101,7 @@ def commands() -> str:
 
     lines = ["# Commands\n", "What `biaojie COMMAND --help` says, in one place.\n"]
     for path, command in _walk("biaojie", main):
-        if hasattr(command, "commands") and path != "biaojie":
+        if hasattr(command, "list_commands"):
             continue
         usage = " ".join(
             param.make_metavar(_context(command))
@@ -123,7 +123,8 @@ def commands() -> str:
 
 def http() -> str:
     """Every route of the OpenAPI document."""
-    from node.http.openapi import document
+    from node.http.openapi import openapi_document
+    from node.http.routes import ROUTES
 
     lines = [
         "# HTTP routes\n",
@@ -131,7 +132,7 @@ def http() -> str:
         "| method | path | what it does | statuses |",
         "|---|---|---|---|",
     ]
-    for path, item in document()["paths"].items():
+    for path, item in openapi_document(ROUTES)["paths"].items():
         for method, operation in item.items():
             if method in {"get", "head", "put", "post", "delete", "options"}:
                 statuses = ", ".join(sorted(operation["responses"]))
@@ -192,8 +193,10 @@ def _limits(hint: object) -> str:
 def _walk(path: str, command: object) -> Iterator[tuple[str, object]]:
     """The command and all below it, with their full names."""
     yield path, command
-    for name, below in sorted(getattr(command, "commands", {}).items()):
-        yield from _walk(f"{path} {name}", below)
+    if hasattr(command, "list_commands"):
+        context = _context(command)
+        for name in command.list_commands(context):
+            yield from _walk(f"{path} {name}", command.get_command(context, name))
 
 
 def _context(command: object) -> object:
