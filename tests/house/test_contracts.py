@@ -26,6 +26,11 @@ PROVOCATIONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("resolver/policies/one.py", "import resolver.policies.two"),
         ("resolver/policies/two.py", ""),
     ),
+    "listeners-apart": (("node/listeners/udp.py", "import node.listeners.http"),),
+    "engines-apart": (("registry/stores/memory.py", "import registry.stores.lmdb"),),
+    "engine-chosen-in-node": (("registry/registrar.py", "import registry.stores.lmdb"),),
+    "lmdb-only-in-its-engine": (("node/store.py", "import lmdb"),),
+    "inside-protocols": (("protocols/novelty.py", "import protocols.errors"),),
     "no-cycles": (
         ("registry/one.py", "import registry.two"),
         ("registry/two.py", "import registry.one"),
