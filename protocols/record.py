@@ -51,21 +51,18 @@ class Record(NamedTuple):
 
 def encode_record(record: Record) -> bytes:
     """The stored form, as laid out above."""
-    flags = (record.is_deleted and DELETED) | (record.has_absolute_ttl and ABSOLUTE_TTL)
-    parts = []
-    if record.spelling != record.key:
-        flags |= SPELLING
-        parts.append(len(record.spelling).to_bytes(2) + record.spelling)
-    if record.sealed:
-        flags |= SEALED
-        parts.append(len(record.sealed).to_bytes(4) + record.sealed)
-    parts.append(record.public)
-    head = HEAD.pack(
-        FORMAT, flags, record.version, record.seq, record.modified_s, record.least_ttl_s
+    key, spelling, version, seq, modified_s, least_ttl_s, body, sealed, is_deleted, is_absolute = (
+        record
     )
-    body = b"".join(parts)
-    checksum = zlib.crc32(body, zlib.crc32(head, zlib.crc32(record.key)))
-    return head + checksum.to_bytes(_CHECKSUM_BYTES) + body
+    flags = (is_deleted and DELETED) | (is_absolute and ABSOLUTE_TTL)
+    if sealed:
+        flags |= SEALED
+        body = len(sealed).to_bytes(4) + sealed + body
+    if spelling != key:
+        flags |= SPELLING
+        body = len(spelling).to_bytes(2) + spelling + body
+    head = HEAD.pack(FORMAT, flags, version, seq, modified_s, least_ttl_s)
+    return head + _checksum(key, head, body) + body
 
 
 def decode_record(key: bytes, stored: bytes) -> Record:
@@ -75,8 +72,8 @@ def decode_record(key: bytes, stored: bytes) -> Record:
     format_, flags, version, seq, modified_s, least_ttl_s = HEAD.unpack_from(stored)
     if format_ != FORMAT:
         raise Unsupported(f"stored record: format {format_}, this node reads {FORMAT}", 0)
-    checksum = zlib.crc32(stored[_BODY:], zlib.crc32(stored[: HEAD.size], zlib.crc32(key)))
-    if checksum != int.from_bytes(stored[HEAD.size : _BODY]):
+    checksum = _checksum(key, stored[: HEAD.size], stored[_BODY:])
+    if checksum != stored[HEAD.size : _BODY]:
         raise Malformed("stored record: damaged, the checksum does not match", HEAD.size)
     offset, spelling, sealed = _BODY, key, b""
     if flags & SPELLING:
@@ -103,6 +100,10 @@ def public_offset(stored: bytes) -> int:
     if flags & SEALED:
         offset += 4 + int.from_bytes(stored[offset : offset + 4])
     return offset
+
+
+def _checksum(key: bytes, head: bytes, body: bytes) -> bytes:
+    return zlib.crc32(key + head + body).to_bytes(_CHECKSUM_BYTES)
 
 
 def _read_part(stored: bytes, offset: int, width: int) -> tuple[bytes, int]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from protocols.identifier import PREFIX_AUTHORITY
 from registry.change import Change, encode_change
 from registry.errors import Conflict
-from registry.stores.keys import encode_at, folded_suffix, store_key
+from registry.stores.keys import encode_at, folds, suffix_key
 from registry.stores.store import Authority, Note, RequestMark, Write
 
 MAX_PREFIX_BYTES = 255
@@ -49,11 +49,12 @@ def plan_commit(
     Raises ``Conflict`` when a write does not continue the feed or does not fit the one before it.
     """
     known: Mapping[bytes, Authority] = authorities
+    homes: dict[bytes, _Home] = {}
     entries: list[bytes] = []
     hosted: list[Authority] = []
     expected: dict[bytes, tuple[int, bool]] = {}
-    placed: dict[bytes, bytes] = {}
     latest: dict[bytes, tuple[int, bool]] = {}
+    placed: dict[bytes, bytes] = {}
     counted: dict[int, int] = {}
     for write in writes:
         change, record, expect_version, was_present, authority, is_superseded, entry = write
@@ -68,21 +69,23 @@ def plan_commit(
         digest = hashlib.sha256(entry).digest()
         if is_superseded:
             continue
-        if (
-            record.seq != seq
-            or record.version != change.version
-            or record.key != change.key
-            or expect_version >= change.version
-        ):
-            raise Conflict(_misfit(write))
-        home, key = _place(record.key, known)
+        _check_record(write)
+        prefix, _, suffix = record.key.partition(b"/")
+        home = homes.get(prefix)
+        if home is None:
+            home = homes[prefix] = _home(prefix, known)
+        if not suffix or (home.is_folding and suffix != suffix.upper()):
+            raise Conflict(f"{_name(record.key)}: the suffix is not folded")
+        key = home.start + suffix_key(suffix)
         before = (expect_version, was_present)
         if latest.get(key, before) != before:
             raise Conflict(f"change {seq}: {_name(record.key)} was changed earlier in this commit")
         expected.setdefault(key, before)
-        latest[key] = (record.version, not record.is_deleted)
+        is_present = not record.is_deleted
+        latest[key] = (record.version, is_present)
         placed[key] = encode_at(key, record)
-        counted[home] = counted.get(home, 0) + (not record.is_deleted) - was_present
+        if is_present != was_present:
+            counted[home.id] = counted.get(home.id, 0) + (1 if is_present else -1)
     return Plan(entries, seq, digest, hosted, expected, placed, counted)
 
 
@@ -104,15 +107,33 @@ def disagreement(key: bytes, expected: tuple[int, bool], found: tuple[int, bool]
     )
 
 
-def _place(key: bytes, authorities: Mapping[bytes, Authority]) -> tuple[int, bytes]:
-    """Authority id and store key of a folded identifier."""
-    prefix, _, suffix = key.partition(b"/")
+class _Home(NamedTuple):
+    """Where the records of one prefix lie."""
+
+    id: int
+    start: bytes
+    is_folding: bool
+
+
+def _home(prefix: bytes, authorities: Mapping[bytes, Authority]) -> _Home:
     authority = authorities.get(prefix)
     if authority is None:
-        raise Conflict(f"{_name(key)}: its prefix is not hosted here")
-    if not suffix or folded_suffix(authority, suffix) != suffix:
-        raise Conflict(f"{_name(key)}: the suffix is not folded")
-    return authority.id, store_key(authority.id, suffix)
+        raise Conflict(f"prefix {_name(prefix)} is not hosted here")
+    return _Home(authority.id, authority.id.to_bytes(4), folds(authority))
+
+
+def _check_record(write: Write) -> None:
+    change, record = write.change, write.record
+    if write.expect_version >= change.version:
+        raise Conflict(
+            f"change {change.seq}: version {change.version} of {_name(change.key)} does not follow "
+            f"{write.expect_version}"
+        )
+    if record.seq != change.seq or record.version != change.version or record.key != change.key:
+        raise Conflict(
+            f"change {change.seq} names {_name(change.key)} version {change.version}, its record is "
+            f"{_name(record.key)} version {record.version} of change {record.seq}"
+        )
 
 
 def _number(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
@@ -135,19 +156,6 @@ def _discontinuity(change: Change, seq: int) -> str:
             f"change {change.seq} of {_name(change.key)} does not continue the feed: {seq} is next"
         )
     return f"change {seq} of {_name(change.key)} is not linked to the entry before it"
-
-
-def _misfit(write: Write) -> str:
-    change, record = write.change, write.record
-    if write.expect_version >= change.version:
-        return (
-            f"change {change.seq}: version {change.version} of {_name(change.key)} does not follow "
-            f"{write.expect_version}"
-        )
-    return (
-        f"change {change.seq} names {_name(change.key)} version {change.version}, its record is "
-        f"{_name(record.key)} version {record.version} of change {record.seq}"
-    )
 
 
 def _name(key: bytes) -> str:
