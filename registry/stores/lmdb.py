@@ -129,6 +129,7 @@ class LmdbStore(LmdbReader):
         notes: Sequence[Note] = (),
     ) -> None:
         """Make all of it durable, or raise and change nothing."""
+        self._check_usable()
         check_extras(marks, notes)
         head = self._head
         self._snapshot()
@@ -200,8 +201,7 @@ class LmdbStore(LmdbReader):
 
         Raises ``StoreFull``, ``StoreFailed`` (then this writer refuses everything until reopened), ``StoreLocked``.
         """
-        if self._failure:
-            raise StoreFailed(f"writing stopped, reopen the store: {self._failure}")
+        self._check_usable()
         self.release()
         try:
             with self._env.begin(write=True) as txn:
@@ -214,6 +214,10 @@ class LmdbStore(LmdbReader):
             raise self._translate(error) from error
         self._head, self._head_row = head, row
         self._points[AFTER_SYNC]()
+
+    def _check_usable(self) -> None:
+        if self._failure:
+            raise StoreFailed(f"writing stopped, reopen the store: {self._failure}")
 
     def _check_unreplaced(self, txn: "lmdb.Transaction[bytes]") -> None:
         found = txn.get(HEAD_KEY, b"", self._tables.meta)
