@@ -8,7 +8,8 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import override
+
+from typing_extensions import override
 
 from node.config_sections import LogsSection
 

@@ -45,7 +45,9 @@ class Service:
         """The answer to one question, from what this node holds."""
         answer = answer_now(query, self._holdings, peer, now)
         if answer is None:
-            return Answer(Outcome.NOT_RESPONSIBLE, reason="this node answers for its own prefixes only")
+            return Answer(
+                Outcome.NOT_RESPONSIBLE, reason="this node answers for its own prefixes only"
+            )
         return answer
 
     async def register(self, principal: Principal, command: Command, source: str) -> Receipt:

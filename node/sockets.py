@@ -8,7 +8,7 @@ import contextlib
 import errno
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from node.config import Config
@@ -26,10 +26,15 @@ class PortTaken(Exception):
     """A socket could not be made; ``str()`` names address, port and, if it can be known, the holder."""
 
 
+Key = tuple[str, int, int, str, int]
+"""(use, slot, kind, address, port as configured): the same key in new settings is the same socket."""
+
+
 class Sockets:
     """Listening sockets by use and worker slot."""
 
     def __init__(self) -> None:
+        self.made: dict[Key, socket.socket] = {}
         self.by_slot: list[dict[str, list[socket.socket]]] = []
 
     def descriptors(self, slot: int) -> dict[str, list[int]]:
@@ -45,80 +50,97 @@ class Sockets:
                 names += [name for s in found if (name := _name(s)) not in names]
         return shown
 
-    def close(self) -> None:
-        """Close what is ours; a socket inherited by a worker lives on there."""
-        for sockets in self.by_slot:
-            for found in sockets.values():
-                for one in found:
-                    one.close()
+    def close(self, but: "Sockets | None" = None) -> None:
+        """Close what is ours, except what ``but`` uses too; a worker that inherited one keeps its own copy."""
+        kept = set(but.made.values()) if but is not None else set()
+        for one in self.made.values():
+            if one not in kept:
+                one.close()
 
 
-def make_sockets(config: Config) -> Sockets:
-    """Everything the settings ask for. Raises ``PortTaken`` and leaves nothing open."""
+def make_sockets(config: Config, old: Sockets | None = None) -> Sockets:
+    """Everything the settings ask for, taken over from ``old`` where it is the same.
+
+    Raises ``PortTaken`` and leaves nothing new open.
+    """
     made = Sockets()
-    count = config.node.workers
-    made.by_slot = [{} for _ in range(count)]
+    made.by_slot = [{} for _ in range(config.node.workers)]
     try:
-        _make_native(config, made)
-        if config.http.enabled:
-            found = _bind_all((socket.SOCK_STREAM,), config.http.addresses, config.http.port)
-            for slot in made.by_slot:
-                slot[HTTP] = found
-        if config.operations.enabled:
-            for number, slot in enumerate(made.by_slot):
-                port = config.operations.port and config.operations.port + number
-                slot[OPERATIONS] = _bind_all(
-                    (socket.SOCK_STREAM,), (config.operations.address,), port
-                )
+        for slot in range(config.node.workers):
+            _Binding(config, made, old or Sockets(), slot).bind()
     except BaseException:
-        made.close()
+        made.close(but=old)
         raise
     return made
 
 
-def _make_native(config: Config, made: Sockets) -> None:
-    kinds = [socket.SOCK_DGRAM] * config.listen.udp + [socket.SOCK_STREAM] * config.listen.tcp
-    if not kinds:
-        return
-    share_udp = len(made.by_slot) > 1
-    port = config.listen.port
-    for number, slot in enumerate(made.by_slot):
-        wanted = kinds if number == 0 else [k for k in kinds if k == socket.SOCK_DGRAM]
-        found = _bind_all(wanted, config.listen.addresses, port, share_udp=share_udp)
-        if found:
-            port = found[0].getsockname()[1]
-        if config.listen.udp:
-            slot[UDP] = [s for s in found if s.type == socket.SOCK_DGRAM]
-        if config.listen.tcp and number == 0:
-            slot[TCP] = [s for s in found if s.type == socket.SOCK_STREAM]
-        elif config.listen.tcp:
-            slot[TCP] = made.by_slot[0][TCP]
+class _Binding:
+    """The sockets of one worker slot."""
 
+    def __init__(self, config: Config, made: Sockets, old: Sockets, slot: int) -> None:
+        self._config, self._made, self._old, self._slot = config, made, old, slot
+        self._share_udp = config.node.workers > 1
 
-def _bind_all(
-    kinds: Iterable[int], addresses: Iterable[str], port: int, *, share_udp: bool = False
-) -> list[socket.socket]:
-    """One socket for each kind and address, all on one port; port 0 finds a number free for all of them."""
-    wanted = [(kind, address) for address in addresses for kind in kinds]
-    for tries_left in range(FREE_PORT_TRIES, 0, -1):
-        made: list[socket.socket] = []
+    def bind(self) -> None:
+        """Make or take over all of them."""
+        config, slot = self._config, self._slot
+        mine, first = self._made.by_slot[slot], self._made.by_slot[0]
+        uses = [UDP] * config.listen.udp + [TCP] * (config.listen.tcp and slot == 0)
+        port = config.listen.port or (
+            first[UDP][0].getsockname()[1] if slot and UDP in first else 0
+        )
+        mine.update(self._bind_all(uses, config.listen.addresses, port))
+        if config.http.enabled and slot == 0:
+            mine.update(self._bind_all([HTTP], config.http.addresses, config.http.port))
+        if config.operations.enabled:
+            port = config.operations.port and config.operations.port + slot
+            mine.update(self._bind_all([OPERATIONS], [config.operations.address], port))
+        for use in (TCP, HTTP):
+            if use in first:
+                mine[use] = first[use]
+
+    def _bind_all(
+        self, uses: Sequence[str], addresses: Sequence[str], port: int
+    ) -> dict[str, list[socket.socket]]:
+        """All on one port; port 0 finds a number that is free for every use and address."""
+        tries = FREE_PORT_TRIES if port == 0 else 1
+        while True:
+            tries -= 1
+            try:
+                return self._try_all(uses, addresses, port)
+            except PortTaken:
+                if tries == 0:
+                    raise
+
+    def _try_all(
+        self, uses: Sequence[str], addresses: Sequence[str], port: int
+    ) -> dict[str, list[socket.socket]]:
+        fresh: dict[Key, socket.socket] = {}
+        found: dict[str, list[socket.socket]] = {use: [] for use in uses}
         number = port
         try:
-            for kind, address in wanted:
-                one = _bind(kind, address, number, share_udp=share_udp)
-                if one is not None:
-                    made.append(one)
-                    number = one.getsockname()[1]
+            for address in addresses:
+                for use in uses:
+                    kind = socket.SOCK_DGRAM if use == UDP else socket.SOCK_STREAM
+                    key = (use, self._slot, int(kind), address, port)
+                    one = self._old.made.get(key)
+                    if one is None:
+                        one = _bind(kind, address, number, share_udp=self._share_udp)
+                    if one is not None:
+                        fresh[key] = one
+                        number = one.getsockname()[1]
+                        found[use].append(one)
+            if uses and not fresh:
+                raise PortTaken(
+                    "this machine has no IPv6, and there is no other address to listen on"
+                )
         except PortTaken:
-            for one in made:
-                one.close()
-            if port == 0 and tries_left > 1:
-                continue
+            for key, one in fresh.items():
+                if key not in self._old.made:
+                    one.close()
             raise
-        if wanted and not made:
-            raise PortTaken("no IPv6 on this machine and no other address to listen on")
-        return made
-    raise AssertionError("the last try returns or raises")
+        self._made.made.update(fresh)
+        return found
 
 
 def _bind(kind: int, address: str, port: int, *, share_udp: bool) -> socket.socket | None:

@@ -1,0 +1,131 @@
+"""App: the parts of one serving worker, made and joined here and nowhere else.
+
+Read ``build`` to see what a worker is made of; ``start`` and ``stop`` to see in which order it lives and dies.
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+from node.authentication import Authenticator
+from node.child import Boot
+from node.clock import read_clocks
+from node.config_sections import MIB, Config
+from node.follower import Follower
+from node.health import Health
+from node.keys import read_node_key
+from node.listeners import http
+from node.listeners.limits import ProvenAddresses
+from node.listeners.native import NativeSpeaker
+from node.listeners.tcp import TcpListener
+from node.listeners.udp import UdpListener
+from node.metrics import (
+    FAILED_LOGINS, FOLLOWER_SEQ, IS_WRITABLE, LOOP_LAG_SECONDS, WAITING_WRITE_BYTES, HotCounters,
+)  # fmt: skip
+from node.operations import Operations
+from node.service import Service
+from node.site import SiteInfo
+from node.sockets import HTTP, OPERATIONS, TCP, UDP
+from node.store import open_view
+from node.writer import Writer
+from registry.holdings import Holdings
+from registry.sealing import Sealer
+from registry.stores.lmdb_reader import LmdbReader
+
+TICK_S = 0.5
+"""Site record, snapshot and lag are looked at twice a second."""
+
+
+class App:
+    """One worker's parts. Make it with ``build``."""
+
+    def __init__(self, config: Config, reader: LmdbReader) -> None:
+        self._config = config
+        self._reader = reader
+        self.follower = Follower(reader)
+        self.writer = Writer(
+            config.socket_path, config.memory.write_queue_mib * MIB, lambda _: self._catch_up()
+        )
+        sealer = Sealer(read_node_key(config.node.key_file))
+        holdings = Holdings(reader, sealer, frozenset(config.node.admins))
+        self.authenticator = Authenticator(holdings, lambda: read_clocks().monotonic_s)
+        self.service = Service(reader, holdings, self.writer, self.follower, self.authenticator)
+        self.site = SiteInfo(reader, config.node.prefix)
+        self.speaker = NativeSpeaker(self.service, self.site)
+        self.proven = ProvenAddresses(
+            config.access.proven_networks, config.limits.proven_s, config.memory.proven_addresses
+        )
+        self.tcp = TcpListener(self.service, self.speaker, self.site, self.proven, config)
+        self.udp: list[UdpListener] = []
+        self.http: http.HttpListener | None = None
+        self.health = Health(self.writer, config)
+        self.operations = Operations(self.health, self.writer, self._gauges)
+        self._counters = HotCounters()
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self, sockets: dict[str, list[socket.socket]]) -> None:
+        """Serve on bound sockets."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.writer.run()), loop.create_task(self._tick())]
+        for sock in sockets.get(UDP, []):
+            listener = UdpListener(
+                sock, self.service, self.speaker, self.site, self.proven, self._config.limits
+            )
+            listener.start()
+            self.udp.append(listener)
+        self._counters.add("udp", lambda: sum(listener.hits for listener in self.udp))
+        await self.tcp.start(sockets.get(TCP, []))
+        self._counters.add("tcp", lambda: self.tcp.hits)
+        if sockets.get(HTTP):
+            self.http = await http.start(self.service, sockets[HTTP], self._config)
+        await self.operations.start(sockets.get(OPERATIONS, []))
+        self.health.is_serving = True
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what was begun within ``node.drain_s``, close."""
+        drain_s = self._config.node.drain_s
+        self.health.is_serving = False
+        for listener in self.udp:
+            listener.stop()
+        closing = [self.tcp.stop(drain_s)]
+        if self.http is not None:
+            closing.append(self.http.close(drain_s))
+        await asyncio.gather(*closing)
+        await self.operations.stop()
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._reader.close()
+
+    def _catch_up(self) -> None:
+        """Somebody committed: hear of it soon, but not inside the registrar's callback."""
+        task = asyncio.get_running_loop().create_task(self.follower.catch_up())
+        self._tasks = [t for t in self._tasks if not t.done()] + [task]
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        expected_s = loop.time()
+        while True:
+            expected_s += TICK_S
+            await asyncio.sleep(max(0.0, expected_s - loop.time()))
+            self.health.loop_lag_s = max(0.0, loop.time() - expected_s)
+            expected_s = loop.time()
+            self._reader.refresh()
+            self.site.look()
+            # An idle worker must not keep pages of old snapshots from being used again.
+            self._reader.release()
+
+    def _gauges(self) -> None:
+        """Bring the gauges up to date; called when somebody scrapes."""
+        FAILED_LOGINS.set(self.authenticator.failed_count)
+        IS_WRITABLE.set(self.writer.is_connected)
+        WAITING_WRITE_BYTES.set(self.writer.waiting_bytes)
+        FOLLOWER_SEQ.set(self.follower.seq)
+        LOOP_LAG_SECONDS.set(self.health.loop_lag_s)
+
+
+def build(boot: Boot) -> App:
+    """Open the store and join the parts. Raises ``StoreError``, ``KeyTrouble``, ``OSError``."""
+    return App(boot.config, open_view(boot.config))

@@ -1,0 +1,166 @@
+"""What cannot work, found before the node starts: settings against each other and against this machine.
+
+Each trouble is one sentence: key, value, what is wrong, what to do. Warnings are things that work but rarely are meant.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from node.config import Config, ConfigError
+from node.config_sections import MIB
+from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
+
+CONNECTION_BYTES = 8192
+"""Buffers and objects of one idle connection."""
+PROVEN_ADDRESS_BYTES = 200
+MAX_WRITE_FRAMES_BYTES = 4 * 16 * MIB
+"""Frames between one worker and the registrar, should all be of the largest size."""
+
+
+class Budget(NamedTuple):
+    """One bounded consumer of memory in a worker."""
+
+    what: str
+    most_bytes: int
+
+
+def check_config(config: Config, *, is_running: bool = False) -> list[str]:
+    """Raises ``ConfigError`` with one trouble a line; returns warnings. ``is_running``: the ports are our own."""
+    troubles = [
+        *_ports(config),
+        *_site(config),
+        *_tls(config),
+        *_files(config, is_running=is_running),
+    ]
+    if troubles:
+        raise ConfigError("\n".join(troubles))
+    return list(_warnings(config))
+
+
+def budgets(config: Config) -> list[Budget]:
+    """Byte budgets of one worker; their sum is printed at start."""
+    memory, limits = config.memory, config.limits
+    return [
+        Budget("unfinished native requests", memory.partial_requests_mib * MIB),
+        Budget("answers not taken by native clients", memory.unread_answers_mib * MIB),
+        Budget("commands waiting for the registrar", memory.write_queue_mib * MIB),
+        Budget("frames to and from the registrar", MAX_WRITE_FRAMES_BYTES),
+        Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
+        Budget("remembered addresses", memory.proven_addresses * PROVEN_ADDRESS_BYTES),
+        Budget("connections, native and HTTP", 2 * limits.connections * CONNECTION_BYTES),
+    ]
+
+
+def _ports(config: Config) -> Iterator[str]:
+    native_tcp = config.listen.tcp and config.listen.port
+    taken: dict[int, str] = {native_tcp: "listen.port"} if native_tcp else {}
+    uses = [("http.port", config.http.port)] if config.http.enabled else []
+    if config.operations.enabled and config.operations.port:
+        port, workers = config.operations.port, config.node.workers
+        if port + workers - 1 > 65_535:
+            yield f"operations.port = {port}: worker {workers - 1} would need port {port + workers - 1}"
+        uses += [("operations.port", port + slot) for slot in range(workers)]
+    for key, number in uses:
+        if number and number in taken:
+            near = number + 1 if number < 65_535 else number - 1
+            yield f"{key} = {number}: already used by {taken[number]}; for example {near} is not"
+        taken[number] = key
+    if not (config.listen.udp or config.listen.tcp or config.http.enabled):
+        yield "listen.udp, listen.tcp and http.enabled are all false: nothing would be served"
+    for key, addresses in (("listen", config.listen.addresses), ("http", config.http.addresses)):
+        if not addresses:
+            yield f'{key}.addresses = []: nothing to listen on; the nearest valid value is ["127.0.0.1"]'
+
+
+def _site(config: Config) -> Iterator[str]:
+    for text in config.site.addresses:
+        address = ipaddress.ip_address(text)
+        if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
+            yield f'site.addresses: "{text}" cannot be reached by anybody; name an address of this machine or its gateway'
+        elif not _is_served(address, config.listen.addresses):
+            listening = ", ".join(config.listen.addresses)
+            yield (
+                f'site.addresses: "{text}" is published, but the node listens on {listening} only; '
+                f'add "{text}" (or "{"::" if address.version == 6 else "0.0.0.0"}") to listen.addresses'
+            )
+        elif address.is_loopback and any(
+            not ipaddress.ip_address(a).is_loopback for a in config.site.addresses
+        ):
+            yield f'site.addresses: "{text}" is reached from this machine only, beside addresses for others; remove it'
+    if config.site.addresses and config.listen.port == 0 and config.site.native_port == 0:
+        yield "listen.port = 0: a port that changes with every start cannot be published; choose one, e.g. 2641"
+
+
+def _is_served(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, listening: tuple[str, ...]
+) -> bool:
+    """Whether somebody who sends to ``address`` can be heard: directly, by a wildcard, or through a gateway."""
+    for text in listening:
+        own = ipaddress.ip_address(text)
+        if own == address or (own.is_unspecified and own.version == address.version):
+            return True
+        if not own.is_loopback and not address.is_loopback and not own.is_unspecified:
+            return True  # a gateway may map the published address to this one
+    return False
+
+
+def _tls(config: Config) -> Iterator[str]:
+    http = config.http
+    if (http.tls_cert_file is None) != (http.tls_key_file is None):
+        yield "http.tls_cert_file and http.tls_key_file go together; set both or none"
+    for key, path in (("tls_cert_file", http.tls_cert_file), ("tls_key_file", http.tls_key_file)):
+        if path is not None and not os.access(path, os.R_OK):
+            yield f"http.{key} = {path}: cannot be read"
+    if http.tls_key_file is not None and http.tls_key_file.exists():
+        trouble = explain_mode(http.tls_key_file)
+        if trouble:
+            yield f"http.tls_key_file: {trouble}"
+
+
+def _files(config: Config, *, is_running: bool) -> Iterator[str]:
+    data = config.node.data_dir
+    if not data.is_dir():
+        yield f"node.data_dir = {data}: no such directory; `biaojie init` makes it"
+    elif not os.access(data, os.W_OK | os.X_OK):
+        yield f"node.data_dir = {data}: not writable for user {os.geteuid()}"
+    elif data.stat().st_mode & 0o022:
+        yield f"node.data_dir = {data}: others can write to it; run `chmod go-w {data}`"
+    for key, path in (
+        ("key_file", config.node.key_file),
+        ("server_key_file", config.node.server_key_file),
+    ):
+        if path.is_relative_to(data):
+            yield f"node.{key} = {path}: must not lie in the data directory, or a stolen copy opens itself"
+    try:
+        read_node_key(config.node.key_file)
+    except KeyTrouble as trouble:
+        yield f"node.key_file: {trouble}"
+    try:
+        read_server_key(config.node.server_key_file)
+    except KeyTrouble as trouble:
+        yield f"node.server_key_file: {trouble}"
+    _ = is_running
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    site = [ipaddress.ip_address(text) for text in config.site.addresses]
+    if site and all(address.is_loopback for address in site):
+        yield "site.addresses: only this machine can reach the published address; fine for a trial"
+    if not config.site.addresses and config.node.prefix:
+        yield "site.addresses = []: no address is published, so others do not find this node by its prefix"
+    open_http = [a for a in config.http.addresses if not ipaddress.ip_address(a).is_loopback]
+    if config.http.enabled and open_http and config.http.tls_cert_file is None:
+        yield "http: no TLS certificate: reading works, passwords are accepted from loopback only"
+    if (
+        config.operations.enabled
+        and not ipaddress.ip_address(config.operations.address).is_loopback
+    ):
+        yield f"operations.address = {config.operations.address}: this port has no login; keep strangers away from it"
+
+
+def data_directory(path: Path) -> None:
+    """Make a data directory for the embedded default: ours alone. Raises ``OSError``."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,145 @@
+"""Every metric of the node, declared here with help text; nothing else makes one.
+
+Labels have few, fixed values: never an identifier, an address or anything else a client chooses. What the hot path counts
+are plain integers in its own objects, read when somebody scrapes (``HotCounters``).
+"""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+disable_created_metrics()  # they double the text and tell nothing a restart does not
+
+WORKER = CollectorRegistry(auto_describe=True)
+"""What a serving worker counts."""
+REGISTRAR = CollectorRegistry(auto_describe=True)
+"""What the registrar counts; workers add it to their own answer."""
+
+SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Bounds in seconds around a disk's flush."""
+
+COMMITS = Counter(
+    "biaojie_commits", "Transactions made durable by the registrar.", registry=REGISTRAR
+)
+COMMIT_SECONDS = Histogram(
+    "biaojie_commit_seconds", "Deciding and making durable one batch.", buckets=SHORT, registry=REGISTRAR
+)  # fmt: skip
+QUEUE_SECONDS = Histogram(
+    "biaojie_commit_queue_seconds",
+    "How long a frame of commands waited for the registrar.",
+    buckets=SHORT,
+    registry=REGISTRAR,
+)
+LOAD_ROWS = Counter("biaojie_load_rows", "Rows of bulk loads decided on.", registry=REGISTRAR)
+HEAD_SEQ = Gauge("biaojie_feed_head", "Number of the newest change.", registry=REGISTRAR)
+FREE_PERCENT = Gauge(
+    "biaojie_disk_free_percent", "Free share of the store's file system.", registry=REGISTRAR
+)
+IS_READ_ONLY = Gauge(
+    "biaojie_writes_stopped", "1 while writes are refused (disk nearly full).", registry=REGISTRAR
+)
+STORE_BYTES = Gauge("biaojie_store_bytes", "Size of the store's used pages.", registry=REGISTRAR)
+STORE_RECORDS = Gauge("biaojie_store_records", "Records, tombstones included.", registry=REGISTRAR)
+READER_SLOTS = Gauge("biaojie_store_readers", "Reader slots in use.", registry=REGISTRAR)
+STALE_READERS = Counter(
+    "biaojie_store_stale_readers", "Slots of dead readers that were freed.", registry=REGISTRAR
+)
+CLOCK_STEPS = Counter(
+    "biaojie_clock_steps", "Times the wall clock was set by more than 5 s.", registry=REGISTRAR
+)
+
+NATIVE_ANSWERS = Counter(
+    "biaojie_native_answers",
+    "Native answers off the hot path, by transport and outcome.",
+    ["transport", "outcome"],
+    registry=WORKER,
+)
+NATIVE_FAULTS = Counter(
+    "biaojie_native_faults",
+    "Native requests ignored, refused or cut off, by transport and reason.",
+    ["transport", "reason"],
+    registry=WORKER,
+)
+TCP_CONNECTIONS = Gauge("biaojie_tcp_connections", "Open native connections.", registry=WORKER)
+HTTP_ANSWERS = Counter(
+    "biaojie_http_answers",
+    "HTTP answers, by route and status class (2xx …).",
+    ["route", "status"],
+    registry=WORKER,
+)
+HTTP_SECONDS = Histogram(
+    "biaojie_http_seconds", "From the whole head of an HTTP request to the end of its answer.",
+    ["route"], buckets=SHORT, registry=WORKER,
+)  # fmt: skip
+HTTP_CONNECTIONS = Gauge("biaojie_http_connections", "Open HTTP connections.", registry=WORKER)
+REGISTER_SECONDS = Histogram(
+    "biaojie_register_seconds",
+    "From a command's arrival in the worker to its visible change.",
+    buckets=SHORT,
+    registry=WORKER,
+)
+RECEIPTS = Counter(
+    "biaojie_receipts",
+    "Commands answered by this worker, by outcome.",
+    ["outcome"],
+    registry=WORKER,
+)
+FAILED_LOGINS = Gauge(
+    "biaojie_failed_logins", "Wrong secrets since the start of the worker.", registry=WORKER
+)
+IS_WRITABLE = Gauge(
+    "biaojie_registrar_connected", "1 while this worker has a registrar.", registry=WORKER
+)
+WAITING_WRITE_BYTES = Gauge(
+    "biaojie_write_queue_bytes", "Commands waiting for the registrar.", registry=WORKER
+)
+FOLLOWER_SEQ = Gauge("biaojie_follower_seq", "Number of the last change this worker has seen.", registry=WORKER)  # fmt: skip
+LOOP_LAG_SECONDS = Gauge(
+    "biaojie_loop_lag_seconds",
+    "Largest delay of the event loop in the last seconds.",
+    registry=WORKER,
+)
+QUERY_ERRORS = Counter(
+    "biaojie_query_errors", "Questions that met a bug and got a server error.", registry=WORKER
+)
+
+HOT_ANSWERS = (
+    "biaojie_hot_answers",
+    "Answers sent straight from the store's memory map, by transport.",
+    "transport",
+)
+
+
+class HotCounters(Collector):
+    """Plain integers of the hot path, read at scrape time: ``add("udp", lambda: listener.hits)``."""
+
+    def __init__(self) -> None:
+        self._sources: list[tuple[str, Callable[[], int]]] = []
+        WORKER.register(self)
+
+    def add(self, transport: str, read: Callable[[], int]) -> None:
+        """One more source."""
+        self._sources.append((transport, read))
+
+    @override
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        name, help_, label = HOT_ANSWERS
+        family = CounterMetricFamily(name, help_, labels=[label])
+        for transport, read in self._sources:
+            family.add_metric([transport], read())
+        yield family
+
+
+def scrape(registry: CollectorRegistry) -> bytes:
+    """The Prometheus text of one registry."""
+    return generate_latest(registry)

@@ -1,0 +1,207 @@
+"""The registrar's desk: one thread that owns the store and does one job after another, each durable when it is told.
+
+Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Loads and
+upkeep run in the gaps; while workers serve, a load is followed by a pause, so that readers and other writers get
+processor and disk in between.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from node.clock import read_clocks
+from node.disk import DiskWatch
+from node.logs import get_log
+from node.metrics import COMMIT_SECONDS, COMMITS, LOAD_ROWS, QUEUE_SECONDS
+from protocols.message import Outcome, Receipt
+from registry.errors import StoreFailed, StoreFull
+from registry.loading import Load, LoadReceipt
+from registry.registrar import MAX_BATCH, Registrar, Submission
+from registry.stores.store import Store
+
+PAUSE_SHARE = 0.15
+"""Pause after a load, as a share of the time it took, while workers serve: bulk keeps more than four fifths."""
+MAX_PAUSE_S = 0.1
+
+log = get_log("registrar")
+
+
+class Refused(Exception):
+    """A job that is not carried out; ``str()`` is the sentence for the client."""
+
+
+class Upkeep(Protocol):
+    """A call on the store that is neither command nor load; returns what its client is told."""
+
+    def __call__(self, store: Store) -> object: ...
+
+
+Done = Callable[[object], None]
+"""Called on the desk's thread with what became of a job: receipts, a LoadReceipt, facts, or an exception."""
+
+
+class _Commands(NamedTuple):
+    submissions: Sequence[Submission]
+    done: Done
+    since_s: float
+
+
+class _Call(NamedTuple):
+    work: Load | Upkeep
+    done: Done
+
+
+class Desk:
+    """``on_head`` hears the newest change number after every commit; ``on_failure`` that the store has failed."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # the parts of one process, joined in one place
+        self,
+        store: Store,
+        registrar: Registrar,
+        disk: DiskWatch,
+        is_serving: Callable[[], bool],
+        on_head: Callable[[int], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self._store, self._registrar, self._disk = store, registrar, disk
+        self._is_serving, self._on_head, self._on_failure = is_serving, on_head, on_failure
+        self._commands: deque[_Commands] = deque()
+        self._calls: deque[_Call] = deque()
+        self._wake = threading.Condition()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._work, name="desk")
+        self.head = store.head()
+        """As of the last commit."""
+        self.trouble = ""
+        """Why writes are refused, "" when they are not."""
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end; returns when the thread has ended."""
+        with self._wake:
+            self._is_stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def submit(self, submissions: Sequence[Submission], done: Done) -> None:
+        """Queue commands; the caller bounds how many may wait."""
+        self._queue(self._commands, _Commands(submissions, done, read_clocks().monotonic_s))
+
+    def call(self, work: Load | Upkeep, done: Done) -> None:
+        """Queue a load or upkeep."""
+        self._queue(self._calls, _Call(work, done))
+
+    def _queue(self, queue: deque, job: object) -> None:  # type: ignore[type-arg]  # either of two queues
+        with self._wake:
+            queue.append(job)
+            self._wake.notify()
+
+    def _work(self) -> None:
+        not_before_s = 0.0
+        while True:
+            with self._wake:
+                while not self._commands and (pause_s := self._pause_s(not_before_s)) != 0.0:
+                    if self._is_stopping and not self._calls:
+                        return
+                    self._wake.wait(pause_s)
+                batch = self._take_batch()
+                call = None if batch else self._calls.popleft()
+            started_s = read_clocks().monotonic_s
+            if call is None:
+                self._commit(batch, started_s)
+            else:
+                self._carry_out(call)
+                took_s = read_clocks().monotonic_s - started_s
+                if isinstance(call.work, Load) and self._is_serving():
+                    not_before_s = started_s + took_s + min(took_s * PAUSE_SHARE, MAX_PAUSE_S)
+
+    def _pause_s(self, not_before_s: float) -> float | None:
+        """How long to sleep before looking at ``_calls``: None = there is none, 0 = go on."""
+        if not self._calls:
+            return None
+        return max(0.0, not_before_s - read_clocks().monotonic_s)
+
+    def _take_batch(self) -> list[_Commands]:
+        batch: list[_Commands] = []
+        count = 0
+        while self._commands and count + len(self._commands[0].submissions) <= MAX_BATCH:
+            job = self._commands.popleft()
+            count += len(job.submissions)
+            batch.append(job)
+        return batch
+
+    def _commit(self, batch: Sequence[_Commands], started_s: float) -> None:
+        for job in batch:
+            QUEUE_SECONDS.observe(started_s - job.since_s)
+        submissions = [s for job in batch for s in job.submissions]
+        try:
+            receipts = self._receipts(submissions)
+        except StoreFailed as failure:
+            self._fail([job.done for job in batch], failure)
+            return
+        except Exception:  # one command that meets a bug must not take its neighbours down
+            if len(batch) > 1:
+                for job in batch:
+                    self._commit([job], started_s)
+                return
+            log.exception("a command met a bug", extra={"commands": len(submissions)})
+            receipts = [Receipt(Outcome.ERROR, reason="internal error; see the node's log")] * len(submissions)  # fmt: skip
+        COMMIT_SECONDS.observe(read_clocks().monotonic_s - started_s)
+        COMMITS.inc()
+        for job in batch:
+            job.done(receipts[: len(job.submissions)])
+            del receipts[: len(job.submissions)]
+        self._tell_head()
+
+    def _receipts(self, submissions: Sequence[Submission]) -> list[Receipt]:
+        now = read_clocks()
+        self.trouble = self._disk.trouble(now.monotonic_s)
+        if self.trouble:
+            return [Receipt(Outcome.READ_ONLY, reason=self.trouble)] * len(submissions)
+        return self._registrar.commit(submissions, int(now.wall_s * 1000))
+
+    def _carry_out(self, call: _Call) -> None:
+        try:
+            result: object = (
+                self._load(call.work) if isinstance(call.work, Load) else call.work(self._store)
+            )
+        except StoreFull as full:
+            result = Refused(f"writes are stopped: {full}")
+        except StoreFailed as failure:
+            self._fail([call.done], failure)
+            return
+        except Refused as refused:
+            result = refused
+        except Exception as error:  # the client is told, the registrar goes on
+            log.exception("a call met a bug")
+            result = Refused(f"internal error: {error}")
+        call.done(result)
+        self._tell_head()
+
+    def _load(self, load: Load) -> LoadReceipt:
+        now = read_clocks()
+        self.trouble = self._disk.trouble(now.monotonic_s)
+        if self.trouble:
+            raise Refused(self.trouble)
+        receipt = self._registrar.load(load, int(now.wall_s * 1000))
+        LOAD_ROWS.inc(len(load.rows))
+        return receipt
+
+    def _tell_head(self) -> None:
+        head = self._store.head()
+        if head != self.head:
+            self.head = head
+            self._on_head(head.seq)
+
+    def _fail(self, waiting: Sequence[Done], failure: StoreFailed) -> None:
+        log.error(
+            "the store failed; the registrar stops and is started anew",
+            extra={"reason": str(failure)},
+        )
+        for done in waiting:
+            done(Refused(f"the store failed: {failure}"))
+        self._on_failure(str(failure))

@@ -1,0 +1,28 @@
+"""The node's store as its settings describe it: made on first use, opened as writer by the registrar, read by others."""
+
+import os
+
+from node.config_sections import Config
+from registry.stores.lmdb import LmdbStore, create_store, open_reader, open_writer
+from registry.stores.lmdb_environment import DATA_FILE, LmdbSettings
+from registry.stores.lmdb_reader import LmdbReader
+
+_GIB = 1 << 30
+
+
+def store_settings(config: Config) -> LmdbSettings:
+    """The same for every process of the node; LMDB asks for that."""
+    return LmdbSettings(config.store.map_size_gib * _GIB, config.store.max_readers)
+
+
+def open_store(config: Config) -> LmdbStore:
+    """As its writer; an empty store is made where there is none. Raises ``StoreError``, ``OSError``."""
+    directory = config.node.data_dir
+    if not (directory / DATA_FILE).exists():
+        create_store(directory, os.urandom(16), store_settings(config))
+    return open_writer(directory, store_settings(config))
+
+
+def open_view(config: Config) -> LmdbReader:
+    """For reading beside the writer. Raises ``StoreError``, ``FileNotFoundError``."""
+    return open_reader(config.node.data_dir, store_settings(config))

@@ -1,0 +1,223 @@
+"""Writer: a worker's connection to the registrar. Bounded queue, batches, reconnects by itself.
+
+Commands that have not been sent wait for a registrar that is being restarted; those that were sent and not answered
+when the connection broke get ERROR, because nobody here can know whether they became durable.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from node.control_socket import connect_control
+from node.logs import get_log
+from node.registrar_client import split_submissions
+from node.registrar_wire import (
+    MAX_OUTSTANDING,
+    MAX_SUBMISSIONS,
+    Frame,
+    FrameBuffer,
+    encode_frame,
+    pack_submissions,
+    unpack_receipts,
+)
+from protocols.errors import ProtocolError
+from protocols.message import Outcome, Receipt
+from registry.registrar import Submission
+
+PATIENCE_S = 3.0
+"""How long an unsent command waits for a registrar; restarting one takes well under a second."""
+FIRST_RETRY_S, MAX_RETRY_S = 0.02, 0.5
+_BUSY = "too many commands are waiting for the registrar; try again later"
+_DOWN = "writes are stopped while the registrar restarts; try again in a moment"
+_UNKNOWN = (
+    "the registrar ended before it answered: the command may or may not have been carried out; "
+    "read the record, or repeat the command with the same request id"
+)
+
+log = get_log("writer")
+
+
+class _Job:
+    """Submissions of one caller that travel together."""
+
+    __slots__ = ("future", "since_s", "size_bytes", "submissions")
+
+    def __init__(
+        self,
+        submissions: Sequence[Submission],
+        future: "asyncio.Future[list[Receipt]]",
+        since_s: float,
+    ) -> None:
+        self.submissions = submissions
+        self.future = future
+        self.since_s = since_s
+        self.size_bytes = sum(
+            256 + len(command.identifier.spelling) + sum(len(v.data) + 128 for v in command.values)
+            for _, command, _ in submissions
+        )
+
+    def answer(self, receipts: list[Receipt]) -> None:
+        if not self.future.done():
+            self.future.set_result(receipts)
+
+    def refuse(self, outcome: Outcome, reason: str) -> None:
+        self.answer([Receipt(outcome, reason=reason)] * len(self.submissions))
+
+
+class Writer(asyncio.Protocol):
+    """``on_head`` hears the number of the newest change whenever somebody committed one."""
+
+    def __init__(self, path: Path, queue_bytes: int, on_head: Callable[[int], None]) -> None:
+        self._path = path
+        self._queue_bytes = queue_bytes
+        self._on_head = on_head
+        self._queue: deque[_Job] = deque()
+        self._sent: dict[int, list[_Job]] = {}
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._buffer = FrameBuffer()
+        self._transport: asyncio.Transport | None = None
+        self._lost = asyncio.Event()
+        self._last_id = 0
+        self.waiting_bytes = 0
+        """Bytes of commands queued or sent and unanswered."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a registrar is at the other end."""
+        return self._transport is not None
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        loop = asyncio.get_running_loop()
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                connection = connect_control(self._path)
+            except OSError:
+                self._refuse_old(loop.time())
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, MAX_RETRY_S)
+                continue
+            retry_s = FIRST_RETRY_S
+            self._lost.clear()
+            connection.setblocking(False)
+            await loop.create_unix_connection(lambda: self, sock=connection)
+            log.info("connected to the registrar")
+            await self._lost.wait()
+            log.warning("the registrar is gone; writes wait, reads go on")
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[Receipt]:
+        """One receipt for each, in order. BUSY when the queue is full, READ_ONLY when no registrar comes back."""
+        loop = asyncio.get_running_loop()
+        jobs = [
+            _Job(batch, loop.create_future(), loop.time())
+            for batch in split_submissions(submissions)
+        ]
+        for job in jobs:
+            if self.waiting_bytes + job.size_bytes > self._queue_bytes:
+                job.refuse(Outcome.BUSY, _BUSY)
+            else:
+                self.waiting_bytes += job.size_bytes
+                self._queue.append(job)
+        self._pump()
+        return [receipt for job in jobs for receipt in await job.future]
+
+    async def ask(self, kind: str, payload: object = None) -> Any:
+        """One call that is no command, e.g. ``status``. Raises ``ConnectionError`` without a registrar."""
+        if self._transport is None or len(self._asked) >= MAX_OUTSTANDING:
+            raise ConnectionError(_DOWN)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked[self._send(kind, payload)] = future
+        return await future
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._buffer = FrameBuffer()
+        self._send("follow", None)
+        self._pump()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._buffer.receive(data):
+                self._take(frame)
+        except ProtocolError:
+            log.exception("the registrar sent what cannot be read")
+            if self._transport is not None:
+                self._transport.abort()
+        self._pump()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        for jobs in self._sent.values():
+            self._done(jobs)
+            for job in jobs:
+                job.refuse(Outcome.ERROR, _UNKNOWN)
+        self._sent.clear()
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(ConnectionError(_DOWN))
+        self._asked.clear()
+        self._lost.set()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind == "head":
+            self._on_head(int(frame.payload))
+        elif (jobs := self._sent.pop(frame.id, None)) is not None:
+            self._done(jobs)
+            receipts = unpack_receipts(frame.payload) if frame.kind == "ok" else None
+            for job in jobs:
+                if receipts is None:
+                    job.refuse(Outcome.ERROR, str(frame.payload))
+                else:
+                    job.answer(receipts[: len(job.submissions)])
+                    del receipts[: len(job.submissions)]
+        elif (future := self._asked.pop(frame.id, None)) is not None and not future.done():
+            if frame.kind == "ok":
+                future.set_result(frame.payload)
+            else:
+                future.set_exception(ConnectionError(str(frame.payload)))
+
+    def _pump(self) -> None:
+        """Send what is queued, joined into frames of at most ``MAX_SUBMISSIONS`` commands."""
+        while self._transport is not None and self._queue and len(self._sent) < MAX_OUTSTANDING:
+            jobs = [self._queue.popleft()]
+            count = len(jobs[0].submissions)
+            while self._queue and count + len(self._queue[0].submissions) <= MAX_SUBMISSIONS:
+                count += len(self._queue[0].submissions)
+                jobs.append(self._queue.popleft())
+            self._send_jobs(jobs)
+
+    def _send_jobs(self, jobs: list[_Job]) -> None:
+        try:
+            packed = pack_submissions([s for job in jobs for s in job.submissions])
+            self._sent[self._send("submit", packed)] = jobs
+        except (OverflowError, ProtocolError) as error:
+            if len(jobs) == 1:
+                self._done(jobs)
+                jobs[0].refuse(Outcome.INVALID_VALUE, f"cannot be stored: {error}")
+            else:
+                for job in jobs:
+                    self._send_jobs([job])
+
+    def _send(self, kind: str, payload: object) -> int:
+        assert self._transport is not None
+        frame = encode_frame(self._last_id + 1, kind, payload)
+        self._last_id += 1
+        self._transport.write(frame)
+        return self._last_id
+
+    def _done(self, jobs: Sequence[_Job]) -> None:
+        self.waiting_bytes -= sum(job.size_bytes for job in jobs)
+
+    def _refuse_old(self, now_s: float) -> None:
+        while self._queue and now_s - self._queue[0].since_s > PATIENCE_S:
+            job = self._queue.popleft()
+            self._done([job])
+            job.refuse(Outcome.READ_ONLY, _DOWN)
