@@ -1,0 +1,1 @@
+"""HTTP: the Handle JSON API, redirects, pages and bulk registration over one port (see README.md)."""

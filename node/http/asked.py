@@ -1,0 +1,70 @@
+"""Asked: what of a request every handler of a record reads: the identifier, the selection, the expected version."""
+
+from node.http.errors import failure
+from node.http.reply import Reply
+from node.http.request import Request
+from node.http.target import decode_path
+from protocols.errors import Malformed, ProtocolError
+from protocols.identifier import Identifier, read_identifier
+from protocols.message import Outcome
+from protocols.rest.value_json import MAX_INDEX
+from protocols.values.value_list import MAX_VALUES
+
+VARIOUS = "various"
+"""``index=various`` on PUT: the indexes are those of the body (Handle.Net manual, JSON API)."""
+
+
+def read_asked_identifier(request: Request) -> Identifier | Reply:
+    """The identifier behind the route's own path, or why it cannot be one."""
+    spelling = b""
+    try:
+        spelling = decode_path(request.suffix)
+        return read_identifier(spelling)
+    except ProtocolError as error:
+        shown = spelling.decode(errors="replace")[:200]
+        return failure(
+            Outcome.INVALID_IDENTIFIER,
+            request.method,
+            handle=shown,
+            message=str(error),
+            field="path",
+        )
+
+
+def read_indexes(request: Request) -> tuple[int, ...]:
+    """The ``index`` parameters, ``various`` apart. Raises ``Malformed``."""
+    texts = [text for text in request.parameters.all("index") if text != VARIOUS]
+    if len(texts) > MAX_VALUES:
+        raise Malformed(
+            f"index: {len(texts)} given, a record has at most {MAX_VALUES}", field="index"
+        )
+    indexes = []
+    for text in texts:
+        if not (
+            text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) <= MAX_INDEX
+        ):
+            raise Malformed(
+                f"index: {text[:20]!r} is not a number from 1 to {MAX_INDEX}", field="index"
+            )
+        indexes.append(int(text))
+    return tuple(indexes)
+
+
+def read_number(request: Request, name: str, default: int, most: int) -> int:
+    """A parameter that counts, from 0 to ``most``. Raises ``Malformed``."""
+    text = request.parameters.first(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) <= most):
+        raise Malformed(f"{name}: {text[:20]!r} is not a number from 0 to {most}", field=name)
+    return int(text)
+
+
+def etag(version: int) -> str:
+    """A record's version as an entity tag (RFC 9110 §8.8.3)."""
+    return f'"{version}"'
+
+
+def read_etags(header: str) -> set[str]:
+    """The tags of ``If-Match`` or ``If-None-Match``; a weak one counts like a strong one, ``*`` stays ``*``."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",") if tag.strip()}

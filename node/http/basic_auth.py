@@ -1,0 +1,50 @@
+"""Basic authentication: ``Authorization: Basic`` + base64 of ``user:password`` (RFC 7617, Handle.Net manual).
+
+The user is ``index:handle`` percent-encoded, so that its own ``:`` is not taken for the one before the password:
+``300%3A88.118%2Fadmin:secret``. The pair is split at the first ``:`` *before* percent-decoding. The password is the HS_SECKEY
+value at that index of that handle.
+"""
+
+import base64
+import binascii
+from typing import NamedTuple
+
+from node.http.target import decode_path
+from protocols.errors import Malformed, TooLarge, Unsupported
+from protocols.identifier import read_identifier
+from protocols.rest.value_json import MAX_INDEX
+
+MAX_CREDENTIAL_CHARS = 8192
+"""A longest handle, percent-encoded and in base64; secrets are short."""
+
+
+class Login(NamedTuple):
+    """Who claims to be there, and the proof."""
+
+    handle: str
+    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
+    secret: bytes
+
+
+def read_basic(header: str) -> Login:
+    """The header's value to a login. Raises ``Unsupported`` (another scheme), ``Malformed`` or ``TooLarge``."""
+    scheme, _, encoded = header.strip().partition(" ")
+    if scheme.lower() != "basic":
+        raise Unsupported(f"Authorization: {scheme[:20]!r} is not spoken here, use Basic")
+    if len(encoded) > MAX_CREDENTIAL_CHARS:
+        raise TooLarge("Authorization: too long")
+    try:
+        pair = base64.b64decode(encoded.strip(), validate=True)
+    except binascii.Error:
+        raise Malformed("Authorization: not base64") from None
+    user, colon, secret = pair.partition(b":")
+    if not colon:
+        raise Malformed("Authorization: no ':' between user and password")
+    index, colon, handle = decode_path(user).partition(b":")
+    if not colon:
+        raise Malformed(
+            "Authorization: the user must be index:handle with ':' written as %3A, e.g. 300%3A0.NA/88.118"
+        )
+    if not (index.isdigit() and len(index) <= 10 and int(index) <= MAX_INDEX):
+        raise Malformed("Authorization: the index before the handle must be a number")
+    return Login(read_identifier(handle).text, int(index), secret)

@@ -1,0 +1,60 @@
+"""Page texts: every sentence of the pages, in both languages side by side."""
+
+LANGUAGES = ("zh", "en")
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "html_lang": ("zh-CN", "en"),
+    "other": ("English", "中文"),
+    "title": ("标解 · 标识解析二级节点", "Biaojie · identifier resolution node"),
+    "node": ("标识解析二级节点", "Secondary node for identifier resolution"),
+    "welcome": (
+        "这里登记并解析工业互联网标识。输入一个标识，查看它指向哪里、由谁登记了哪些信息。",
+        "Identifiers of the industrial internet are registered and resolved here. Enter one to see what it stands for.",
+    ),
+    "serves": ("本节点前缀", "Prefix of this node"),
+    "enter": ("标识，例如 {example}", "Identifier, e.g. {example}"),
+    "resolve": ("解析", "Resolve"),
+    "links": ("开发者入口", "For developers"),
+    "openapi": ("OpenAPI 接口描述", "OpenAPI description"),
+    "site": ("节点信息（HS_SITE）", "Node information (HS_SITE)"),
+    "json": ("JSON 格式", "as JSON"),
+    "values": ("公开值", "Public values"),
+    "no_values": (
+        "该标识已登记，但没有可公开的值。",
+        "The identifier is registered, but none of its values is public.",
+    ),
+    "index": ("索引", "Index"),
+    "type": ("类型", "Type"),
+    "data": ("内容", "Data"),
+    "ttl": ("缓存时间", "Time to live"),
+    "until": ("至 {date}", "until {date}"),
+    "changed": ("更新时间", "Changed"),
+    "version": ("版本", "Version"),
+    "binary": ("二进制，{size} 字节", "binary, {size} bytes"),
+    "seconds": ("{n} 秒", "{n} s"),
+    "minutes": ("{n} 分钟", "{n} min"),
+    "hours": ("{n} 小时", "{n} h"),
+    "days": ("{n} 天", "{n} d"),
+    "go": ("前往", "Go there"),
+    "404": ("未找到该标识", "Identifier not found"),
+    "404_text": (
+        "本节点没有登记该标识。",
+        "This node holds no such identifier.",
+    ),
+    "404_next": (
+        "请核对标识的每个字符，或向标签上的企业核实；新标识登记后即可解析。",
+        "Check every character, or ask the company named on the label; a new identifier resolves as soon as it is registered.",
+    ),
+    "400": ("标识格式不正确", "Not an identifier"),
+    "400_text": (
+        "标识由前缀、“/”和后缀组成，例如 {example}；地址中的“%”须写作“%25”。",
+        "An identifier is a prefix, a “/” and a suffix, e.g. {example}; a “%” is written “%25” in an address.",
+    ),
+    "400_next": ("请在下面重新输入。", "Enter it again below."),
+}
+
+
+def text(key: str, language: str, **facts: object) -> str:
+    """One sentence; unknown languages are English."""
+    chinese, english = TEXTS[key]
+    return (chinese if language == "zh" else english).format(**facts)

@@ -1,0 +1,100 @@
+"""Redirect: ``GET /{handle}``: to where the identifier points, or a page with what it says (as the Handle proxies do).
+
+The first value of type URL, else the first ``URL.…``, gives a 302. What stands there was registered by somebody, so it is
+followed only if it is http or https, has a host, and nothing in it could end a header line.
+"""
+
+import html
+
+from node.http.api import Api
+from node.http.asked import read_asked_identifier, read_indexes
+from node.http.errors import failure
+from node.http.links import choose_location
+from node.http.pages import (
+    STYLE_HASH,
+    choose_language,
+    record_page,
+    trouble_page,
+    welcome_page,
+)
+from node.http.reading import MAX_CACHE_S, cache_s, expires
+from node.http.reply import HTML, Reply
+from node.http.request import Request
+from node.http.target import encode_path
+from protocols.identifier import Identifier
+from protocols.message import Answer, Outcome, Query
+
+SECURITY = (
+    ("Content-Security-Policy", f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)  # fmt: skip
+"""Pages bring everything they need with them and load nothing, so they are allowed nothing."""
+_VARY = ("Vary", "Accept, Accept-Language")
+_SHOWN = frozenset({Outcome.NOT_FOUND, Outcome.NOT_RESPONSIBLE, Outcome.INVALID_IDENTIFIER})
+
+
+async def welcome(api: Api, request: Request) -> Reply:
+    """The front page; its form comes back as ``/?handle=`` and is sent on to the identifier's own page."""
+    language = choose_language(request)
+    handle = (request.parameters.first("handle") or "").strip()
+    if handle:
+        location = f"/{encode_path(handle.encode())}?noredirect&lang={language}"
+        return Reply(302, _link(location), HTML, (("Location", location), *SECURITY))
+    body = welcome_page(language, api.config.node.prefix)
+    return Reply(200, body, HTML, (("Cache-Control", "no-cache"), *SECURITY, _VARY))
+
+
+async def no_icon(_api: Api, _request: Request) -> Reply:
+    """Browsers ask; there is none."""
+    return Reply(204, headers=(("Cache-Control", "max-age=86400"),))
+
+
+async def redirect(api: Api, request: Request) -> Reply:
+    """302 to the URL value; without one, or with ``?noredirect``, the page with the public values."""
+    identifier = read_asked_identifier(request)
+    if isinstance(identifier, Reply):
+        return identifier if not wants_page(request) else _trouble(request, 400, "")
+    parameters = request.parameters
+    query = Query(identifier, read_indexes(request), tuple(parameters.all("type")))
+    now = api.service.now()
+    answer = api.service.resolve_now(query, request.peer, now)
+    if answer.outcome in _SHOWN:
+        return _not_found(request, identifier, answer)
+    if answer.outcome not in {Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND}:
+        return failure(
+            answer.outcome, request.method, handle=identifier.text, message=answer.reason
+        )
+    caching = (
+        ("Expires", expires(answer, now.wall_s)),
+        ("Cache-Control", f"max-age={min(cache_s(answer), MAX_CACHE_S)}"),
+    )
+    location = None if parameters.flag("noredirect") else choose_location(answer.values)
+    if location is not None:
+        return Reply(
+            302, _link(location), HTML, (("Location", location), *caching, *SECURITY, _VARY)
+        )
+    body = record_page(identifier, answer, choose_language(request))
+    return Reply(200, body, HTML, (*caching, *SECURITY, _VARY))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person looks (browsers ask for HTML); programs get JSON errors."""
+    return "text/html" in request.headers.get("Accept", "").lower()
+
+
+def _link(location: str) -> bytes:
+    shown = html.escape(location, quote=True)
+    return f'<!doctype html><meta charset="utf-8"><title>302</title><a href="{shown}">{shown}</a>\n'.encode()
+
+
+def _not_found(request: Request, identifier: Identifier, answer: Answer) -> Reply:
+    if wants_page(request):
+        return _trouble(request, 404, identifier.text)
+    reply = failure(answer.outcome, request.method, handle=identifier.text, message=answer.reason)
+    return reply._replace(status=404, headers=(*reply.headers, _VARY))
+
+
+def _trouble(request: Request, status: int, handle: str) -> Reply:
+    body = trouble_page(status, handle, choose_language(request))
+    return Reply(status, body, HTML, (("Cache-Control", "no-cache"), *SECURITY, _VARY))

@@ -1,0 +1,96 @@
+"""Router: from a request's path and method to its handler; and the guard around every handler.
+
+The guard is the one place of HTTP where any exception is caught: a bug costs one request a 500 with an id, and the log has
+the id with the traceback, once.
+"""
+
+import secrets
+from typing import Final
+
+from node.http.api import Api
+from node.http.errors import bad_input, http_trouble
+from node.http.reply import Reply
+from node.http.request import Request
+from node.http.route import REST, Operation, Route
+from node.http.routes import ROUTES
+from node.logs import get_log
+from protocols.errors import ProtocolError
+
+METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"}
+)
+"""Known methods get 405 where they do not apply, unknown ones 501 (RFC 9110 §9.1)."""
+_RECORDS = b"/api/handles/"
+_RESERVED = (b"/api/", b"/hrls/")
+"""Below these everything is a program's business: unknown paths get a JSON 404, never a page or redirect."""
+
+log = get_log("http")
+
+
+class Router:
+    """Answers requests by the table of routes."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.requests_count = 0
+        self.failed_count = 0
+        """Handlers that raised what they must not; every one is in the log."""
+        self._exact: dict[bytes, Route] = {route.path: route for route in ROUTES}
+        self._records = self._exact[_RECORDS]
+        self._rest = self._exact[REST]
+
+    async def answer(self, request: Request) -> Reply | None:
+        """The reply; None when the handler has streamed its own."""
+        self.requests_count += 1
+        route = self._find(request)
+        if route is None:
+            return http_trouble(404)
+        operation = route.operations.get(request.method)
+        if operation is None:
+            return _wrong_method(route, request.method)
+        return await self._guarded(operation, request)
+
+    def _find(self, request: Request) -> Route | None:
+        path = request.path
+        if path.startswith(_RECORDS):
+            request.suffix = path[len(_RECORDS) :]
+            return self._records
+        route = self._exact.get(path)
+        if route is not None and route is not self._rest:
+            return route
+        if path.startswith(_RESERVED) or path in {b"/api", b"/hrls", b"*"}:
+            return None
+        request.suffix = path[1:]
+        return self._rest
+
+    async def _guarded(self, operation: Operation, request: Request) -> Reply | None:
+        try:
+            self.api.derive_peer(request)
+            self.api.service.reader.refresh()
+            return await operation.handler(self.api, request)
+        except ProtocolError as error:
+            return bad_input(error)
+        except ConnectionError:
+            raise  # the client is gone; aiohttp cleans up
+        except Exception:  # see the module's docstring
+            self.failed_count += 1
+            request_id = secrets.token_hex(8)
+            log.exception(
+                "request failed", extra={"request_id": request_id, "method": request.method}
+            )
+            return http_trouble(500, requestId=request_id)
+
+
+def _wrong_method(route: Route, method: str) -> Reply:
+    allowed = ", ".join([*route.operations, "OPTIONS"])
+    if method == "OPTIONS":
+        return Reply(
+            204,
+            headers=(
+                ("Allow", allowed),
+                ("Access-Control-Allow-Origin", "*"),
+                ("Access-Control-Allow-Methods", "GET, HEAD"),
+                ("Access-Control-Max-Age", "86400"),
+            ),
+        )
+    return http_trouble(405 if method in METHODS else 501, headers=(("Allow", allowed),))

@@ -1,0 +1,141 @@
+"""Routes: every resource, its methods, parameters and statuses: one table, read by the router and by OpenAPI.
+
+A path that ends in ``/`` takes the rest of the target, raw, as the identifier. Longer paths go before shorter ones.
+"""
+
+from node.http.api import Api
+from node.http.batch import register_batch
+from node.http.changes import list_changes
+from node.http.listing import list_handles
+from node.http.openapi import openapi_document
+from node.http.reading import read_record
+from node.http.redirect import no_icon, redirect, welcome
+from node.http.reply import HTML, NDJSON, Reply, json_reply
+from node.http.request import Request
+from node.http.route import REST, Operation, Route
+from node.http.site import read_site
+from node.http.writing import delete_record, put_record
+
+_SELECTION = ("index", "type")
+_READ = Operation(
+    read_record,
+    "Resolve an identifier: its public values, or those selected by index or type",
+    (*_SELECTION, "auth", "publicOnly", "pretty"),
+    ("If-None-Match", "Authorization"),
+    (200, 304, 401, 403, 404),
+    schema="Record",
+)
+_PUT = Operation(
+    put_record,
+    "Register or replace a record; with index, add or replace these values of it",
+    ("index", "overwrite", "pretty"),
+    ("If-Match", "If-None-Match", "Idempotency-Key", "Authorization"),
+    (200, 201, 401, 403, 404, 409, 412, 413, 415, 422),
+    body="application/json",
+    needs_login=True,
+)
+_DELETE = Operation(
+    delete_record,
+    "Delete a record; with index, remove these values from it",
+    ("index", "pretty"),
+    ("If-Match", "If-None-Match", "Idempotency-Key", "Authorization"),
+    (200, 401, 403, 404, 412, 422),
+    needs_login=True,
+)
+_PAGE = Operation(
+    welcome, "What this node is, for people", ("handle", "lang"), (), (200, 302), answer=HTML
+)
+_REDIRECT = Operation(
+    redirect,
+    "Go to where the identifier points (302), or see its public values",
+    (*_SELECTION, "noredirect", "lang"),
+    ("Accept", "Accept-Language"),
+    (200, 302, 404),
+    answer=HTML,
+)
+
+
+async def read_openapi(_api: Api, request: Request) -> Reply:
+    """This table as an OpenAPI document."""
+    headers = (("Cache-Control", "max-age=3600"), ("Access-Control-Allow-Origin", "*"))
+    return json_reply(200, openapi_document(ROUTES), headers, is_pretty=request.is_pretty)
+
+
+def _get(operation: Operation) -> dict[str, Operation]:
+    return {"GET": operation, "HEAD": operation}
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        b"/api/handles/",
+        {
+            **_get(_READ),
+            "POST": _READ._replace(
+                summary="Resolve, the parameters in the body",
+                body="application/x-www-form-urlencoded",
+                statuses=(*_READ.statuses, 413, 415),
+            ),
+            "PUT": _PUT,
+            "DELETE": _DELETE,
+        },
+    ),
+    Route(
+        b"/api/handles",
+        _get(
+            Operation(
+                list_handles,
+                "List the identifiers below a prefix",
+                ("prefix", "page", "pageSize", "after", "pretty"),
+                ("Authorization",),
+                (200, 401, 403),
+                schema="Listing",
+                needs_login=True,
+            )
+        ),
+    ),
+    Route(
+        b"/api/batch",
+        {
+            "POST": Operation(
+                register_batch,
+                "Register, change or delete many records, one JSON object a line",
+                ("receipts",),
+                ("Idempotency-Key", "Authorization"),
+                (200, 401, 403, 415),
+                body=NDJSON,
+                answer=NDJSON,
+                schema="BatchReceipt",
+                needs_login=True,
+            )
+        },
+    ),
+    Route(
+        b"/api/changes",
+        _get(
+            Operation(
+                list_changes,
+                "The feed: what happened to which record, without values",
+                ("after", "limit", "prefix", "pretty"),
+                ("Authorization",),
+                (200, 401, 403, 410),
+                schema="Changes",
+                needs_login=True,
+            )
+        ),
+    ),
+    Route(
+        b"/api/site",
+        _get(
+            Operation(read_site, "This node's HS_SITE", ("pretty",), (), (200, 404), schema="Site")
+        ),
+    ),
+    Route(
+        b"/api/openapi.json",
+        _get(
+            Operation(read_openapi, "This description", ("pretty",), (), (200,), schema="OpenApi")
+        ),
+    ),
+    Route(b"/favicon.ico", _get(Operation(no_icon, "No icon", (), (), (204,)))),
+    Route(b"/", _get(_PAGE)),
+    Route(REST, _get(_REDIRECT)),
+)

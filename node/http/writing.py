@@ -1,0 +1,137 @@
+"""Writing: ``PUT`` and ``DELETE`` of ``/api/handles/{handle}`` (Handle.Net manual, JSON API).
+
+Versions make changes safe against each other (RFC 9110 §13.1): ``If-Match: "7"`` changes version 7 or nothing,
+``If-None-Match: *`` creates or nothing; what comes too late gets 412.
+"""
+
+from node.http.api import Api, challenge
+from node.http.asked import VARIOUS, etag, read_asked_identifier, read_etags, read_indexes
+from node.http.errors import failure
+from node.http.reply import Reply, json_reply
+from node.http.request import Request
+from node.http.target import encode_path
+from protocols.errors import Malformed
+from protocols.identifier import Identifier
+from protocols.message import Command, Operation, Outcome, Principal, Receipt
+from protocols.rest.codes import CODES, write_status
+from protocols.rest.json_reader import MAX_JSON_BYTES
+from protocols.rest.record_json import parse_put_body
+
+MAX_REQUEST_ID_CHARS = 200
+"""Room for any UUID, URL or file name with line number; it is kept in the feed with every change."""
+NO_VERSION = -1
+"""``If-Match`` names versions, and none of them is the present one."""
+
+
+async def put_record(api: Api, request: Request) -> Reply:
+    """Create or replace the record; with ``index`` add or replace these values of it."""
+    identifier = read_asked_identifier(request)
+    if isinstance(identifier, Reply):
+        return identifier
+    principal = await api.need(request)
+    if isinstance(principal, Reply):
+        return principal
+    if request.media_type() != "application/json":
+        return failure(
+            Outcome.PROTOCOL_ERROR, "PUT", handle=identifier.text,
+            message="Content-Type must be application/json", field="Content-Type",
+        )  # fmt: skip
+    values = parse_put_body(await request.read_body(MAX_JSON_BYTES), identifier)
+    index_texts = request.parameters.all("index")
+    indexes = read_indexes(request)
+    if indexes and set(indexes) != {value.index for value in values}:
+        raise Malformed(
+            "index: the parameters and the body do not name the same indexes", field="index"
+        )
+    overwrite = request.parameters.first("overwrite")
+    command = Command(
+        Operation.ADD if index_texts else Operation.PUT,
+        identifier,
+        values,
+        overwrite=overwrite is None or overwrite == "true",
+        request_id=read_request_id(request),
+    )
+    if VARIOUS in index_texts and not values:
+        raise Malformed("values: at least one is needed with index=various", field="values")
+    return await _register(api, request, principal, command)
+
+
+async def delete_record(api: Api, request: Request) -> Reply:
+    """Delete the record; with ``index`` remove these values from it."""
+    identifier = read_asked_identifier(request)
+    if isinstance(identifier, Reply):
+        return identifier
+    principal = await api.need(request)
+    if isinstance(principal, Reply):
+        return principal
+    indexes = read_indexes(request)
+    command = Command(
+        Operation.REMOVE if indexes else Operation.DELETE,
+        identifier,
+        indexes=indexes,
+        request_id=read_request_id(request),
+    )
+    return await _register(api, request, principal, command)
+
+
+def read_request_id(request: Request) -> str:
+    """The ``Idempotency-Key``, "" without one. Raises ``Malformed``."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > MAX_REQUEST_ID_CHARS or not key.isprintable():
+        raise Malformed(
+            f"Idempotency-Key: at most {MAX_REQUEST_ID_CHARS} printable characters",
+            field="Idempotency-Key",
+        )
+    return key
+
+
+async def _register(api: Api, request: Request, principal: Principal, command: Command) -> Reply:
+    expected = _expected_version(api, request, command.identifier)
+    if expected == NO_VERSION:
+        receipt = Receipt(
+            Outcome.VERSION_CONFLICT,
+            reason="the record is not at the version that the request expects",
+        )
+    else:
+        command = command._replace(expect_version=expected)
+        receipt = await api.service.register(principal, command, f"http {request.peer.address}")
+    return _told(request, command.identifier, receipt)
+
+
+def _expected_version(api: Api, request: Request, identifier: Identifier) -> int | None:
+    """What ``If-Match`` and ``If-None-Match`` ask of the stored version: None = nothing, 0 = that there is none."""
+    match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")
+    if match is None and none_match is None:
+        return None
+    record = api.service.reader.lookup(identifier)
+    present = etag(record.version) if record else ""
+    if match is not None:
+        tags = read_etags(match)
+        if record is None or not tags & {present, "*"}:
+            return NO_VERSION
+    if none_match is not None:
+        tags = read_etags(none_match)
+        if record is not None and tags & {present, "*"}:
+            return NO_VERSION
+    return record.version if record else 0
+
+
+def _told(request: Request, identifier: Identifier, receipt: Receipt) -> Reply:
+    """A receipt as JSON."""
+    handle = identifier.text
+    if receipt.outcome is Outcome.AUTHENTICATION_NEEDED:
+        return challenge(request, receipt.outcome, receipt.reason, handle)
+    if receipt.outcome is not Outcome.SUCCESS:
+        return failure(
+            receipt.outcome,
+            request.method,
+            handle=handle,
+            message=receipt.reason,
+            field=receipt.field,
+        )
+    content = {"responseCode": CODES[receipt.outcome].response_code, "handle": handle}
+    headers: tuple[tuple[str, str], ...] = (("ETag", etag(receipt.version)),)
+    status = write_status(receipt.outcome, was_created=receipt.was_created)
+    if receipt.was_created:
+        headers = (*headers, ("Location", f"/api/handles/{encode_path(identifier.spelling)}"))
+    return json_reply(status, content, headers, is_pretty=request.is_pretty)

@@ -1,0 +1,166 @@
+"""HTTP listener: sockets to fronts, with the bounds every connection is held to.
+
+``start`` is what a worker calls. Connections are counted in and out here; one timer looks at all of them, so that a
+request costs no timer of its own.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from logging import CRITICAL, getLogger
+
+from aiohttp import web
+
+from node.config_sections import Config
+from node.http.api import Api
+from node.http.dates import DateLine
+from node.http.errors import http_trouble
+from node.http.exchange import Exchange
+from node.http.framing import MAX_HEAD_BYTES
+from node.http.patience import idle_limit_s
+from node.http.peers import Networks
+from node.http.reply import Reply
+from node.http.router import Router
+from node.listeners.http_front import Front, Parser
+from node.service import Service
+
+LOOK_EVERY_S = 0.25
+"""How often all connections are looked at: 1,024 of them take about 0.3 ms."""
+TLS_HANDSHAKE_S = 5.0
+"""asyncio would wait a minute, and a handshake costs the client nothing."""
+MAX_LINE_BYTES = 16_384
+"""Request line or one header field: a DELETE may name 2,048 indexes."""
+MAX_HEADERS = 100
+"""Header fields of one request."""
+FOREVER_S = 1e6
+"""aiohttp's own idle timer is not wanted; ours knows how many slots are left."""
+
+_silent = getLogger("biaojie.http.parser")
+_silent.setLevel(CRITICAL + 1)
+"""aiohttp would log every malformed request with a traceback, at the sender's will."""
+
+
+class HttpListener:
+    """The HTTP side of one worker; ``Door`` for its fronts."""
+
+    def __init__(self, api: Api, config: Config) -> None:
+        loop = asyncio.get_running_loop()
+        limits = config.limits
+        self.request_s = limits.http_request_s
+        self.unread_bytes = limits.unread_answer_bytes
+        self.idle_s = limits.idle_s
+        self.slots = limits.connections
+        self.slots_per_address = limits.connections_per_address
+        self.unlimited = Networks(config.access.unlimited_networks)
+        self.now_s = loop.time()
+        self.exchange = Exchange(Router(api), DateLine(api.service.now))
+        self.fronts: set[Front] = set()
+        self.per_address: Counter[str] = Counter()
+        self.is_draining = False
+        self._all_gone = asyncio.Event()
+        self._servers: list[asyncio.Server] = []
+        self._aiohttp = web.Server(_answer)
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look)
+
+    async def listen(self, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None) -> None:
+        """Begin to accept on sockets that are bound already."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            server = await loop.create_server(
+                lambda: Front(self),
+                sock=sock,
+                ssl=tls,
+                ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
+            )
+            self._servers.append(server)
+
+    async def close(self, drain_s: float = 0.0) -> None:
+        """Accept no more; let requests under way finish for ``drain_s`` seconds, then drop what is left."""
+        self.is_draining = True
+        for server in self._servers:
+            server.close()
+        for front in tuple(self.fronts):
+            front.is_draining = True
+            if front.is_resting and front.transport is not None:
+                front.transport.close()
+        self._all_gone.clear()
+        if self.fronts:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), drain_s)
+        for front in tuple(self.fronts):
+            front.drop()
+        self._timer.cancel()
+
+    def admit(self, front: Front) -> Reply | None:
+        """Count the connection in, or refuse it: 503 when all slots are taken, 429 when one address has its share."""
+        address = front.peer.address
+        if self.is_draining or len(self.fronts) >= self.slots:
+            return http_trouble(503)
+        if self.per_address[address] >= self.slots_per_address and address not in self.unlimited:
+            return http_trouble(429)
+        self.fronts.add(front)
+        self.per_address[address] += 1
+        return None
+
+    def forget(self, front: Front) -> None:
+        """Count it out; a refused one was never counted in."""
+        if front in self.fronts:
+            self.fronts.remove(front)
+            address = front.peer.address
+            self.per_address[address] -= 1
+            if not self.per_address[address]:
+                del self.per_address[address]
+            if not self.fronts:
+                self._all_gone.set()
+
+    def make_parser(self, front: Front) -> Parser:
+        """aiohttp's half of a connection, its own limits set to ours."""
+        return Parser(
+            front,
+            self._aiohttp,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=FOREVER_S,
+            access_log=None,
+            logger=_silent,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS,
+            auto_decompress=False,
+            lingering_time=self.request_s,
+        )
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.now_s = loop.time()
+        idle_s = idle_limit_s(self.idle_s, len(self.fronts), self.slots)
+        for front in tuple(self.fronts):
+            front.look(self.now_s, idle_s)
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look)
+
+
+assert MAX_LINE_BYTES < MAX_HEAD_BYTES
+
+
+async def _answer(asked: web.BaseRequest) -> web.StreamResponse:
+    front: Front = asked.protocol.front  # type: ignore[attr-defined]  # always our Parser
+    return await front.answer(asked)
+
+
+async def start(service: Service, sockets: Sequence[socket.socket], config: Config) -> HttpListener:
+    """Serve HTTP (HTTPS when a certificate is configured) on bound sockets until ``close``."""
+    listener = HttpListener(Api(service, config), config)
+    await listener.listen(sockets, tls_context(config))
+    return listener
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """TLS 1.2 or newer with the configured certificate, None without one. Raises ``OSError`` or ``ssl.SSLError``."""
+    if config.http.tls_cert_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.http.tls_cert_file, config.http.tls_key_file)
+    return context

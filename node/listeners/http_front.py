@@ -1,0 +1,211 @@
+"""Front: one HTTP connection: counts it, times it, hands its bytes to aiohttp, writes for the handlers.
+
+It stands between the socket and aiohttp's parser because aiohttp has no deadline for a request that never ends and no
+bound on connections. Whatever can be answered from the bytes alone may be answered here one day; today nothing is.
+"""
+
+import asyncio
+from typing import Any, Protocol, cast
+
+from aiohttp import web
+
+from node.http.exchange import CLOSE, Exchange, Sent
+from node.http.framing import Framing
+from node.http.patience import Patience
+from node.http.peers import make_peer
+from node.http.reply import Reply
+from resolver.source import Peer
+
+UNKNOWN = Peer("", 0, "http", is_loopback=False)
+STALLED_READER_S = 10.0
+"""A client that takes nothing of its answer for so long is dropped."""
+
+
+class Door(Protocol):
+    """What a front asks of its listener."""
+
+    now_s: float
+    """The listener's clock, monotonic seconds, renewed some times a second: exact enough for deadlines."""
+    request_s: float
+    unread_bytes: int
+    exchange: Exchange
+
+    def admit(self, front: "Front") -> Reply | None:
+        """Count the connection in, or say why not."""
+
+    def forget(self, front: "Front") -> None:
+        """Count it out."""
+
+    def make_parser(self, front: "Front") -> "Parser":
+        """aiohttp's half of the connection."""
+
+
+class Parser(web.RequestHandler):
+    """aiohttp's side of one connection; errors it finds are told in our words."""
+
+    __slots__ = ("front",)
+
+    def __init__(self, front: "Front", server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.front = front
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> Sent:
+        return self.front.door.exchange.refuse(self.front, status, exc)
+
+
+class Front(asyncio.Protocol):
+    """The listener's half of a connection; ``Connection`` for the handlers."""
+
+    __slots__ = (
+        "_unsent_bytes", "_writable", "answered", "asked", "door", "framing", "idle_since_s", "is_bulk",
+        "is_closed", "is_draining", "is_tls", "parser", "peer", "reading", "taking", "transport",
+    )  # fmt: skip
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.parser: Parser | None = None
+        self.transport: asyncio.Transport | None = None
+        self.peer = UNKNOWN
+        self.framing = Framing()
+        self.reading = Patience(door.request_s)
+        """Until when the present request must be complete."""
+        self.taking = Patience(STALLED_READER_S)
+        """Until when the client must have taken some of its answer."""
+        self.asked = self.answered = 0
+        """Requests handed to the handlers, and those they are done with."""
+        self.idle_since_s = door.now_s
+        self.is_tls = self.is_bulk = self.is_draining = self.is_closed = False
+        self._writable: asyncio.Event | None = None
+        self._unsent_bytes = 0
+
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername") or ("", 0)
+        self.is_tls = transport.get_extra_info("sslcontext") is not None
+        self.peer = make_peer(str(name[0]), int(name[1]), "http")
+        refusal = self.door.admit(self)
+        if refusal is not None:
+            self.door.exchange.send(self, refusal, CLOSE)
+            self.is_closed = True
+            self.transport.close()
+            return
+        self.transport.set_write_buffer_limits(high=self.door.unread_bytes)
+        self.parser = self.door.make_parser(self)
+        self.parser.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_closed or self.parser is None:
+            return
+        framing = self.framing
+        completed, was_between = framing.completed, framing.is_between
+        framing.feed(data)
+        now_s = self.door.now_s
+        if framing.is_between:
+            self.idle_since_s = now_s
+            if not was_between:
+                self.reading.stop()
+        elif was_between or framing.completed != completed:
+            self.reading.start(now_s)
+        elif self.is_bulk:
+            self.reading.credit(now_s, len(data))
+        if framing.is_too_long:
+            self.give_up(431)
+        else:
+            self.parser.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return None  # the transport closes; a client that shuts its side down early gets what is written by then
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_closed = True
+        self.door.forget(self)
+        if self._writable is not None:
+            self._writable.set()
+        if self.parser is not None:
+            self.parser.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.Event()
+        self._unsent_bytes = self._unsent()
+        self.taking.start(self.door.now_s)
+
+    def resume_writing(self) -> None:
+        self.taking.stop()
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    # what the exchange and the handlers call
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; raises ``ConnectionResetError`` when the client is gone."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was written; raises ``ConnectionResetError`` when it is gone."""
+        if self._writable is not None:
+            await self._writable.wait()
+            if self.is_closed:
+                raise ConnectionResetError("the client is gone")
+
+    async def answer(self, asked: web.BaseRequest) -> web.StreamResponse:
+        """One request, from aiohttp."""
+        self.asked += 1
+        try:
+            return await self.door.exchange.answer(self, asked)
+        finally:
+            self.answered += 1
+            self.idle_since_s = self.door.now_s
+
+    # what the listener calls
+
+    def look(self, now_s: float, idle_limit_s: float) -> None:
+        """Close or drop the connection if its time is up; called some times a second."""
+        assert self.transport is not None
+        if self._writable is not None:
+            unsent = self._unsent()
+            self.taking.credit(now_s, max(0, self._unsent_bytes - unsent))
+            self._unsent_bytes = unsent
+        if self.taking.is_over(now_s):
+            self.drop()
+        elif self.reading.is_over(now_s):
+            if self.transport.is_reading():
+                self.give_up(408)
+            else:  # it is us who keep the client from sending
+                self.reading.start(now_s)
+        elif self.is_resting and now_s - self.idle_since_s >= idle_limit_s:
+            self.transport.close()
+
+    @property
+    def is_resting(self) -> bool:
+        """Between requests, and nothing is being answered."""
+        return self.framing.is_between and self.answered >= self.framing.completed
+
+    def give_up(self, status: int) -> None:
+        """The present request will not be read to its end: say why, if no other answer is under way, and close."""
+        assert self.transport is not None
+        if self.is_bulk or self.answered < self.framing.completed:
+            self.drop()
+            return
+        self.door.exchange.refuse(self, status, None)
+        self.is_closed = True
+        self.transport.close()
+
+    def drop(self) -> None:
+        """Close at once; what was not sent is lost."""
+        assert self.transport is not None
+        self.is_closed = True
+        self.transport.abort()
+
+    def _unsent(self) -> int:
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
