@@ -1,0 +1,58 @@
+"""The command ``biaojie``: one table of commands, each in its own file, imported only when it is called.
+
+To add one: write ``node/commands/NAME.py`` with a click command called ``command``, and add its line to ``COMMANDS``.
+``--help`` reads only the table, so it is as fast as Python starts. Options shared by all commands are decorators in
+``node/commands/options.py``; errors for people are ``node.output.CommandError``.
+"""
+
+import importlib
+from typing import NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """Where a command lives and what it is for, in half a line."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """In the order of the table: that of a node's life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """None for an unknown name; click then suggests the nearest."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = importlib.import_module(entry.module).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table itself, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Biaojie (标解): register and resolve identifiers of the Industrial Internet.
+
+    Every command explains itself with --help, prints JSON with --json, and exits with 0 when all went well,
+    1 when it could not be done, 2 when it was not understood, 3 when nobody answered.
+    """
+
+
+if __name__ == "__main__":
+    main()

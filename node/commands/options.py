@@ -1,0 +1,146 @@
+"""Options that several commands share, so that they are spelled and explained alike."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from node.asking.node import FarNode, Node, OwnNode
+from node.asking.web import Login, WebServer, WebTrouble
+from node.config import Config, ConfigError, load_config
+from node.keys import KeyTrouble
+from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
+from node.registrar_client import RegistrarGone, RegistrarRefused
+from protocols.errors import ProtocolError
+from protocols.identifier import Identifier, parse_identifier
+from registry.errors import StoreError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+config_option: Callable[[Function], Function] = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The node's settings; without it the embedded default.",
+)
+json_option: Callable[[Function], Function] = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object for programs."
+)
+
+
+def read_config(path: Path | None) -> Config:
+    """The settings, or a ``CommandError`` that says what is wrong with them."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        raise CommandError(str(error), "biaojie check-config --config FILE", EXIT_USAGE) from None
+
+
+_SERVER_OPTIONS = (
+    click.option(
+        "--config",
+        "config_path",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The node's settings; without it and --server, the embedded default.",
+    ),
+    click.option(
+        "--server", metavar="URL", help="Ask this node over HTTP, e.g. http://127.0.0.1:8000."
+    ),
+    click.option(
+        "--user",
+        metavar="INDEX:HANDLE",
+        help="With --server: who you are, e.g. 300:0.NA/88.118.",
+    ),
+    click.option(
+        "--secret-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="With --user: the file with the secret.",
+    ),
+)
+
+
+def node_options(function: Callable[..., None]) -> Callable[..., None]:
+    """``--config FILE`` or ``--server URL [--user … --secret-file …]``; the command gets ``node``."""
+
+    @functools.wraps(function)
+    def with_node(
+        *,
+        config_path: Path | None,
+        server: str | None,
+        user: str | None,
+        secret_file: Path | None,
+        **others: Any,
+    ) -> None:
+        node = choose_node(config_path, server, user, secret_file)
+        with plain_errors():
+            function(node=node, **others)
+
+    wrapped: Callable[..., None] = with_node
+    for option in reversed(_SERVER_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def choose_node(
+    config_path: Path | None, server: str | None, user: str | None, secret_file: Path | None
+) -> Node:
+    """The node that the options name."""
+    if server is None:
+        if user or secret_file:
+            raise CommandError("--user and --secret-file go with --server", "", EXIT_USAGE)
+        return OwnNode(read_config(config_path))
+    if config_path is not None:
+        raise CommandError("--config and --server exclude each other", "", EXIT_USAGE)
+    return FarNode(WebServer(server.rstrip("/"), _read_login(user, secret_file)))
+
+
+def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
+    if user is None and secret_file is None:
+        return None
+    if user is None or secret_file is None:
+        raise CommandError("--user and --secret-file go together", "", EXIT_USAGE)
+    index, colon, handle = user.partition(":")
+    if not colon or not index.isdigit() or not handle:
+        raise CommandError(
+            f"--user {user}: not INDEX:HANDLE", "for example --user 300:0.NA/88.118", EXIT_USAGE
+        )
+    return Login(int(index), handle, secret_file.read_text().strip())
+
+
+def read_identifier_argument(text: str) -> Identifier:
+    """An identifier from the command line, or a ``CommandError``."""
+    try:
+        return parse_identifier(text)
+    except ProtocolError as error:
+        raise CommandError(
+            f"{text!r}: {error}", "an identifier is PREFIX/SUFFIX, e.g. 88.118/SN-1", EXIT_USAGE
+        ) from None
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a node, a store or a server can answer instead of a result, told to people with the next step."""
+    try:
+        yield
+    except WebTrouble as trouble:
+        raise CommandError(
+            str(trouble), "is the node running, and is this its address?", EXIT_UNREACHABLE
+        ) from None
+    except RegistrarGone as gone:
+        raise CommandError(
+            str(gone), "biaojie check-config --config FILE", EXIT_UNREACHABLE
+        ) from None
+    except KeyTrouble as trouble:
+        raise CommandError(str(trouble), "") from None
+    except FileNotFoundError as error:
+        raise CommandError(
+            f"{error.filename or error}: there is no store yet", "biaojie init DIR --prefix 88.118"
+        ) from None
+    except (RegistrarRefused, StoreError) as error:
+        raise CommandError(str(error), "biaojie verify --config FILE") from None
