@@ -43,7 +43,7 @@ async def read_record(api: Api, request: Request) -> Reply:
 
 
 async def _read_selection(api: Api, request: Request) -> Reply:
-    if request.method == "POST" and not request.payload.is_eof():
+    if request.method == "POST" and not request.payload.at_eof():
         await request.read_form()
     identifier = read_asked_identifier(request)
     if isinstance(identifier, Reply):

@@ -62,7 +62,9 @@ class Node(NamedTuple):
 
     def submit(self, operation: Operation, handle: str, *values: Value, **more: object) -> Receipt:
         command = Command(operation, parse_identifier(handle), values, **more)
-        (receipt,) = self.writer.registrar.commit([Submission(OPERATOR, command, "test")], 1_700_000_000_000)
+        (receipt,) = self.writer.registrar.commit(
+            [Submission(OPERATOR, command, "test")], 1_700_000_000_000
+        )
         return receipt
 
     def put(self, handle: str, *values: Value) -> Receipt:
@@ -79,7 +81,9 @@ class Node(NamedTuple):
         finally:
             writer.close()
 
-    async def ask(self, method: str, target: str, body: bytes | object = b"", **headers: str) -> "Response":
+    async def ask(
+        self, method: str, target: str, body: bytes | object = b"", **headers: str
+    ) -> "Response":
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
