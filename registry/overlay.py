@@ -28,12 +28,11 @@ class Overlay:
 
     __slots__ = (
         "_authorities",
-        "_counts",
         "_previous",
-        "_records",
         "_seq",
         "_store",
         "oldest_available",
+        "records",
         "time_ms",
         "writes",
     )
@@ -43,9 +42,8 @@ class Overlay:
         self._store = store
         self._seq = head.seq
         self._previous = head.digest
-        self._records: dict[bytes, Record] = {}
+        self.records: dict[bytes, Record] = {}
         self._authorities: dict[bytes, Authority] = {}
-        self._counts: dict[bytes, int] = {}
         self.oldest_available = head.oldest_available
         self.time_ms = time_ms
         self.writes: list[Write] = []
@@ -61,8 +59,8 @@ class Overlay:
 
     def lookup_any(self, identifier: Identifier) -> Record | None:
         """The record even if it is deleted."""
-        if self._records:
-            record = self._records.get(self.key_of(identifier))
+        if self.records:
+            record = self.records.get(self.key_of(identifier))
             if record is not None:
                 return record
         return self._store.lookup_any(identifier)
@@ -78,11 +76,13 @@ class Overlay:
 
     def count(self, prefix: bytes) -> int:
         """Number of undeleted records below a folded prefix."""
-        return self._store.count(prefix) + self._counts.get(prefix, 0)
-
-    def touched(self, key: bytes) -> Record | None:
-        """The record as this batch has written it, None when it has not."""
-        return self._records.get(key)
+        lead = prefix + b"/"
+        moved = sum(
+            (not write.record.is_deleted) - write.was_present
+            for write in self.writes
+            if write.record.key.startswith(lead)
+        )
+        return self._store.count(prefix) + moved
 
     def add(
         self,
@@ -119,9 +119,6 @@ class Overlay:
         self.writes.append(
             Write(change, record, expect_version, was_present, authority, entry=entry)
         )
-        self._records[key] = record
-        prefix = key.partition(b"/")[0]
-        moved = (not record.is_deleted) - was_present
-        self._counts[prefix] = self._counts.get(prefix, 0) + moved
+        self.records[key] = record
         if authority is not None:
             self._authorities[authority.prefix] = authority

@@ -1,4 +1,4 @@
-"""Plain rows: the value lists of a load, checked where they lie.
+"""Plain rows: the value lists of a load, checked, dated, compared and merged where they lie, as bytes.
 
 A list is plain when nothing about it needs a second look: a few publicly readable values in order of their index, no
 references, no predefined type whose data would have to decode. Anything else is for the rules. Rows of one file differ
@@ -7,23 +7,29 @@ in their data only, so the head of a value (everything up to its data) is checke
 
 import re
 import struct
+from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.identifier import MAX_IDENTIFIER_BYTES
 from protocols.values.value import MAX_DATA_BYTES, TTL_ABSOLUTE, TTL_RELATIVE
 from protocols.values.value_list import MAX_RECORD_BYTES, MAX_VALUES, decode_values
 from registry.rules import CONTROL_BYTES
+from registry.sealing import end_of_value
 from registry.value_rules import flaw_of
 
 MAX_HEADS = 4096
 """Heads remembered per load, twice the values of the widest record."""
 
-_NO_TTL_S = 0xFFFFFFFF
+NO_TTL_S = 0xFFFFFFFF
+"""Stands for "no relative TTL" in a record's least TTL."""
+
 _PREDEFINED = "HS_"
 _PLAIN_SUFFIX = re.compile(rb"[ -~]+")
 _U32 = struct.Struct(">I")
 _NO_TIME = bytes(4)
 _NO_REFERENCES = bytes(4)
+_TYPE_OFFSET = 14
+_TTL_TYPE_OFFSET = 8
 
 
 def is_plain_suffix(suffix: bytes, identifier_bytes: int) -> bool:
@@ -38,52 +44,56 @@ def is_plain_suffix(suffix: bytes, identifier_bytes: int) -> bool:
         return False
 
 
+class _Head(NamedTuple):
+    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
+    ttl_s: int
+    is_absolute: bool
+    dated: bytes
+
+
 class Shape:
     """One plain list. A plain slotted class: one is made per row."""
 
-    __slots__ = ("_blob", "_now", "_offsets", "has_absolute_ttl", "least_ttl_s")
+    __slots__ = ("_parts", "blob", "has_absolute_ttl", "least_ttl_s", "starts")
 
     def __init__(
         self,
         blob: bytes,
-        now: bytes,
-        offsets: list[int],
+        parts: list[bytes],
+        starts: list[int],
         least_ttl_s: int,
         has_absolute_ttl: bool,
     ) -> None:
-        self._blob = blob
-        self._now = now
-        self._offsets = offsets
+        self.blob = blob
+        self._parts = parts
+        self.starts = starts
+        """Where each value begins."""
         self.least_ttl_s = least_ttl_s
         self.has_absolute_ttl = has_absolute_ttl
 
-    @property
     def dated(self) -> bytes:
-        """The list with every timestamp set."""
-        dated, now = bytearray(self._blob), self._now
-        for offset in self._offsets:
-            dated[offset : offset + 4] = now
-        return bytes(dated)
+        """The list as a new record keeps it, with every timestamp set."""
+        return b"".join(self._parts)
 
     def matches(self, public: bytes) -> bool:
         """Whether a stored list has the same content, that is, differs in timestamps at most."""
-        if len(public) != len(self._blob):
+        if len(public) != len(self.blob):
             return False
         undated = bytearray(public)
-        for offset in self._offsets:
-            undated[offset : offset + 4] = _NO_TIME
-        return undated == self._blob
+        for start in self.starts:
+            undated[start + 4 : start + 8] = _NO_TIME
+        return undated == self.blob
 
 
 class PlainRows:
-    """Reads lists whose values all have one of ``indexes``; ``now_s`` is the timestamp they get."""
+    """Reads and merges lists whose values all have one of ``indexes``; ``now_s`` is the timestamp of what is new."""
 
     __slots__ = ("_heads", "_indexes", "_now")
 
     def __init__(self, indexes: tuple[int, ...], now_s: int) -> None:
         self._indexes = frozenset(indexes)
         self._now = _U32.pack(now_s)
-        self._heads: dict[bytes, tuple[int, int, bool]] = {}
+        self._heads: dict[bytes, _Head] = {}
 
     def read(self, blob: bytes) -> Shape | None:
         """The list's shape, None when it is not plain."""
@@ -91,32 +101,68 @@ class PlainRows:
         if not 4 < size <= MAX_RECORD_BYTES:
             return None
         heads, u32 = self._heads, _U32.unpack_from
-        (count,) = u32(blob)
-        least_ttl_s, has_absolute_ttl, before = _NO_TTL_S, False, 0
-        offsets = []
+        least_ttl_s, has_absolute_ttl, before = NO_TTL_S, False, 0
+        starts, parts = [], [blob[:4]]
         start = 4
         try:
-            for _ in range(count):
-                data = start + 18 + u32(blob, start + 14)[0]
-                head = heads.get(blob[start:data]) or self._check_head(blob[start:data])
-                index, ttl_s, is_absolute = head
-                end = data + 8 + u32(blob, data)[0]
-                if index <= before or end > size or blob[end - 4 : end] != _NO_REFERENCES:
+            while start < size:
+                data = start + 18 + u32(blob, start + _TYPE_OFFSET)[0]
+                head = blob[start:data]
+                index, ttl_s, is_absolute, dated = heads.get(head) or self._check_head(head)
+                data_bytes = u32(blob, data)[0]
+                end = data + 8 + data_bytes
+                if index <= before or data_bytes > MAX_DATA_BYTES:
                     return None
-                if end - data - 8 > MAX_DATA_BYTES:
+                if blob[end - 4 : end] != _NO_REFERENCES:
                     return None
-                least_ttl_s = min(least_ttl_s, ttl_s)
-                has_absolute_ttl |= is_absolute
-                offsets.append(start + 4)
+                if ttl_s < least_ttl_s:  # noqa: PLR1730  (min() costs a call, here in the loop)
+                    least_ttl_s = ttl_s
+                if is_absolute:
+                    has_absolute_ttl = True
+                starts.append(start)
+                parts += (dated, blob[data:end])
                 before, start = index, end
         except (struct.error, _NotPlain):
             return None
-        if start != size or not 0 < count <= MAX_VALUES:
+        if start != size or not u32(blob)[0] == len(starts) <= MAX_VALUES:
             return None
-        return Shape(blob, self._now, offsets, least_ttl_s, has_absolute_ttl)
+        return Shape(blob, parts, starts, least_ttl_s, has_absolute_ttl)
 
-    def _check_head(self, head: bytes) -> tuple[int, int, bool]:
-        """(index, relative TTL or none, whether the TTL is absolute) of a head seen for the first time."""
+    def merged(self, shape: Shape, public: bytes) -> "Merged | None":
+        """The list that replaces a stored one, None when it would be too large.
+
+        Stored values whose index is not mapped stay; one whose content stays keeps its time.
+        """
+        kept, before = self._split(public)
+        blob = shape.blob
+        ends = [*shape.starts[1:], len(blob)]
+        values = []
+        for start, end in zip(shape.starts, ends, strict=True):
+            undated = blob[start:end]
+            old = before.get(undated)
+            values.append((undated, old or undated[:4] + self._now + undated[8:]))
+        values = sorted((*kept, *values))  # by index: a value begins with it
+        merged = Merged([undated for undated, _ in values], [dated for _, dated in values])
+        is_too_large = len(values) > MAX_VALUES or len(merged.public) > MAX_RECORD_BYTES
+        return None if is_too_large else merged
+
+    def _split(self, public: bytes) -> tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+        """(undated, dated) of the stored values that stay; undated -> dated of those the file maps."""
+        kept, mapped = [], {}
+        start = 4
+        while start < len(public):
+            end = end_of_value(public, start)
+            dated = public[start:end]
+            undated = dated[:4] + _NO_TIME + dated[8:]
+            if _U32.unpack_from(dated)[0] in self._indexes:
+                mapped[undated] = dated
+            else:
+                kept.append((undated, dated))
+            start = end
+        return kept, mapped
+
+    def _check_head(self, head: bytes) -> "_Head":
+        """What there is to know of a head seen for the first time."""
         try:
             (value,) = decode_values(_U32.pack(1) + head + bytes(8))
         except (ProtocolError, ValueError):
@@ -130,10 +176,39 @@ class PlainRows:
         )
         if not is_plain or len(self._heads) >= MAX_HEADS:
             raise _NotPlain
-        ttl_s = value.ttl if value.ttl_type == TTL_RELATIVE else _NO_TTL_S
-        known = (value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE)
+        ttl_s = value.ttl if value.ttl_type == TTL_RELATIVE else NO_TTL_S
+        dated = head[:4] + self._now + head[8:]
+        known = _Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE, dated)
         self._heads[head] = known
         return known
+
+
+class Merged:
+    """A merged list: as it is stored, and without times, as its digest is made."""
+
+    __slots__ = ("_undated", "public", "undated")
+
+    def __init__(self, undated: list[bytes], dated: list[bytes]) -> None:
+        count = _U32.pack(len(dated))
+        self._undated = undated
+        self.public = count + b"".join(dated)
+        self.undated = count + b"".join(undated)
+
+    @property
+    def least_ttl_s(self) -> int:
+        """Least relative TTL of the values."""
+        return min((ttl for kind, ttl in self._ttls() if kind == TTL_RELATIVE), default=NO_TTL_S)
+
+    @property
+    def has_absolute_ttl(self) -> bool:
+        """Whether any value ends at a date."""
+        return any(kind == TTL_ABSOLUTE for kind, _ in self._ttls())
+
+    def _ttls(self) -> list[tuple[int, int]]:
+        return [
+            (value[_TTL_TYPE_OFFSET], _U32.unpack_from(value, _TTL_TYPE_OFFSET + 1)[0])
+            for value in self._undated
+        ]
 
 
 class _NotPlain(Exception):

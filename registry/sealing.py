@@ -130,11 +130,12 @@ def stamped(public: bytes, timestamp: int) -> bytes:
     offset = 4
     for _ in range(_U32.unpack_from(public)[0]):
         out[offset + 4 : offset + 8] = stamp
-        offset = _end_of_value(public, offset)
+        offset = end_of_value(public, offset)
     return bytes(out)
 
 
-def _end_of_value(public: bytes, offset: int) -> int:
+def end_of_value(public: bytes, offset: int) -> int:
+    """Where the value ends that begins at ``offset`` of a well-formed value list."""
     offset += FIXED.size
     for _ in range(2):  # type, data
         offset += 4 + int(_U32.unpack_from(public, offset)[0])
