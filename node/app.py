@@ -21,7 +21,12 @@ from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
 from node.metrics import (
-    FAILED_LOGINS, FOLLOWER_SEQ, IS_WRITABLE, LOOP_LAG_SECONDS, WAITING_WRITE_BYTES, HotCounters,
+    FAILED_LOGINS,
+    FOLLOWER_SEQ,
+    IS_WRITABLE,
+    LOOP_LAG_SECONDS,
+    WAITING_WRITE_BYTES,
+    HotCounters,
 )  # fmt: skip
 from node.operations import Operations
 from node.service import Service

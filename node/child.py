@@ -5,6 +5,7 @@ by kill -9, and the child stops. ``stdout`` carries reports back, one JSON objec
 ``"beat"`` every second, ``"failed"`` with a sentence for the operator.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -65,11 +66,9 @@ class Child:
                 "facts": boot.facts,
             }
         )
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit code says why
             self.process.stdin.write(line.encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died at once; its exit code says why
         os.set_blocking(self.report_fd, False)
 
     @property
@@ -102,10 +101,8 @@ class Child:
         """Give the pipes back; the process has ended or will at the end of its stdin."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
 
 
 def read_boot(descriptor: int = 0) -> Boot:
@@ -125,10 +122,8 @@ def read_boot(descriptor: int = 0) -> Boot:
 def report(event: str, descriptor: int = 1, **facts: object) -> None:
     """Tell the parent; a parent that does not read is not waited for."""
     os.set_blocking(descriptor, False)
-    try:
+    with contextlib.suppress(BlockingIOError, BrokenPipeError):
         os.write(descriptor, json.dumps({"event": event, **facts}).encode() + b"\n")
-    except (BlockingIOError, BrokenPipeError):
-        pass
 
 
 def _parse_report(line: bytes) -> dict[str, Any] | None:

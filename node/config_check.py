@@ -79,12 +79,15 @@ def _site(config: Config) -> Iterator[str]:
     for text in config.site.addresses:
         address = ipaddress.ip_address(text)
         if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
-            yield f'site.addresses: "{text}" cannot be reached by anybody; name an address of this machine or its gateway'
+            yield (
+                f'site.addresses: "{text}" cannot be reached by anybody; '
+                "name an address of this machine or of its gateway"
+            )
         elif not _is_served(address, config.listen.addresses):
             listening = ", ".join(config.listen.addresses)
             yield (
                 f'site.addresses: "{text}" is published, but the node listens on {listening} only; '
-                f'add "{text}" (or "{"::" if address.version == 6 else "0.0.0.0"}") to listen.addresses'
+                f'add "{text}" to listen.addresses'
             )
         elif address.is_loopback and any(
             not ipaddress.ip_address(a).is_loopback for a in config.site.addresses

@@ -50,7 +50,7 @@ class AddressList:
             try:
                 ipaddress.ip_address(item)
             except ValueError:
-                hint = "127.0.0.1" if item == "localhost" else "0.0.0.0"  # a hint in a message
+                hint = "127.0.0.1" if item == "localhost" else "192.0.2.7"
                 return f'"{item}" is not an IP address; write for example "{hint}"'
         return ""
 

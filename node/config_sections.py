@@ -161,8 +161,6 @@ class AccessSection:
     unlimited_networks: Annotated[tuple[str, ...], NetworkList()] = ()
     """Proxies and load generators exempt from connections_per_address."""
     trusted_proxies: Annotated[tuple[str, ...], NetworkList()] = ()
-    """Reverse proxies whose X-Forwarded-For is believed; limits and the audit then see the address behind them."""
-    trusted_proxies: Annotated[tuple[str, ...], NetworkList()] = ()
     """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; from anybody else they are ignored."""
 
 

@@ -22,7 +22,7 @@ def listen_control(path: Path) -> socket.socket:
     try:
         with _short(path) as name:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)  # the name may lie below /proc/self/fd
+                Path(name).unlink()
             old_mask = os.umask(0o177)
             try:
                 listener.bind(name)

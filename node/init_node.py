@@ -33,7 +33,15 @@ from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
 from protocols.values.keys import RsaKey, encode_public_key
 from protocols.values.site import (
-    HTTP, HTTPS, TCP, UDP, Attribute, Interface, Server, Site, encode_site,
+    HTTP,
+    HTTPS,
+    TCP,
+    UDP,
+    Attribute,
+    Interface,
+    Server,
+    Site,
+    encode_site,
 )  # fmt: skip
 from protocols.values.value import SECRET_PERMISSIONS, Reference, Value
 from protocols.values.vlist import encode_vlist

@@ -9,13 +9,16 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from typing_extensions import override
-
 from node.config_sections import LogsSection
 
 ROOT = "biaojie"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"}
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}  # fmt: skip
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 
 def get_log(name: str) -> logging.Logger:
@@ -42,8 +45,8 @@ class JsonLines(logging.Formatter):
         super().__init__()
         self._process = process
 
-    @override
     def format(self, record: logging.LogRecord) -> str:
+        """The line."""
         line: dict[str, object] = {
             "time": _time_of(record),
             "level": record.levelname.lower(),
@@ -64,8 +67,8 @@ class TextLines(logging.Formatter):
         super().__init__()
         self._process = process
 
-    @override
     def format(self, record: logging.LogRecord) -> str:
+        """The line."""
         part = record.name.removeprefix(f"{ROOT}.")
         fields = "".join(
             f" {key}={json.dumps(value, default=str, ensure_ascii=False)}"

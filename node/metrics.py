@@ -1,7 +1,7 @@
 """Every metric of the node, declared here with help text; nothing else makes one.
 
-Labels have few, fixed values: never an identifier, an address or anything else a client chooses. What the hot path counts
-are plain integers in its own objects, read when somebody scrapes (``HotCounters``).
+Labels have few, fixed values: never an identifier, an address or anything else a client chooses. What the hot path
+counts are plain integers in its own objects, read when somebody scrapes (``HotCounters``).
 """
 
 from collections.abc import Callable, Iterator
@@ -16,9 +16,8 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
-from typing_extensions import override
 
-disable_created_metrics()  # they double the text and tell nothing a restart does not
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the text and tell nothing a restart does not
 
 WORKER = CollectorRegistry(auto_describe=True)
 """What a serving worker counts."""
@@ -103,7 +102,9 @@ IS_WRITABLE = Gauge(
 WAITING_WRITE_BYTES = Gauge(
     "biaojie_write_queue_bytes", "Commands waiting for the registrar.", registry=WORKER
 )
-FOLLOWER_SEQ = Gauge("biaojie_follower_seq", "Number of the last change this worker has seen.", registry=WORKER)  # fmt: skip
+FOLLOWER_SEQ = Gauge(
+    "biaojie_follower_seq", "Number of the last change this worker has seen.", registry=WORKER
+)
 LOOP_LAG_SECONDS = Gauge(
     "biaojie_loop_lag_seconds",
     "Largest delay of the event loop in the last seconds.",
@@ -131,8 +132,8 @@ class HotCounters(Collector):
         """One more source."""
         self._sources.append((transport, read))
 
-    @override
     def collect(self) -> Iterator[CounterMetricFamily]:
+        """prometheus_client: the values now."""
         name, help_, label = HOT_ANSWERS
         family = CounterMetricFamily(name, help_, labels=[label])
         for transport, read in self._sources:

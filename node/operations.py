@@ -1,7 +1,7 @@
 """Operations port: GET /metrics, /health, /ready, /version; small, bounded, one answer per connection.
 
-It shares no code with the public HTTP listener, so that it still answers when that one is in trouble. /health is 200 when
-everything is as it should be, else 503, with all checks in JSON; /ready is 200 as long as questions are answered.
+It shares no code with the public HTTP listener, so that it still answers when that one is in trouble. /health is 200
+when everything is as it should be, else 503, with all checks in JSON; /ready is 200 as long as questions are answered.
 """
 
 import asyncio
@@ -25,7 +25,13 @@ MAX_CONNECTIONS = 32
 REGISTRAR_S = 1.0
 """How long /metrics waits for the registrar's share before it is left out."""
 
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}  # fmt: skip
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
 _JSON, _PROMETHEUS = "application/json", "text/plain; version=0.0.4; charset=utf-8"
 
 

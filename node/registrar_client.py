@@ -11,9 +11,6 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from registry.loading import Load, LoadReceipt
-from registry.registrar import Submission
-
 from node.child import EXIT_LOCKED, SILENCE_S, Boot, Child
 from node.config import Config
 from node.control_socket import connect_control
@@ -29,6 +26,8 @@ from node.registrar_wire import (
 )
 from protocols.errors import ProtocolError
 from protocols.message import Receipt
+from registry.loading import Load, LoadReceipt
+from registry.registrar import Submission
 
 MAX_LOADS = 2
 """Unfinished loads: one is committed while the next is read and checked."""

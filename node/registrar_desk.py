@@ -1,7 +1,7 @@
 """The registrar's desk: one thread that owns the store and does one job after another, each durable when it is told.
 
-Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Loads and
-upkeep run in the gaps; while workers serve, a load is followed by a pause, so that readers and other writers get
+Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Loads
+and upkeep run in the gaps; while workers serve, a load is followed by a pause, so that readers and other writers get
 processor and disk in between.
 """
 
@@ -34,7 +34,8 @@ class Refused(Exception):
 class Upkeep(Protocol):
     """A call on the store that is neither command nor load; returns what its client is told."""
 
-    def __call__(self, store: Store) -> object: ...
+    def __call__(self, store: Store) -> object:
+        """On the desk's thread."""
 
 
 Done = Callable[[object], None]
@@ -55,7 +56,7 @@ class _Call(NamedTuple):
 class Desk:
     """``on_head`` hears the newest change number after every commit; ``on_failure`` that the store has failed."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the parts of one process, joined in one place
+    def __init__(
         self,
         store: Store,
         registrar: Registrar,
@@ -149,7 +150,8 @@ class Desk:
                     self._commit([job], started_s)
                 return
             log.exception("a command met a bug", extra={"commands": len(submissions)})
-            receipts = [Receipt(Outcome.ERROR, reason="internal error; see the node's log")] * len(submissions)  # fmt: skip
+            refusal = Receipt(Outcome.ERROR, reason="internal error; see the node's log")
+            receipts = [refusal] * len(submissions)
         COMMIT_SECONDS.observe(read_clocks().monotonic_s - started_s)
         COMMITS.inc()
         for job in batch:

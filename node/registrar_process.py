@@ -1,7 +1,7 @@
 """The registrar process: holds the writer lock and answers its 0600 socket; the only one that ever writes the store.
 
-Started by the supervisor or, on a stopped node, by a command (node/child.py). It stops when its parent is gone, when told
-to (what is queued is finished), and when the store fails (the supervisor starts another one, which opens it anew).
+Started by the supervisor or, on a stopped node, by a command (node/child.py). It stops when its parent is gone, when
+told to (what is queued is finished), and when the store fails (the supervisor starts another one, which opens it anew).
 """
 
 import asyncio
@@ -17,7 +17,13 @@ from node.disk import DiskWatch
 from node.keys import KeyTrouble, read_node_key
 from node.logs import get_log, start_logs
 from node.metrics import (
-    CLOCK_STEPS, FREE_PERCENT, HEAD_SEQ, IS_READ_ONLY, READER_SLOTS, STALE_READERS, STORE_BYTES,
+    CLOCK_STEPS,
+    FREE_PERCENT,
+    HEAD_SEQ,
+    IS_READ_ONLY,
+    READER_SLOTS,
+    STALE_READERS,
+    STORE_BYTES,
     STORE_RECORDS,
 )  # fmt: skip
 from node.registrar_desk import Desk
@@ -146,13 +152,13 @@ def main() -> int:
         report("failed", reason=str(locked))
         return EXIT_LOCKED
     except (StoreError, OSError) as trouble:
-        log.error("the store cannot be opened", extra={"reason": str(trouble)})
+        log.error("the store cannot be opened", extra={"reason": str(trouble)})  # noqa: TRY400  # a reason, not a bug
         report("failed", reason=str(trouble))
         return EXIT_CONFIG
     try:
         return asyncio.run(_run(boot, store))
     except (KeyTrouble, OSError) as trouble:
-        log.error("the registrar cannot start", extra={"reason": str(trouble)})
+        log.error("the registrar cannot start", extra={"reason": str(trouble)})  # noqa: TRY400  # a reason, not a bug
         report("failed", reason=str(trouble))
         return EXIT_CONFIG
     finally:

@@ -1,10 +1,8 @@
-"""Connections to the registrar: frames in, jobs to the desk, frames out. Trust is the socket's mode and the peer's user."""
+"""Connections to the registrar: frames in, jobs to the desk, frames out. Trust is socket mode and peer user."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
-
-from typing_extensions import override
+from typing import Any, cast
 
 from node.control_socket import is_trusted_peer
 from node.logs import get_log
@@ -61,7 +59,7 @@ class Server:
     async def close(self) -> None:
         """Let the last answers leave, then hang up."""
         deadline_s = self.loop.time() + CLOSE_S
-        while any(c.unsent_bytes for c in self.connections) and self.loop.time() < deadline_s:
+        while any(c.unsent_bytes for c in self.connections) and self.loop.time() < deadline_s:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         for connection in tuple(self.connections):
             connection.close()
@@ -88,8 +86,8 @@ class Connection(asyncio.Protocol):
         """What the peer has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The event loop: a peer is there."""
         transport = self._transport = cast("asyncio.Transport", transport)
         if not is_trusted_peer(transport.get_extra_info("socket")):
             log.warning("a stranger was refused at the control socket")
@@ -100,13 +98,13 @@ class Connection(asyncio.Protocol):
         else:
             self._server.connections.add(self)
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
+        """The event loop: the peer is gone."""
         self._transport = None
         self._server.connections.discard(self)
 
-    @override
     def data_received(self, data: bytes) -> None:
+        """The event loop: bytes came."""
         try:
             for frame in self._buffer.receive(data):
                 self._take(frame)

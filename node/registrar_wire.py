@@ -21,13 +21,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
-from registry.loading import Load, LoadReceipt
-from registry.registrar import Submission
 
 from protocols.errors import Malformed, TooLarge
 from protocols.identifier import read_identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
 from protocols.values.value import Reference, Value
+from registry.loading import Load, LoadReceipt
+from registry.registrar import Submission
 from registry.stores.store import Note
 
 MAX_FRAME_BYTES = 16_777_216
@@ -125,7 +125,7 @@ _OPERATIONS = {operation.value: operation for operation in Operation}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
-def _unpack_submission(  # the fields of one command, in their order on the wire
+def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their order on the wire  # the fields of one command, in their order on the wire
     principal: Any,
     source: str,
     operation: str,

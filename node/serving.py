@@ -61,4 +61,4 @@ def _log_choices(config: Config) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(line, file=sys.stderr)  # noqa: T201  # before there is a log

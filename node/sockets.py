@@ -1,4 +1,4 @@
-"""All listening sockets, made by the supervisor before anything else: a port that is taken stops the start, with a hint.
+"""All listening sockets, made by the supervisor before anything else: a port that is taken stops the start.
 
 Workers inherit them, so a worker that dies loses no waiting connection and its successor needs no privilege. With
 several workers each has its own UDP socket on the same port (SO_REUSEPORT spreads the load); TCP sockets are shared.
@@ -139,6 +139,8 @@ class _Binding:
                 if key not in self._old.made:
                     one.close()
             raise
+        if uses and not fresh:
+            raise PortTaken("this machine has no IPv6, and there is no other address to listen on")
         self._made.made.update(fresh)
         return found
 
@@ -158,7 +160,7 @@ def _bind(kind: int, address: str, port: int, *, share_udp: bool) -> socket.sock
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BYTES)
             if share_udp:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        one.setblocking(False)
+        one.setblocking(False)  # noqa: FBT003
         one.bind((address, port))
         if kind == socket.SOCK_STREAM:
             one.listen(BACKLOG)

@@ -1,4 +1,4 @@
-"""The node's store as its settings describe it: made on first use, opened as writer by the registrar, read by others."""
+"""The node's store as its settings describe it: made on first use, opened as writer by the registrar only."""
 
 import os
 

@@ -1,7 +1,7 @@
 """The supervisor: makes the sockets, starts registrar and workers, replaces the dead and the hung, reloads and stops.
 
-No event loop and no threads: one ``select`` over signals and the children's reports, so that nothing here can hang that
-could not be killed. TERM or INT drains and stops, HUP reads the settings again and rolls the workers one by one; settings
+No event loop and no threads: one ``select`` over signals and the children's reports, so that nothing here can hang.
+TERM or INT drains and stops, HUP reads the settings again and rolls the workers one by one; settings
 that cannot work are reported and the old ones stay. Children end by themselves when the supervisor is killed.
 """
 
@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import time
-from pathlib import Path
 
 from node.child import EXIT_CONFIG, EXIT_LOCKED, SILENCE_S, Boot, Child
 from node.config import Config, ConfigError, load_config

@@ -8,9 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from typing_extensions import override
+from typing import Any, cast
 
 from node.control_socket import connect_control
 from node.logs import get_log
@@ -104,7 +102,7 @@ class Writer(asyncio.Protocol):
                 continue
             retry_s = FIRST_RETRY_S
             self._lost.clear()
-            connection.setblocking(False)
+            connection.setblocking(False)  # noqa: FBT003
             await loop.create_unix_connection(lambda: self, sock=connection)
             log.info("connected to the registrar")
             await self._lost.wait()
@@ -134,15 +132,15 @@ class Writer(asyncio.Protocol):
         self._asked[self._send(kind, payload)] = future
         return await future
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The event loop: a peer is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._buffer = FrameBuffer()
         self._send("follow", None)
         self._pump()
 
-    @override
     def data_received(self, data: bytes) -> None:
+        """The event loop: bytes came."""
         try:
             for frame in self._buffer.receive(data):
                 self._take(frame)
@@ -152,8 +150,8 @@ class Writer(asyncio.Protocol):
                 self._transport.abort()
         self._pump()
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
+        """The event loop: the peer is gone."""
         self._transport = None
         for jobs in self._sent.values():
             self._done(jobs)

@@ -55,8 +55,12 @@ class NativeSpeaker:
             QUERY_ERRORS.inc()
             log.exception("a question met a bug", extra={"op_code": head.header.op_code})
             made = self.refusal(head, ResponseCode.ERROR, "internal error", now)
+        encoded = encode(made)
+        if len(encoded) > most_bytes:
+            made = self._smaller(made, head, now)
+            encoded = encode(made)
         NATIVE_ANSWERS.labels(peer.transport, _code_name(made.header.response_code)).inc()
-        return self._fit(encode(made), made, head, now, most_bytes)
+        return encoded if len(encoded) <= most_bytes else None
 
     def refusal(self, head: Head, code: int, text: str, now: Now) -> Message:
         """An error answer to a message of which only the head is known."""
@@ -130,17 +134,11 @@ class NativeSpeaker:
             request, code, text, serial=self._site.serial, expiration_s=_expiration_s(now)
         )
 
-    def _fit(
-        self, encoded: bytes, made: Message, head: Head, now: Now, most_bytes: int
-    ) -> bytes | None:
+    def _smaller(self, made: Message, head: Head, now: Now) -> Message:
         """Too large: an error loses its text, anything else becomes RC 2, after which clients go to TCP at once."""
-        if len(encoded) <= most_bytes:
-            return encoded
         if isinstance(made.body, ErrorAnswer):
-            smaller = encode(made._replace(body=ErrorAnswer(b"")))
-        else:
-            smaller = encode(self.refusal(head, ResponseCode.ERROR, USE_TCP, now))
-        return smaller if len(smaller) <= most_bytes else None
+            return made._replace(body=ErrorAnswer(b""))
+        return self.refusal(head, ResponseCode.ERROR, USE_TCP, now)
 
 
 def _envelope_trouble(head: Head) -> tuple[int, str] | None:

@@ -1,6 +1,7 @@
 """Native TCP: persistent connections, one answer per request, in order (RFC 3652 §2.1).
 
-Connections stay open whatever the KPAL flag says: pools of the national SDK need it, classic clients close by themselves.
+Connections stay open whatever the KPAL flag says: pools of the national SDK need it, classic clients close by
+themselves.
 What a client has sent or not taken is bounded for each connection and for all together; one timer looks at every
 connection, so that a request costs no timer of its own.
 """
@@ -9,8 +10,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Sequence
-
-from typing_extensions import override
+from typing import cast
 
 from node.config_sections import MIB, Config
 from node.http.patience import idle_limit_s
@@ -41,7 +41,7 @@ MOST_ANSWER_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES
 class TcpListener:
     """All native connections of one worker."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # parts joined in node/app.py
+    def __init__(
         self,
         service: Service,
         speaker: NativeSpeaker,
@@ -52,7 +52,7 @@ class TcpListener:
         self.service, self.speaker, self.site, self.proven = service, speaker, site, proven
         limits = config.limits
         self.limits = limits
-        self.request_limits = {
+        self.request_limits: dict[int, int] = {
             OpCode.RESOLVE: limits.resolve_request_bytes,
             OpCode.GET_SITE_INFO: limits.resolve_request_bytes,
         }
@@ -132,8 +132,8 @@ class Connection(asyncio.Protocol):
         """Answers the client has not taken."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The event loop: a peer is there."""
         transport = self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername") or ("", 0)
         self._peer = Peer(name[0], name[1], "tcp", is_loopback=is_loopback(name[0]))
@@ -147,8 +147,8 @@ class Connection(asyncio.Protocol):
         self._listener.proven.prove(self._peer.address, self._last_s)
         transport.set_write_buffer_limits(high=self._listener.limits.unread_answer_bytes)
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
+        """The event loop: the peer is gone."""
         self._transport = None
         self._messages.clear()
         self._listener.partial.change(-self._booked_bytes)
@@ -158,8 +158,8 @@ class Connection(asyncio.Protocol):
             self._is_counted = False
             self._listener.slots.give_back(self._peer.address)
 
-    @override
     def data_received(self, data: bytes) -> None:
+        """The event loop: bytes came."""
         now = self._listener.service.now()
         self._messages.extend(self._stream.receive(data))
         held = self._stream.buffered_bytes
@@ -177,20 +177,20 @@ class Connection(asyncio.Protocol):
             return
         self._answer_all(now)
 
-    @override
     def eof_received(self) -> bool:
+        """The event loop: the peer sends no more; True keeps our side open."""
         return bool(self._messages)  # half-closed: what was asked is answered, then we close too
 
-    @override
     def pause_writing(self) -> None:
+        """The event loop: the peer takes its answers slowly."""
         self._is_paused = True
         self._paused_since_s = self._listener.service.now().monotonic_s
         if self._transport is not None:
             self._unread_seen_bytes = self.unread_bytes
             self._transport.pause_reading()
 
-    @override
     def resume_writing(self) -> None:
+        """The event loop: the peer has taken most of what was written."""
         self._is_paused = False
         now = self._listener.service.now()
         self._answer_all(now)

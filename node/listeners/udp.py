@@ -29,7 +29,7 @@ RECEIVE_BYTES = 4096
 class UdpListener:
     """One socket of one worker. ``hits`` and ``faults`` are read by the metrics."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # parts joined in node/app.py
+    def __init__(
         self,
         sock: socket.socket,
         service: Service,
