@@ -19,7 +19,20 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "init": Entry(
+        "node.commands.init", "make a new node: settings, keys, store, first administrator"
+    ),
+    "serve": Entry("node.commands.serve", "run a node"),
+    "check-config": Entry(
+        "node.commands.check_config", "print every effective setting; refuse what cannot work"
+    ),
+    "prefix": Entry("node.commands.prefix", "host a prefix; list the hosted ones"),
+    "put": Entry("node.commands.put", "register one identifier"),
+    "get": Entry("node.commands.get", "show one record as it is kept"),
+    "resolve": Entry("node.commands.resolve", "ask over UDP, TCP or HTTP, as the world does"),
     "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
+    "changes": Entry("node.commands.changes", "show the feed: what changed, when and by whom"),
+    "version": Entry("node.commands.version", "show the version"),
 }
 
 

@@ -1,0 +1,44 @@
+"""``biaojie changes``: the feed, one entry a line. It names records, versions and actors, never values."""
+
+import click
+
+from node.asking.node import Node
+from node.commands.options import json_option, node_options
+from node.commands.show import refuse_failure
+from node.output import CommandError, print_json, print_table, say
+from registry.errors import Gone
+
+
+@click.command(name="changes")
+@click.option(
+    "--after", type=click.IntRange(0), default=0, show_default=True, help="Number to go on from."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Entries at most."
+)
+@node_options
+@json_option
+def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
+    """Show what changed: number, time, operation, identifier, version, who and from where.
+
+    Over --server it needs the right to list; with --config you are the operator.
+    """
+    try:
+        document = node.changes(after, limit)
+    except Gone as gone:
+        raise CommandError(
+            str(gone), f"biaojie changes --after {gone.oldest_available - 1}"
+        ) from None
+    if as_json:
+        print_json(document)
+        return
+    refuse_failure(document)
+    rows = [
+        (c["seq"], c["time"], c["operation"], c["handle"], c["version"], c["actor"], c["source"])
+        for c in document["changes"]
+    ]
+    print_table(
+        "", ("change", "time", "operation", "identifier", "version", "actor", "source"), rows
+    )
+    if document["next"] < document["head"]:
+        say(f"more: biaojie changes --after {document['next']} (the newest is {document['head']})")

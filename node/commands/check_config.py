@@ -1,0 +1,42 @@
+"""``biaojie check-config``: every effective setting with its origin, and what cannot work."""
+
+from pathlib import Path
+
+import click
+
+from node.commands.options import config_option, json_option, read_config
+from node.config import ConfigError, show_config
+from node.config_check import check_config
+from node.control_socket import connect_control
+from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
+
+
+@click.command(name="check-config")
+@config_option
+@json_option
+def command(*, config_path: Path | None, as_json: bool) -> None:
+    """Print every effective setting and where it came from; refuse settings that cannot work."""
+    config = read_config(config_path)
+    settings = show_config(config)
+    try:
+        warnings = check_config(config, is_running=_is_running(config.socket_path))
+    except ConfigError as error:
+        raise CommandError(
+            str(error), "docs/reference/settings.md explains every key", EXIT_USAGE
+        ) from None
+    if as_json:
+        shown = {key: {"value": value, "origin": origin} for key, value, origin in settings}
+        print_json({"settings": shown, "warnings": warnings})
+        return
+    print_table(str(config_path or "embedded default"), ("setting", "value", "from"), settings)
+    for warning in warnings:
+        say(f"warning: {warning}")
+    say("the settings can work")
+
+
+def _is_running(socket_path: Path) -> bool:
+    try:
+        connect_control(socket_path, timeout_s=1).close()
+    except OSError:
+        return False
+    return True

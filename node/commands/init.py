@@ -1,0 +1,75 @@
+"""``biaojie init``: a new node's directory, with keys, settings, its prefix and its first administrator."""
+
+from pathlib import Path
+
+import click
+
+from node.commands.options import json_option
+from node.init_node import InitFailed, Made, init_node
+from node.output import CommandError, print_json, print_table, say
+
+PORT = click.IntRange(1, 65_535)
+
+
+@click.command(name="init")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--prefix", required=True, help="The node's own prefix, e.g. 88.118.")
+@click.option("--address", "addresses", multiple=True, metavar="IP",
+              help="Where clients reach this node; goes into HS_SITE. Repeat it; without it: this machine only.")  # fmt: skip
+@click.option("--port", type=PORT, default=2641, show_default=True, help="Native UDP and TCP.")
+@click.option("--http-port", type=PORT, default=8000, show_default=True, help="HTTP.")
+@click.option(
+    "--operations-port", type=PORT, default=8001, show_default=True, help="Metrics, health."
+)
+@click.option("--case-sensitive", is_flag=True, help="Suffixes keep their case. Fixed for ever.")
+@json_option
+def command(  # noqa: PLR0913  one parameter for each option
+    *,
+    directory: Path,
+    prefix: str,
+    addresses: tuple[str, ...],
+    port: int,
+    http_port: int,
+    operations_port: int,
+    case_sensitive: bool,
+    as_json: bool,
+) -> None:
+    """Make a node in DIRECTORY (absent or empty): biaojie init my-node --prefix 88.118"""
+    try:
+        made = init_node(
+            directory,
+            prefix,
+            addresses,
+            native_port=port,
+            http_port=http_port,
+            operations_port=operations_port,
+            case_sensitive=case_sensitive,
+        )
+    except InitFailed as failed:
+        raise CommandError(str(failed), "biaojie init --help") from None
+    _tell(made, as_json=as_json)
+
+
+def _tell(made: Made, *, as_json: bool) -> None:
+    servers = [server.address for server in made.site.servers]
+    if as_json:
+        print_json(
+            {
+                "directory": str(made.directory),
+                "prefix": made.prefix,
+                "settings": str(made.settings),
+                "administrator": made.administrator,
+                "secret": str(made.secret),
+                "addresses": servers,
+            }
+        )
+        return
+    rows = [
+        ("prefix", made.prefix),
+        ("settings", str(made.settings)),
+        ("administrator", made.administrator),
+        ("its secret", f"{made.secret} (readable by you only)"),
+        ("published at", ", ".join(servers)),
+    ]
+    print_table("a new node", ("", ""), rows)
+    say(f"next:  biaojie serve --config {made.settings}")

@@ -1,0 +1,93 @@
+"""How documents of the JSON API look to people: a record, a receipt, the reason of a refusal."""
+
+from typing import Any
+
+from node.output import EXIT_FAILED, CommandError, print_json, print_table, say
+
+GOOD = 1
+"""``responseCode`` of success."""
+MAX_CELL = 200
+"""Characters of one value shown in a table; ``--json`` shows all."""
+
+
+def show_record(document: dict[str, Any], *, as_json: bool) -> None:
+    """The record, or the refusal as an error (in JSON: the document itself, exit status 1)."""
+    if as_json:
+        print_json(document)
+        if document.get("responseCode") != GOOD:
+            raise SystemExit(EXIT_FAILED)
+        return
+    refuse_failure(document)
+    version = f", version {document['version']}" if "version" in document else ""
+    rows = [
+        (
+            value["index"],
+            value["type"],
+            shown_data(value),
+            shown_ttl(value),
+            shown_permissions(value),
+        )
+        for value in document["values"]
+    ]
+    print_table(
+        f"{document['handle']}{version}", ("index", "type", "data", "TTL", "permissions"), rows
+    )
+
+
+def show_receipt(document: dict[str, Any], *, as_json: bool) -> None:
+    """What became of a write."""
+    if as_json:
+        print_json(document)
+        if document.get("responseCode") != GOOD:
+            raise SystemExit(EXIT_FAILED)
+        return
+    refuse_failure(document)
+    what = "was so already" if document.get("unchanged") else "done"
+    at = f", version {document['version']}" if document.get("version") else ""
+    change = f", change {document['seq']}" if document.get("seq") else ""
+    say(f"{document['handle']}: {what}{at}{change}")
+
+
+def refuse_failure(document: dict[str, Any]) -> None:
+    """Raises ``CommandError`` unless the document tells of success."""
+    code = document.get("responseCode")
+    if code == GOOD:
+        return
+    where = f" [{document['field']}]" if document.get("field") else ""
+    said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
+    raise CommandError(f"{said}{where} (response code {code})", _NEXT_STEPS.get(code or 0, ""))
+
+
+_NEXT_STEPS = {
+    100: "register it: biaojie put IDENTIFIER --value URL=https://…",
+    301: "biaojie prefix list shows what this node hosts",
+    402: "say who you are: --user INDEX:HANDLE --secret-file FILE",
+    403: "check the secret and the index:handle it belongs to",
+}
+
+
+def shown_data(value: dict[str, Any]) -> str:
+    """A value's data in one cell."""
+    data = value["data"]
+    inner = data["value"] if isinstance(data, dict) else data
+    text = inner if isinstance(inner, str) else ", ".join(_facts(inner))
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
+
+
+def _facts(inner: Any) -> list[str]:
+    if isinstance(inner, dict):
+        return [f"{key} {fact}" for key, fact in inner.items()]
+    return [str(item) for item in inner] if isinstance(inner, list) else [str(inner)]
+
+
+def shown_ttl(value: dict[str, Any]) -> str:
+    """``86400 s``, or the moment when it is absolute."""
+    ttl = value.get("ttl", "")
+    return f"{ttl} s" if isinstance(ttl, int) else str(ttl)
+
+
+def shown_permissions(value: dict[str, Any]) -> str:
+    """Administrators and the public: read, write."""
+    bits = value.get("permissions", "1110")
+    names = ("admin r", "admin w", "public r", "public w")
+    return ", ".join(name for bit, name in zip(bits, names, strict=False) if bit == "1")
