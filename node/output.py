@@ -18,6 +18,8 @@ EXIT_USAGE = 2
 """The command line or the settings cannot work (click uses the same)."""
 EXIT_UNREACHABLE = 3
 """The node or a server did not answer."""
+WIDTH_OF_FILES = 140
+"""Columns of a table that goes to a file or a pipe, where nothing says how wide the page is."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C, as shells count it."""
 
@@ -61,7 +63,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(show_number(cell)) for cell in row))
-    Console(highlight=False, soft_wrap=False).print(table)
+    width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+    Console(highlight=False, soft_wrap=False, width=width).print(table)
 
 
 def show_number(cell: object) -> str:

@@ -15,7 +15,7 @@ PORT = click.IntRange(1, 65_535)
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--prefix", required=True, help="The node's own prefix, e.g. 88.118.")
 @click.option("--address", "addresses", multiple=True, metavar="IP",
-              help="Where clients reach this node; goes into HS_SITE. Repeat it; without it: this machine only.")  # fmt: skip
+              help="Where clients reach this node (HS_SITE). Repeat it; without it: this machine only.")  # fmt: skip
 @click.option("--port", type=PORT, default=2641, show_default=True, help="Native UDP and TCP.")
 @click.option("--http-port", type=PORT, default=8000, show_default=True, help="HTTP.")
 @click.option(

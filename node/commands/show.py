@@ -75,9 +75,18 @@ def shown_data(value: dict[str, Any]) -> str:
 
 
 def _facts(inner: Any) -> list[str]:
-    if isinstance(inner, dict):
-        return [f"{key} {fact}" for key, fact in inner.items()]
-    return [str(item) for item in inner] if isinstance(inner, list) else [str(inner)]
+    if isinstance(inner, list):
+        return [" ".join(_facts(item)) if isinstance(item, dict) else str(item) for item in inner]
+    if not isinstance(inner, dict):
+        return [str(inner)]
+    if "servers" in inner:
+        return [_server(server) for server in inner["servers"]]
+    return [f"{key} {fact}" for key, fact in inner.items()]
+
+
+def _server(server: dict[str, Any]) -> str:
+    ports = [f"{one['protocol']} {one['port']}" for one in server["interfaces"]]
+    return f"{server['address']}: {' · '.join(ports)}"
 
 
 def shown_ttl(value: dict[str, Any]) -> str:
