@@ -48,6 +48,8 @@ class Process:
 
     def __init__(self, boot: Boot, store: LmdbStore) -> None:
         self._config, self._store = boot.config, store
+        # The store's own snapshot belongs to the desk's thread; the loop looks at sizes through another one.
+        self._view = store.reader()
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         self._failure = ""
@@ -121,7 +123,9 @@ class Process:
     def _status(self) -> dict[str, object]:
         """Facts for clients and metrics; read on the loop, so only what the desk left behind."""
         head = self._desk.head
-        statistics = self._store.statistics()
+        self._view.refresh()
+        statistics = self._view.statistics()
+        self._view.release()
         HEAD_SEQ.set(head.seq)
         FREE_PERCENT.set(self._disk.free_percent)
         IS_READ_ONLY.set(bool(self._desk.trouble))
