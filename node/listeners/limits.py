@@ -8,6 +8,11 @@ MAX_REMEMBERED_VERDICTS = 4096
 """Addresses whose network was looked up; parsing one costs microseconds, the attacker chooses them, so they are few."""
 
 
+def is_loopback(address: str) -> bool:
+    """By text, for the addresses the kernel gives: no parsing on this path."""
+    return address.startswith("127.") or address in {"::1", "::ffff:127.0.0.1"}
+
+
 class NetworkSet:
     """``address in networks``, with the last verdicts remembered."""
 

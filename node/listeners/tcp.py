@@ -14,9 +14,8 @@ from typing import cast
 
 from node.config_sections import MIB, Config
 from node.http.patience import idle_limit_s
-from node.listeners.limits import ByteBudget, ProvenAddresses, Slots
+from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import NativeSpeaker
-from node.listeners.udp import is_loopback
 from node.metrics import NATIVE_FAULTS, TCP_CONNECTIONS
 from node.service import Service
 from node.site import SiteInfo

@@ -9,7 +9,7 @@ import asyncio
 import socket
 
 from node.config_sections import LimitsSection
-from node.listeners.limits import ProvenAddresses
+from node.listeners.limits import ProvenAddresses, is_loopback
 from node.listeners.native import NativeSpeaker
 from node.metrics import NATIVE_FAULTS
 from node.service import Service
@@ -119,8 +119,3 @@ class UdpListener:
                 self._socket.sendto(answer, address)
             except OSError:
                 self.unsent += 1
-
-
-def is_loopback(address: str) -> bool:
-    """By text, for the addresses the kernel gives: no parsing on this path."""
-    return address.startswith("127.") or address in {"::1", "::ffff:127.0.0.1"}

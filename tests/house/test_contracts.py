@@ -31,6 +31,9 @@ PROVOCATIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "engine-chosen-in-node": (("registry/registrar.py", "import registry.stores.lmdb"),),
     "lmdb-only-in-its-engine": (("node/store.py", "import lmdb"),),
     "inside-protocols": (("protocols/novelty.py", "import protocols.errors"),),
+    "inside-resolver": (("resolver/novelty.py", "import resolver.source"),),
+    "inside-registry": (("registry/stores/store.py", "import registry.rules"),),
+    "inside-node": (("node/http/reply.py", "import node.listeners.udp"),),
     "no-cycles": (
         ("registry/one.py", "import registry.two"),
         ("registry/two.py", "import registry.one"),
