@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "resolve": Entry("node.commands.resolve", "ask over UDP, TCP or HTTP, as the world does"),
     "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
     "changes": Entry("node.commands.changes", "show the feed: what changed, when and by whom"),
+    "demo": Entry("node.commands.demo", "show a node at work on real rows"),
     "version": Entry("node.commands.version", "show the version"),
 }
 

@@ -1,0 +1,1 @@
+"""``biaojie demo``: a real node, real rows, real requests; every line is checked."""
