@@ -21,8 +21,8 @@ MAX_GROUP_LEVELS = 4
 """Groups within groups; deeper nesting has not been seen in practice and only serves to slow the node."""
 MAX_GROUP_LOOKUPS = 64
 """Groups opened for one question, so that a web of groups costs a bounded time."""
-MAX_GROUP_MEMBERS = 4096
-"""Names compared for one question; two full records of members."""
+MAX_NAMES = 4096
+"""Names compared for one question, some 20 ms of work: one full record of administrators and one full group."""
 
 ADMIN_TYPE, GROUP_TYPE = "HS_ADMIN", "HS_VLIST"
 
@@ -103,24 +103,33 @@ def _admins_over(identifier: Identifier, directory: Directory) -> Iterator[Admin
 class _Search:
     """Is the principal named? Opens each group once, breadth first, within the limits of this module."""
 
-    __slots__ = ("_directory", "_groups", "_members_left", "_my_index", "_my_key")
+    __slots__ = ("_answers", "_directory", "_groups", "_my_index", "_my_key", "_names_left")
 
     def __init__(self, principal: Principal, directory: Directory) -> None:
         self._directory = directory
         self._my_index = principal.index
         self._my_key = self._key(principal.handle)
         self._groups: dict[tuple[bytes, int], Sequence[Reference]] = {}
-        self._members_left = MAX_GROUP_MEMBERS
+        self._answers: dict[Reference, bool] = {}
+        self._names_left = MAX_NAMES
 
     def is_me(self, handle: str, index: int) -> bool:
         return self._is_me(self._key(handle), index)
 
     def is_named(self, handle: str, index: int) -> bool:
-        names: list[Reference] = [Reference(handle, index)]
+        name = Reference(handle, index)
+        if name not in self._answers:
+            self._answers[name] = self._find_me([name])
+        return self._answers[name]
+
+    def _find_me(self, names: list[Reference]) -> bool:
         seen: set[tuple[bytes, int]] = set()
         for level in range(MAX_GROUP_LEVELS + 1):
             groups = []
             for name in names:
+                if not self._names_left:
+                    return False
+                self._names_left -= 1
                 key = self._key(name.handle)
                 if self._is_me(key, name.index):
                     return True
@@ -148,9 +157,7 @@ class _Search:
             return known
         if len(self._groups) >= MAX_GROUP_LOOKUPS:
             return ()
-        members = self._read_group(name)[: self._members_left]
-        self._members_left -= len(members)
-        self._groups[place] = members
+        self._groups[place] = members = self._read_group(name)
         return members
 
     def _read_group(self, name: Reference) -> Sequence[Reference]:
