@@ -54,7 +54,6 @@ _SUGGESTIONS = [(0, 0), *product((2, 3), range(16))]
 _VERSIONS: dict[bytes, bytes] = {
     bytes(asked + suggested): bytes(answer_version(asked, suggested) + OWN)
     for asked, suggested in product(_ASKED_VERSIONS, _SUGGESTIONS)
-    if answer_version(asked, suggested) >= OLDEST
 }
 """Bytes 0-3 of a question -> of its answer. Envelope flags are in byte 2: none is set in any key."""
 

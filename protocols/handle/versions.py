@@ -46,9 +46,10 @@ def since(table: Sequence[tuple[Version, T]], version: Version) -> T:
 def answer_version(version: Version, suggested: Version) -> Version:
     """The version of the answer to a request: the lower of what the peer speaks and what we speak.
 
-    Clients that do not know the server send 2.10 and suggest 2.11, and mean to be answered in 2.11. A suggested
-    major of 0 is the reserved field of RFC 3652 §2.2.1. A request of major 3 is answered in major 3.
+    Clients that do not know the server send 2.10 and suggest 2.11, and mean to be answered in 2.11. A suggestion
+    of 0.0 is the reserved field of RFC 3652 §2.2.1; whatever else is below the oldest version counts as none too.
+    A request of major 3 is answered in major 3.
     """
     if version[0] >= 3:
         return DO_IRP_3
-    return min(suggested if suggested[0] else version, OWN)
+    return max(OLDEST, min(suggested if suggested >= OLDEST else version, OWN))
