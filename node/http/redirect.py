@@ -26,7 +26,6 @@ from protocols.message import Answer, Outcome, Query
 
 SECURITY = (
     ("Content-Security-Policy", f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"),
-    ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )  # fmt: skip
 """Pages bring everything they need with them and load nothing, so they are allowed nothing."""

@@ -13,8 +13,10 @@ JSON = "application/json;charset=UTF-8"
 NDJSON = "application/x-ndjson"
 HTML = "text/html; charset=utf-8"
 
+_ALWAYS = "Server: biaojie\r\nX-Content-Type-Options: nosniff\r\n"
+"""Nothing here is to be guessed: what is registered may look like HTML."""
 _STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: biaojie\r\n".encode()
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n{_ALWAYS}".encode()
     for status in HTTPStatus
 }
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")

@@ -94,6 +94,11 @@ class HttpListener:
             front.drop()
         self._timer.cancel()
 
+    def read_clock(self) -> float:
+        """Monotonic seconds; ``now_s`` is renewed by the way."""
+        self.now_s = asyncio.get_running_loop().time()
+        return self.now_s
+
     def admit(self, front: Front) -> Reply | None:
         """Count the connection in, or refuse it: 503 when all slots are taken, 429 when one address has its share."""
         address = front.peer.address
@@ -133,12 +138,11 @@ class HttpListener:
         )
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.now_s = loop.time()
+        now_s = self.read_clock()
         idle_s = idle_limit_s(self.idle_s, len(self.fronts), self.slots)
         for front in tuple(self.fronts):
-            front.look(self.now_s, idle_s)
-        self._timer = loop.call_later(LOOK_EVERY_S, self._look)
+            front.look(now_s, idle_s)
+        self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
 
 assert MAX_LINE_BYTES < MAX_HEAD_BYTES

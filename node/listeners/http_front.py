@@ -25,10 +25,13 @@ class Door(Protocol):
     """What a front asks of its listener."""
 
     now_s: float
-    """The listener's clock, monotonic seconds, renewed some times a second: exact enough for deadlines."""
+    """The listener's clock, monotonic seconds, renewed some times a second: exact enough for idle times."""
     request_s: float
     unread_bytes: int
     exchange: Exchange
+
+    def read_clock(self) -> float:
+        """``now_s``, renewed."""
 
     def admit(self, front: "Front") -> Reply | None:
         """Count the connection in, or say why not."""
@@ -107,15 +110,14 @@ class Front(asyncio.Protocol):
         framing = self.framing
         completed, was_between = framing.completed, framing.is_between
         framing.feed(data)
-        now_s = self.door.now_s
         if framing.is_between:
-            self.idle_since_s = now_s
+            self.idle_since_s = self.door.now_s
             if not was_between:
                 self.reading.stop()
         elif was_between or framing.completed != completed:
-            self.reading.start(now_s)
+            self.reading.start(self.door.read_clock())
         elif self.is_bulk:
-            self.reading.credit(now_s, len(data))
+            self.reading.credit(self.door.read_clock(), len(data))
         if framing.is_too_long:
             self.give_up(431)
         else:
@@ -135,7 +137,7 @@ class Front(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._writable = asyncio.Event()
         self._unsent_bytes = self._unsent()
-        self.taking.start(self.door.now_s)
+        self.taking.start(self.door.read_clock())
 
     def resume_writing(self) -> None:
         self.taking.stop()
