@@ -9,7 +9,9 @@ from collections.abc import Sequence
 class HttpLoad:
     """``connections`` persistent connections, one request in flight on each. Call it with the seconds to run."""
 
-    def __init__(self, address: tuple[str, int], requests: Sequence[bytes], connections: int) -> None:
+    def __init__(
+        self, address: tuple[str, int], requests: Sequence[bytes], connections: int
+    ) -> None:
         self.requests = requests
         self.next_request = 0
         self.selector = selectors.DefaultSelector()

@@ -58,15 +58,13 @@ def alternate(
     peers: Sequence[Peer],
     rounds: int,
     seconds: float,
-    progress: Callable[[int, str], None] = lambda round_, name: None,
 ) -> dict[str, list[Slice]]:
     """``rounds`` slices of ``seconds`` for every peer, in turn, after one unmeasured slice each."""
     results: dict[str, list[Slice]] = {peer.name: [] for peer in peers}
     for peer in peers:
         peer.load(seconds / 2)
-    for round_ in range(rounds):
+    for _ in range(rounds):
         for peer in peers:
-            progress(round_, peer.name)
             results[peer.name].append(measure(peer, seconds))
     return results
 

@@ -10,7 +10,7 @@ from aiohttp import web
 async def main(body_bytes: int) -> None:
     body = b"x" * body_bytes
 
-    async def fixed(request: web.Request) -> web.Response:
+    async def fixed(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type="application/json")
 
     app = web.Application()

@@ -11,8 +11,7 @@ class Echo(asyncio.DatagramProtocol):
         self.padding = bytes(max(0, answer_bytes - 12))
         self.answer_bytes = answer_bytes
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

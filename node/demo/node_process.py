@@ -40,6 +40,12 @@ class NodeProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def web(self) -> WebServer:
         """Its HTTP API, for its administrator."""
         index, _, handle = self.made.administrator.partition(":")
