@@ -32,3 +32,17 @@ class Gone(StoreError):
         super().__init__(f"change {wanted} is gone, the oldest kept is {oldest_available}")
         self.wanted = wanted
         self.oldest_available = oldest_available
+
+
+class DamagedExport(StoreError):
+    """An export file that cannot be read in: which line, which field of it, and what is wrong there."""
+
+    def __init__(self, line: int, field: str, reason: str) -> None:
+        super().__init__(f"line {line}{', field ' + field if field else ''}: {reason}")
+        self.line = line
+        self.field = field
+        self.reason = reason
+
+
+class StoreMoved(StoreError):
+    """A walk over the whole store needs it to stand still, and somebody wrote: walk over a hot copy instead."""

@@ -45,7 +45,7 @@ from registry.stores.lmdb_layout import (
 from registry.stores.lmdb_reader import LmdbReader, walk
 from registry.stores.plan import ABSENT, Plan, check_extras, disagreement, plan_commit
 from registry.stores.seeding import number_authorities, seed_rows
-from registry.stores.store import Authority, Head, Note, RequestMark, Write
+from registry.stores.store import Authority, Head, Note, RequestMark, Write, forked
 from registry.stores.writer_lock import WriterLock
 
 DEFAULT_SETTINGS = LmdbSettings()
@@ -195,6 +195,18 @@ class LmdbStore(LmdbReader):
             )  # fmt: skip
 
         self._transact(fill)
+
+    def fork(self, log_id: bytes) -> None:
+        """Go on under another log_id (16 random bytes), so that followers notice that the past has changed.
+
+        Entries kept so far stay as they are; the chain goes on behind the newest one.
+        """
+        if len(log_id) != 16:
+            raise ValueError(f"log_id: 16 bytes needed, not {len(log_id)}")
+        old = self._head
+        head = forked(old.head, log_id)
+        origin = old.origin if old.seq else log_id
+        self._transact(lambda _: old._replace(log_id=log_id, origin=origin, digest=head.digest))
 
     def _transact(self, work: Callable[["lmdb.Transaction[bytes]"], StoredHead]) -> None:
         """Run ``work`` and replace the head by what it returns, durably; on any error nothing is changed.

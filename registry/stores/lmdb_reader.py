@@ -6,6 +6,7 @@ memory and topped up when the head says that there are more; they are never chan
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import lmdb
@@ -34,6 +35,7 @@ from registry.stores.lmdb_layout import (
     mark_key,
     unseal,
 )
+from registry.stores.lmdb_rows import LmdbRows
 from registry.stores.store import ROOT, Authority, Head, RequestMark
 
 
@@ -192,16 +194,21 @@ class LmdbReader:
         row = self._snapshot().get(name, db=self._tables.note)
         return None if row is None else unseal(name, row)
 
-    def rows(self, table: str, after: bytes = b"", limit: int = 1000) -> list[tuple[bytes, bytes]]:
-        """Raw rows of one table behind key ``after``, for verification."""
-        database: lmdb._Database = getattr(self._tables, table)
-        page: list[tuple[bytes, bytes]] = []
-        for key, value in walk(self._snapshot(), database, b"", after):
-            if key != after:
-                page.append((key, value))
-            if len(page) == limit:
-                break
-        return page
+    def raw(self) -> LmdbRows:
+        """The tables as they lie, for verification."""
+        return LmdbRows(self._tables)
+
+    def copy_to(self, directory: Path) -> None:
+        """Write a compacted copy of the newest commit into an empty directory, beside the running writer.
+
+        Reads in one transaction as long as the disk needs to write it. Raises ``StoreFailed``.
+        """
+        try:
+            self._env.copy(str(directory), compact=True)
+        except lmdb.Error as error:
+            raise StoreFailed(
+                f"copying {self._tables.directory} to {directory} failed: {error}"
+            ) from error
 
     def check_readers(self) -> int:
         """Free the slots of readers that died; returns how many. Call it every minute."""

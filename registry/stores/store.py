@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.record import Record
-from registry.change import Change
+from registry.change import Change, genesis
 
 
 class Authority(NamedTuple):
@@ -40,6 +40,11 @@ class Head(NamedTuple):
     """Digest of the newest entry (``genesis(log_id)`` when there is none)."""
     oldest_available: int
     """Number of the oldest entry still kept (seq + 1 when none is)."""
+
+
+def forked(head: Head, log_id: bytes) -> Head:
+    """The head of a feed that goes on under another log_id: same number, same last entry."""
+    return head._replace(log_id=log_id, digest=head.digest if head.seq else genesis(log_id))
 
 
 class Write(NamedTuple):

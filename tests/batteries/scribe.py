@@ -8,6 +8,7 @@ from protocols.record import NO_VALUES, Record
 from protocols.values.value import TTL_ABSOLUTE, Value
 from protocols.values.value_list import encode_values, least_ttl_s
 from registry.change import Change, encode_change, entry_digest
+from registry.sealing import stamped
 from registry.stores.keys import folded_suffix
 from registry.stores.store import ROOT, Authority, Store, Write
 
@@ -62,7 +63,7 @@ class Scribe:
         self.seq += 1
         version = before.version + 1 if before else 1
         public = encode_values(values) if values else NO_VALUES
-        content = hashlib.sha256(public + sealed).digest()
+        content = hashlib.sha256(stamped(public, 0) + sealed).digest()
         change = Change(
             self.seq, T0_MS + self.seq, operation, key, version, content,
             "operator", "test", f"r{self.seq}", self.digest,
