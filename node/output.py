@@ -80,12 +80,12 @@ def say(text: str) -> None:
 class Bar(Protocol):
     """A progress bar, or nothing at all."""
 
-    def update(self, done: int, note: str) -> None:
-        """``done`` of the announced total; ``note`` is shown beside it."""
+    def update(self, done: int, note: str, total: int | None = None) -> None:
+        """``done`` of the announced total, or of a new one; ``note`` is shown beside it."""
 
 
 class _NoBar:
-    def update(self, done: int, note: str) -> None:
+    def update(self, done: int, note: str, total: int | None = None) -> None:
         pass
 
 
@@ -109,7 +109,7 @@ def progress(title: str, total: int, *, is_wanted: bool) -> Iterator[Bar]:
         task = bars.add_task(title, total=total, note="")
 
         class _RichBar:
-            def update(self, done: int, note: str) -> None:
-                bars.update(task, completed=done, note=note)
+            def update(self, done: int, note: str, total: int | None = None) -> None:
+                bars.update(task, completed=done, note=note, total=total)
 
         yield _RichBar()

@@ -155,11 +155,11 @@ def _import(asked: Asked, config: Config, mapping: Mapping, source: Source) -> N
         run = Run(plan, client or Trial(reader), reader, rejects, point)
         _announce(asked, source, point)
         started_s = time.monotonic()
-        bar = stack.enter_context(
-            progress(asked.path.name, source.identity.size_bytes, is_wanted=not asked.as_json)
-        )
-        run.finish(_shown_on(bar, started_s, point.tally.read), _pace_of(client))
+        size_bytes = source.identity.size_bytes
+        with progress(asked.path.name, size_bytes, is_wanted=not asked.as_json) as bar:
+            run.finish(_shown_on(bar, started_s, point.tally.read), _pace_of(client))
         _report(asked, source, run, point, time.monotonic() - started_s)
+        run.forget()
 
 
 def _plan(config: Config, mapping: Mapping, source: Source, reader: Reader) -> Plan:
