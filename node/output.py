@@ -30,12 +30,13 @@ class CommandError(click.ClickException):
     def __init__(self, reason: str, next_step: str = "", exit_code: int = EXIT_FAILED) -> None:
         super().__init__(reason)
         self.next_step = next_step
+        context = click.get_current_context(silent=True)  # gone by the time the error is shown
+        self._as_json = bool(context and context.params.get("as_json"))
         self.exit_code = exit_code  # type: ignore[misc]  # click reads the instance's
 
     def show(self, file: IO[Any] | None = None) -> None:
         """With ``--json`` one JSON object, else two lines; on standard error either way."""
-        context = click.get_current_context(silent=True)
-        if context is not None and context.params.get("as_json"):
+        if self._as_json:
             facts = {"error": self.message, "next": self.next_step, "exit": self.exit_code}
             click.echo(json.dumps(facts, ensure_ascii=False), file=file, err=True)
             return
@@ -55,9 +56,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(
-        title=title or None, title_justify="left", header_style="bold", show_header=any(columns)
-    )
+    if title:
+        click.echo(title)  # a table's own title is folded to the width of the table
+    table = Table(header_style="bold", show_header=any(columns))
     for place, column in enumerate(columns):
         is_number = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")

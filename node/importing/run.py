@@ -88,7 +88,8 @@ class Run:
         """The first refused rows of this run, for people."""
 
     def finish(self, on_progress: OnProgress, pace: Pace) -> None:
-        """To the end of the file; the resume note is gone afterwards."""
+        """To the end of the file. The resume note stays until ``forget``, so that a death before the report costs
+        nothing: the same command tells it all again."""
         for stretch in self._plan.source.stretches(pace):
             block, position = stretch.block, stretch.start
             while position < len(block.rows):
@@ -104,6 +105,9 @@ class Run:
                     on_progress(self.tally, stretch.bytes_read)
         self._tell_down_to(0)
         self._rejects.close()
+
+    def forget(self) -> None:
+        """Take the resume note away, now that the outcome is reported."""
         self._load([], b"")
         self._loader.finish_load()
 
@@ -120,7 +124,10 @@ class Run:
             self._tell_down_to(LOADS_AHEAD - 1)
             rejects = self._rejects
             path = str(rejects.path) if rejects.path else ""
-            point = ResumePoint(self._read, self._told_seq, path, rejects.size_bytes, self.tally)
+            sent = max(
+                self._read, self._resumed.sent
+            )  # killed runs before this one may have come further
+            point = ResumePoint(sent, self._told_seq, path, rejects.size_bytes, self.tally)
             self._load(batch.rows, encode_resume_point(point))
         self._on_way.append(_Sent(batch, block, first_row, bool(batch.rows)))
 
@@ -140,7 +147,9 @@ class Run:
         batch, statuses, refused = sent.batch, b"", []
         if sent.has_load:
             receipt = self._loader.finish_load()
-            statuses, self._told_seq = receipt.statuses, receipt.last_seq
+            statuses = receipt.statuses
+            if sent.first_row >= self._resumed.sent:
+                self._told_seq = receipt.last_seq
             for row, reason in receipt.reasons.items():
                 refused.append(reject(sent.block, batch.positions[row], Fault(reason)))
         if sent.first_row < self._resumed.sent:

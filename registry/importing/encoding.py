@@ -106,12 +106,15 @@ def _from_vote(sample: bytes) -> Encoding:
     utf8 = sum(_is_valid(line, "utf-8") for line in voters)
     if utf8 >= UTF8_SHARE * len(voters):
         return Encoding(
-            "utf-8", "utf-8", b"", f"{utf8} of {len(voters)} lines with non-ASCII text are"
+            "utf-8", "utf-8", b"", f"as are {utf8} of {len(voters)} lines with non-ASCII text"
         )
     gb18030 = sum(_is_valid(line, "gb18030") for line in voters)
     if gb18030 >= GB18030_SHARE * len(voters) and _lies_in_gb2312(b"\n".join(voters)):
         return Encoding(
-            "gb18030", "gb18030", b"", f"{gb18030} of {len(voters)} lines with non-ASCII text are"
+            "gb18030",
+            "gb18030",
+            b"",
+            f"as are {gb18030} of {len(voters)} lines with non-ASCII text",
         )
     raise MappingError(
         f"cannot tell the encoding: of {len(voters)} lines with non-ASCII text {utf8} are UTF-8"

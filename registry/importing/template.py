@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+LEAST_PART = 3
+"""Characters of a word from which on a name that contains it counts as near."""
+
 Row = Sequence[str]
 Render = Callable[[Row], str]
 """The text a template gives for one row; empty when any of its columns is empty."""
@@ -83,6 +86,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """The known word most like ``word``, without regard to case; empty when none is near."""
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.5)
+    if not close and len(word) >= LEAST_PART:
+        close = [name for name in by_lower if word.lower() in name]
     return by_lower[close[0]] if close else ""
 
 

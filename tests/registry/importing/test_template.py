@@ -51,5 +51,9 @@ def test_an_unknown_column_names_the_nearest_known_one_and_all_of_them():
     assert caught.value.next_step == "did you mean {barcode}?"
 
 
+def test_a_part_of_a_name_counts_as_near():
+    assert nearest("NAM", ["code", "product_name"]) == "product_name"
+
+
 def test_nothing_is_suggested_when_nothing_is_near():
     assert nearest("zzzz", COLUMNS) == ""

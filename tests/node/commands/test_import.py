@@ -1,0 +1,288 @@
+"""``biaojie import`` as people and programs call it: real processes, real node directory, kill -9."""
+
+import csv
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from protocols.identifier import parse_identifier
+from protocols.values.value_list import decode_values
+from tests.node.importing.bench_node import (
+    PREFIX,
+    ROOT,
+    SAMPLE,
+    biaojie,
+    call,
+    kill,
+    make_node,
+    open_view,
+)
+
+pytestmark = pytest.mark.process
+
+WORDS = [
+    "--prefix",
+    PREFIX,
+    "--suffix",
+    "{barcode}",
+    "--value",
+    "URL={image_url}",
+    "--value",
+    "NAME={product_name}",
+]
+KEYS = {"read", "registered", "unchanged", "updated", "rejected", "reasons", "rows_per_s"}
+REASONS = {"check digit": 6, "duplicate": 1, "length": 4}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return make_node(tmp_path / "node")
+
+
+def count(settings):
+    with open_view(settings) as reader:
+        return reader.count(PREFIX.encode())
+
+
+def test_json_has_the_promised_keys_and_nothing_else_is_on_standard_output(settings, tmp_path):
+    rejects = tmp_path / "rejects.csv"
+    words = ["import", SAMPLE, *WORDS, "--check", "gtin", "--config", settings, "--json"]
+    done = call(*words, "--reject-file", rejects)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) >= KEYS
+    assert (told["read"], told["registered"], told["rejected"]) == (1246, 1235, 11)
+    assert told["reasons"] == REASONS
+    assert (told["encoding"], told["format"], told["delimiter"]) == ("utf-8", "csv", ",")
+    assert count(settings) == 1235
+    with rejects.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 11
+    lines = SAMPLE.read_bytes().split(b"\r\n")
+    assert all(row["row"].encode() == lines[int(row["line"]) - 1] for row in rows)
+    again = json.loads(call(*words).stdout)
+    assert (again["registered"], again["unchanged"], again["reasons"]) == (0, 1235, REASONS)
+
+
+def test_people_get_a_table_the_first_bad_rows_and_the_next_step(settings):
+    done = call("import", SAMPLE, *WORDS, "--check", "gtin", "--config", settings)
+    assert done.returncode == 0
+    for word in ("registered", "1,235", "check digit"):
+        assert word in done.stdout
+    assert "CSV, separated by comma; utf-8" in done.stderr
+    assert "line 31, barcode: check digit" in done.stderr
+    assert "--reject-file" in done.stderr
+    assert "%" not in done.stderr, "a progress bar went to something that is no terminal"
+
+
+def test_a_terminal_gets_a_progress_bar_on_standard_error_only(settings):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        biaojie("import", SAMPLE, *WORDS, "--config", settings),
+        cwd=ROOT,
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            data = os.read(ours, 65_536)
+        except OSError:
+            break
+        if not data:
+            break
+        seen += data
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    assert b"100 %" in seen
+    assert b"rows" in seen
+    assert b"\x1b[" not in out
+
+
+def test_a_dry_run_changes_nothing_and_says_the_same(settings):
+    words = ["import", SAMPLE, *WORDS, "--check", "gtin", "--config", settings, "--json"]
+    told = json.loads(call(*words, "--dry-run").stdout)
+    assert (told["dry_run"], told["registered"], told["reasons"]) == (True, 1235, REASONS)
+    assert count(settings) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason", "next_step"),
+    [
+        (
+            ["--suffix", "{bar_code}"],
+            2,
+            "the file has no column 'bar_code'",
+            "did you mean {barcode}?",
+        ),
+        (["--value", "X={nam}"], 2, "the file has no column 'nam'", "did you mean"),
+        (
+            ["--prefix", "88.999"],
+            1,
+            "does not host the prefix 88.999; it hosts: 88.118",
+            "biaojie prefix add 88.999",
+        ),
+        (["--encoding", "utf8x"], 2, "encoding 'utf8x' is not read here", "--encoding"),
+        (["--check", "gtn"], 2, "there is no check 'gtn'", "--check gtin"),
+        (
+            ["--reject-file", str(SAMPLE)],
+            2,
+            "the reject file is the imported file itself",
+            "name another file",
+        ),
+    ],
+)
+def test_what_cannot_work_says_what_and_what_next_and_writes_nothing(
+    settings, words, code, reason, next_step
+):
+    before = SAMPLE.read_bytes()
+    done = call("import", SAMPLE, *WORDS, *words, "--config", settings)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert reason in done.stderr
+    assert next_step in done.stderr.split("next: ")[1]
+    assert "Traceback" not in done.stderr
+    assert count(settings) == 0
+    assert SAMPLE.read_bytes() == before
+
+
+def test_programs_get_errors_as_json(settings):
+    done = call("import", SAMPLE, *WORDS, "--suffix", "{x}", "--config", settings, "--json")
+    told = json.loads(done.stderr)
+    assert done.returncode == told["exit"] == 2
+    assert "no column 'x'" in told["error"]
+
+
+def big_file(path, rows):
+    with path.open("w", encoding="utf-8") as file:
+        file.write("barcode,product_name,ingredients,image_url\n")
+        for n in range(rows):
+            name = "" if n % 97 == 0 else f"茶叶 {n}"
+            code = "" if n % 101 == 0 else f"SN-{n - n % 3:07}" if n % 50 == 0 else f"SN-{n:07}"
+            file.write(f"{code},{name},,{'' if n % 97 == 0 else 'http://x/'}\n")
+    return path
+
+
+@pytest.mark.slow
+def test_an_import_killed_in_the_middle_goes_on_and_adds_up(tmp_path):
+    path, words = big_file(tmp_path / "big.csv", 150_000), []
+    told = {}
+    for name in ("whole", "killed"):
+        settings = make_node(tmp_path / name)
+        words = [
+            "import",
+            path,
+            *WORDS,
+            "--config",
+            settings,
+            "--reject-file",
+            tmp_path / f"{name}.csv",
+        ]
+        resumed = 0
+        if name == "killed":
+            for least in (10_000, 60_000):
+                process = subprocess.Popen(
+                    biaojie(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                deadline = time.monotonic() + 60
+                while (
+                    count(settings) < least
+                    and process.poll() is None
+                    and time.monotonic() < deadline
+                ):
+                    os.sched_yield()
+                assert process.poll() is None, "it was done before it could be killed"
+                kill(process)
+                wait_for_orphan(settings)
+            resumed = count(settings)
+            assert 60_000 <= resumed < 145_000
+        done = call(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        told[name] = json.loads(done.stdout)
+        assert (told[name]["resumed_behind"] > 0) == (name == "killed")
+    for key in ("read", "registered", "unchanged", "updated", "rejected", "reasons"):
+        assert told["killed"][key] == told["whole"][key], key
+    assert told["whole"]["registered"] == told["whole"]["read"] - told["whole"]["rejected"]
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    again = json.loads(call(*words[:-2], "--json").stdout)
+    assert (again["registered"], again["unchanged"]) == (0, told["whole"]["registered"])
+
+
+def wait_for_orphan(settings):
+    """The registrar of a killed command ends by itself; until then the next command would simply use it."""
+    lock = settings.parent / "data/registrar.sock"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(lock))
+            except OSError:
+                return
+        os.sched_yield()
+    raise AssertionError("the registrar outlived the command that started it")
+
+
+def test_ctrl_c_stops_between_batches_and_the_next_run_goes_on(tmp_path):
+    path, settings = big_file(tmp_path / "big.csv", 150_000), make_node(tmp_path / "node")
+    words = ["import", path, *WORDS, "--config", settings]
+    process = subprocess.Popen(
+        biaojie(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while count(settings) < 5000 and process.poll() is None:
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+    done = call(*words, "--json")
+    told = json.loads(done.stdout)
+    assert told["resumed_behind"] > 0
+    assert told["read"] == 150_000
+    assert told["unchanged"] == 0
+
+
+def test_an_interrupted_run_goes_on_with_its_own_reject_file_only(tmp_path):
+    path, settings = big_file(tmp_path / "big.csv", 150_000), make_node(tmp_path / "node")
+    words = ["import", path, *WORDS, "--config", settings]
+    rejects = tmp_path / "r.csv"
+    process = subprocess.Popen(
+        biaojie(*words, "--reject-file", rejects),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while count(settings) < 5000 and process.poll() is None:
+        os.sched_yield()
+    kill(process)
+    other = call(*words)
+    assert other.returncode == 1
+    assert f"repeat it with --reject-file {rejects}" in other.stderr
+    anew = json.loads(call(*words, "--restart", "--json").stdout)
+    assert (anew["read"], anew["resumed_behind"]) == (150_000, 0)
+    assert anew["unchanged"] >= 5000
+
+
+def test_values_are_stored_as_they_stand_in_the_file(settings, tmp_path):
+    path = tmp_path / "names.tsv"
+    path.write_bytes('1\t "tea"  , x \n2\té\u2028\t# note\n'.encode())
+    done = call("import", path, "--columns", "number,name,note", "--prefix", PREFIX, "--suffix", "{number}",
+                "--value", "NAME={name}", "--value", "NOTE={note}", "--config", settings, "--json")  # fmt: skip
+    assert json.loads(done.stdout)["registered"] == 2
+    with open_view(settings) as reader:
+        stored = [
+            [
+                v.data.decode()
+                for v in decode_values(reader.lookup(parse_identifier(f"{PREFIX}/{n}")).public)
+            ]
+            for n in (1, 2)
+        ]
+    assert stored == [[' "tea"  , x '], ["é\u2028", "# note"]]
