@@ -7,7 +7,7 @@ passed the change, so whoever wrote can read what was written.
 from collections.abc import Sequence
 
 from node.authentication import Authenticator
-from node.clock import read_clocks
+from node.clock import read_clocks, read_wall_s
 from node.follower import Follower
 from node.writer import Writer
 from protocols.identifier import Identifier
@@ -40,6 +40,10 @@ class Service:
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""
         return read_clocks()
+
+    def wall_s(self) -> float:
+        """The wall clock alone, for the hot path."""
+        return read_wall_s()
 
     def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer:
         """The answer to one question, from what this node holds."""

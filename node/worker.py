@@ -1,6 +1,7 @@
 """A serving worker: one process, one event loop, the parts of ``node/app.py`` on sockets that the supervisor made."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -31,6 +32,8 @@ async def _serve(boot: Boot) -> None:
     }
     app = build(boot)
     await app.start(sockets)
+    gc.collect()
+    gc.freeze()  # what lives from the start on need not be looked through again
     report("ready", pid=os.getpid())
     beating = loop.create_task(_beat())
     await end.wait()

@@ -68,12 +68,18 @@ class NativeSpeaker:
             head, code, text, serial=self._site.serial, expiration_s=_expiration_s(now)
         )
 
-    def refuse(self, message: bytes, code: int, text: str, now: Now) -> bytes | None:
+    def refuse(
+        self, message: bytes, code: int, text: str, now: Now, most_bytes: int
+    ) -> bytes | None:
         """The encoded refusal of a message that is not looked at further; None when it has no whole head."""
         try:
-            return encode(self.refusal(decode_head(message), code, text, now))
+            head = decode_head(message)
         except ProtocolError:
             return None
+        encoded = encode(self.refusal(head, code, text, now))
+        if len(encoded) > most_bytes:
+            encoded = encode(self.refusal(head, code, "", now))
+        return encoded if len(encoded) <= most_bytes else None
 
     def _answer(self, message: bytes, head: Head, peer: Peer, now: Now) -> Message:
         trouble = _envelope_trouble(head)

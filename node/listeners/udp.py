@@ -7,23 +7,28 @@ the node is useless to whoever forges senders (RFC 9000 §8); what is larger bec
 
 import asyncio
 import socket
+from itertools import starmap
 
 from node.config_sections import LimitsSection
 from node.listeners.limits import ProvenAddresses, is_loopback
-from node.listeners.native import NativeSpeaker
+from node.listeners.native import USE_TCP, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
 from node.service import Service
 from node.site import SiteInfo
+from protocols.handle.codes import ResponseCode
 from protocols.handle.envelope import Action, accept
 from protocols.handle.fast import plain_answer, plain_question
 from protocols.handle.header import DEFAULT_EXPIRATION_S
 from protocols.record import DELETED, NO_VALUES, public_offset
-from resolver.source import Now, Peer
+from resolver.source import Peer
 
 DATAGRAMS_PER_WAKEUP = 64
 """Then the loop looks at other sockets; a flood must not starve TCP and HTTP."""
 RECEIVE_BYTES = 4096
-"""Requests are 512 bytes at most (RFC 3652 §2.3); what is cut here fails the check of its length."""
+"""Requests are 512 bytes at most (RFC 3652 §2.3); what fills this was cut and is sent to TCP."""
+
+_BATCH = (RECEIVE_BYTES,) * DATAGRAMS_PER_WAKEUP
+_Outgoing = tuple[bytes, tuple[str, int]]
 
 
 class UdpListener:
@@ -49,30 +54,38 @@ class UdpListener:
 
     def start(self) -> None:
         """Begin to receive."""
-        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+        asyncio.get_running_loop().add_reader(self._socket, self._serve)
 
     def stop(self) -> None:
         """Receive no more; what waits in the socket is for the successor."""
         asyncio.get_running_loop().remove_reader(self._socket)
 
-    def _receive(self) -> None:
-        """Everything that waits, up to ``DATAGRAMS_PER_WAKEUP``. Names are local because each look-up counts here."""
-        receive, send = self._socket.recvfrom, self._socket.sendto
-        now = self._service.now()
+    def _serve(self) -> None:
+        """Receive what waits, answer it all, send it all.
+
+        In this order because a system call leaves the processor's caches and predictors cold: measured, going through
+        receive, answer and send for each datagram in turn takes half as long again.
+        """
+        received: list[tuple[bytes, tuple[str, int]]] = []
+        try:
+            # Whatever ``extend`` got before the socket was empty stays in the list.
+            received.extend(map(self._socket.recvfrom, _BATCH))
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.unsent += 1  # an earlier answer was refused by its receiver (ICMP)
+        self._send(self._answers(received))
+
+    def _answers(self, received: list[tuple[bytes, tuple[str, int]]]) -> list[_Outgoing]:
+        """The hot path. Names are local because each look-up counts here."""
         reader = self._service.reader
         reader.refresh()
         stored_of = reader.stored
-        serial = self._site.serial
-        expiration_s = int(now.wall_s) + DEFAULT_EXPIRATION_S
-        most_bytes, amplification = self._most_bytes, self._amplification
-        hits = 0
-        for _ in range(DATAGRAMS_PER_WAKEUP):
-            try:
-                data, address = receive(RECEIVE_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:
-                continue  # an earlier answer was refused by its receiver (ICMP)
+        serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
+        expiration_s = int(self._service.wall_s()) + DEFAULT_EXPIRATION_S
+        answers: list[_Outgoing] = []
+        slow_count = 0
+        for data, address in received:
             question = plain_question(data)
             if question is not None:
                 stored = stored_of(question[0])
@@ -83,39 +96,46 @@ class UdpListener:
                     if (
                         size <= most_bytes
                         and public != NO_VALUES
-                        and (
-                            size <= amplification * len(data)
-                            or self._proven.is_proven(address[0], now.monotonic_s)
-                        )
+                        and (size <= amplification * len(data) or self._is_proven(address[0]))
                     ):
-                        try:
-                            send(answer, address)
-                            hits += 1
-                        except OSError:
-                            self.unsent += 1
+                        answers.append((answer, address))
                         continue
-            self._answer(data, address, now)
-        self.hits += hits
+            slow_count += 1
+            other = self._answer(data, address)
+            if other is not None:
+                answers.append((other, address))
+        self.hits += len(received) - slow_count
+        return answers
 
-    def _answer(self, data: bytes, address: tuple[str, int], now: Now) -> None:
-        """Anything but a plain hit."""
+    def _send(self, answers: list[_Outgoing]) -> None:
+        waiting = iter(answers)
+        while True:
+            try:
+                for _ in starmap(self._socket.sendto, waiting):
+                    pass
+            except OSError:
+                self.unsent += 1  # the rest goes on
+            else:
+                return
+
+    def _answer(self, data: bytes, address: tuple[str, int]) -> bytes | None:
+        """Anything but a plain hit; None = silence."""
         verdict = accept(data)
         if verdict.action is Action.IGNORE:
             NATIVE_FAULTS.labels("udp", "ignored").inc()
-            return
+            return None
+        now = self._service.now()
+        most = self._most_bytes
+        if not self._proven.is_proven(address[0], now.monotonic_s):
+            most = min(most, int(self._amplification * len(data)))
+        if len(data) == RECEIVE_BYTES:
+            NATIVE_FAULTS.labels("udp", "oversize").inc()
+            return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, now, most)
         if verdict.action is Action.REFUSE:
             NATIVE_FAULTS.labels("udp", "refused").inc()
-            answer = self._speaker.refuse(data, verdict.response_code, "", now)
-            if answer is not None and len(answer) > self._amplification * len(data):
-                return
-        else:
-            most = self._most_bytes
-            if not self._proven.is_proven(address[0], now.monotonic_s):
-                most = min(most, int(self._amplification * len(data)))
-            peer = Peer(address[0], address[1], "udp", is_loopback=is_loopback(address[0]))
-            answer = self._speaker.answer(data, peer, now, most)
-        if answer is not None:
-            try:
-                self._socket.sendto(answer, address)
-            except OSError:
-                self.unsent += 1
+            return self._speaker.refuse(data, verdict.response_code, verdict.reason, now, most)
+        peer = Peer(address[0], address[1], "udp", is_loopback=is_loopback(address[0]))
+        return self._speaker.answer(data, peer, now, most)
+
+    def _is_proven(self, address: str) -> bool:
+        return self._proven.is_proven(address, self._service.now().monotonic_s)
