@@ -46,6 +46,11 @@ class NodeProcess:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped or killed since."""
+        return self._process is not None
+
+    @property
     def web(self) -> WebServer:
         """Its HTTP API, for its administrator."""
         index, _, handle = self.made.administrator.partition(":")
