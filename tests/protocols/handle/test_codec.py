@@ -337,3 +337,12 @@ def test_version_3_errors_may_list_indexes() -> None:
     assert decode(b"\3\0\3\0" + data[4:]).body.indexes == (7, 9)
     old = decode(data).body
     assert (old.indexes, old.surplus) == (None, b"\0\0\0\2\0\0\0\7\0\0\0\x09")
+
+
+def test_a_challenge_begins_with_the_digest_even_without_its_flag() -> None:
+    data = bytearray(bytes_of("challenge_402"))
+    data[28:32] = (0x19000000).to_bytes(4)
+    message = decode(bytes(data))
+    assert message.digest == decode(bytes_of("challenge_402")).digest
+    assert message.body == decode(bytes_of("challenge_402")).body
+    assert encode(message) == bytes(data)

@@ -350,3 +350,21 @@ def test_a_changed_ciphertext_gives_an_error_or_another_text_never_a_crash() -> 
         decrypt(bytes_of("delete_request_session_mac"), key)
     with pytest.raises(Malformed):
         decrypt(data[:-1], key)
+
+
+@pytest.mark.parametrize(
+    ("minor", "lead"),
+    [
+        (11, b"\2\x0b\2\x0b" + b"\0\0\0\x4d" + b"\x11\x22\x33\x4f" + b"\0\0\0\x09"),
+        (8, b"\2\x08\2\x0b" + b"\0\0\0\x4d" + b"\x11\x22\x33\x4f" + b"\0\0\0\x09"),
+        (7, b"\2\x07" + b"\0\0\0\x4d" + b"\x11\x22\x33\x4f" + b"\0\0\0\x09"),
+        (4, b""),
+    ],
+)
+@pytest.mark.parametrize("type_", ["HS_MAC", "HS_SIGNED"])
+def test_the_signed_content_has_the_layout_of_its_version(
+    type_: str, minor: int, lead: bytes
+) -> None:
+    message = decode(bytes_of("delete_request_session_mac"))
+    envelope = message.envelope._replace(minor=minor)
+    assert signing.signed_content(type_, envelope, 9, b"payload") == lead + b"payload"
