@@ -12,7 +12,7 @@ from node.service import Service
 from node.site import SiteInfo
 from protocols.errors import ProtocolError, Unsupported
 from protocols.handle.codec import Head, Message, decode, decode_head, encode
-from protocols.handle.codes import AUTH, DNRF, PUBL, RECU, OpCode, ResponseCode, response_code_of
+from protocols.handle.codes import AUTH, DNRF, PUBL, RECU, RESPONSE_CODES, OpCode, ResponseCode
 from protocols.handle.envelope import COMPRESSED, ENCRYPTED, MAX_MESSAGE_BYTES
 from protocols.handle.failures import ErrorAnswer
 from protocols.handle.header import DEFAULT_EXPIRATION_S
@@ -135,9 +135,12 @@ class NativeSpeaker:
         )  # fmt: skip
 
     def _error(self, request: Message, outcome: Outcome, text: str, now: Now) -> Message:
-        code = response_code_of(outcome, request.envelope.version)
         return error_reply(
-            request, code, text, serial=self._site.serial, expiration_s=_expiration_s(now)
+            request,
+            RESPONSE_CODES[outcome],
+            text,
+            serial=self._site.serial,
+            expiration_s=_expiration_s(now),
         )
 
     def _smaller(self, made: Message, head: Head, now: Now) -> Message:
