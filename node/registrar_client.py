@@ -32,7 +32,7 @@ from registry.registrar import Submission
 MAX_LOADS = 2
 """Unfinished loads: one is committed while the next is read and checked."""
 ANSWER_S = 600.0
-"""Longest wait for one answer: a backup of a large store. A dead registrar is noticed at once, by the closed socket."""
+"""Longest wait for one answer, behind other loads on a slow disk. A dead registrar is noticed at once."""
 START_S = 30.0
 """Longest wait for a registrar we started; opening takes milliseconds, a slow disk seconds."""
 SUBMIT_BYTES = 4_194_304
@@ -89,10 +89,6 @@ class RegistrarClient:
     def status(self) -> dict[str, Any]:
         """Facts: pid, head, log_id, listening, load_rows (rows a load should have now), free_percent …"""
         return dict(self._ask("status", None))
-
-    def backup(self, directory: str) -> dict[str, Any]:
-        """A hot copy of the store into a new directory on the registrar's machine."""
-        return dict(self._ask("backup", directory))
 
     def truncate(self, before: int) -> int:
         """Let feed entries numbered below ``before`` go; returns how many went."""

@@ -10,7 +10,7 @@ submit   submissions, at most ``MAX_SUBMISSIONS``         receipts, one for each
 load     one ``Load``                                     one ``LoadReceipt``
 follow   nil                                              head number; pushes follow
 status   nil                                              map of facts
-backup   target directory                                 map of facts
+metrics  nil                                              Prometheus text
 truncate number before which feed entries may go          how many went
 ======== ================================================ =======================================
 

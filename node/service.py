@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from node.authentication import Authenticator
 from node.clock import read_clocks, read_wall_s
 from node.follower import Follower
+from node.metrics import RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
 from protocols.identifier import Identifier
 from protocols.message import Answer, Command, Outcome, Principal, Query, Receipt
@@ -61,8 +62,12 @@ class Service:
 
     async def register_many(self, submissions: Sequence[Submission]) -> list[Receipt]:
         """One receipt for each, in order; a rejected one does not stop the others."""
+        started_s = self.now().monotonic_s
         receipts = await self._writer.submit(submissions)
         await self._follower.passed(max((receipt.seq for receipt in receipts), default=0))
+        REGISTER_SECONDS.observe(self.now().monotonic_s - started_s)
+        for receipt in receipts:
+            RECEIPTS.labels(receipt.outcome.value).inc()
         return receipts
 
     async def authenticate(
