@@ -67,15 +67,13 @@ class Requests:
         if mark.content[:-1] != request.content:
             return _REUSED
         try:
-            changes = self._store.changes(mark.seq - 1, 1)
+            (change,) = self._store.changes(mark.seq - 1, 1)
         except Gone:
-            return None
-        if not changes:
             return None
         flags = mark.content[-1]
         return Receipt(
             Outcome.SUCCESS,
-            changes[0].version,
+            change.version,
             0 if flags & _UNCHANGED else mark.seq,
             bool(flags & _CREATED),
             bool(flags & _UNCHANGED),

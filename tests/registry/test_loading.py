@@ -14,6 +14,7 @@ from registry.errors import StoreFull
 from registry.loading import MAX_LOAD_ROWS, Load
 from registry.registrar import Registrar, Submission
 from registry.sealing import Sealer, by_index, merge
+from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
 from registry.stores.store import Note
 from tests.registry.desk import (
@@ -32,6 +33,7 @@ from tests.registry.desk import (
     secret,
     url,
 )
+from tests.registry.stores.settings import SMALL
 
 NOW_MS = 3_000_000_000
 
@@ -100,6 +102,7 @@ def existing(desk):
         command(PUT, "88.118/locked", url(permissions=10), name()),
         command(PUT, "88.118/refs", url(references=(Reference("a", 1),))),
         command(PUT, "88.118/gone", url()),
+        command(PUT, "88.118/date", url(ttl=5, ttl_type=1)),
         command(PUT, "88.7/same", url(), name()),
         command(PUT, "88.118/Spelled", url()),
         command(PUT, "88.118/" + "x" * 500, url()),
@@ -134,6 +137,7 @@ CASES = {
     "long key": ([row("X" * 500, url()), row("x" * 500, url("b")), row("z" * 441, url())], "=ur"),
     "no value": ([row("a"), row("same")], "xx"),
     "absolute TTL": ([row("a", url(ttl=5, ttl_type=1)), row("same", url(ttl=5, ttl_type=1))], "ru"),
+    "another kind of TTL": ([row("date", url(ttl=5)), row("date", url(ttl=5))], "u="),
     "another TTL": ([row("same", url(ttl=5), name())], "u"),
     "another permission": ([row("same", url(permissions=2), name())], "u"),
     "references": ([row("a", url(references=(Reference("a", 1),))), row("refs", url())], "ru"),
@@ -191,6 +195,18 @@ def test_a_load_by_an_administrator_who_may_only_add():
 
     rows = [row("a", url()), row("same", url(), name()), row("same", url("b"), name())]
     assert both_ways(prepare, rows, principal=ADMIN) == "r=x"
+
+
+def test_every_engine_takes_the_load_alike(tmp_path):
+    create_store(tmp_path, LOG_ID, SMALL)
+    lmdb, memory = Desk(open_writer(tmp_path, SMALL)), Desk()
+    rows = [one for some, _ in CASES.values() for one in some]
+    for desk in (lmdb, memory):
+        existing(desk)
+    assert load(lmdb, *rows) == load(memory, *rows)
+    assert load(lmdb, *rows) == load(memory, *rows)
+    assert lmdb.state() == memory.state()
+    lmdb.store.close()
 
 
 # -- what a file may not bring, although a command might
