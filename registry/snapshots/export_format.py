@@ -73,23 +73,10 @@ def encode_authority(authority: Authority) -> bytes:
 
 def encode_record(record: Record) -> bytes:
     """A record's line. Raises ``StoreFailed`` when the record is damaged."""
-    line: dict[str, object] = {}
     try:
-        line["handle"] = record.spelling.decode()
-        values = decode_values(record.public)
+        return _record_line(record, decode_values(record.public))
     except (UnicodeDecodeError, ProtocolError) as error:
         raise StoreFailed(f"damaged record {record.key!r} cannot be exported: {error}") from None
-    line |= {"version": record.version, "seq": record.seq, "modified_s": record.modified_s}
-    if record.least_ttl_s != NO_TTL_S:
-        line["least_ttl_s"] = record.least_ttl_s
-    if record.has_absolute_ttl:
-        line["absolute_ttl"] = True
-    if record.is_deleted:
-        line["deleted"] = True
-    if record.sealed:
-        line["sealed"] = base64.b64encode(record.sealed).decode()
-    line["values"] = [_value(value) for value in values]
-    return _line(line)
 
 
 def encode_trailer(trailer: Trailer) -> bytes:
@@ -168,7 +155,7 @@ def decode_record(fields: Fields, line: bytes, authorities: dict[bytes, Authorit
         fields.flag("deleted", missing=False),
         fields.flag("absolute_ttl", missing=False),
     )
-    _same(fields.line, line, encode_record(record))
+    _same(fields.line, line, _record_line(record, values))
     return record
 
 
@@ -183,6 +170,21 @@ def decode_trailer(fields: Fields, line: bytes) -> Trailer:
     )
     _same(fields.line, line, encode_trailer(trailer))
     return trailer
+
+
+def _record_line(record: Record, values: tuple[Value, ...]) -> bytes:
+    line: dict[str, object] = {"handle": record.spelling.decode()}
+    line |= {"version": record.version, "seq": record.seq, "modified_s": record.modified_s}
+    if record.least_ttl_s != NO_TTL_S:
+        line["least_ttl_s"] = record.least_ttl_s
+    if record.has_absolute_ttl:
+        line["absolute_ttl"] = True
+    if record.is_deleted:
+        line["deleted"] = True
+    if record.sealed:
+        line["sealed"] = base64.b64encode(record.sealed).decode()
+    line["values"] = [_value(value) for value in values]
+    return _line(line)
 
 
 def _value(value: Value) -> dict[str, object]:

@@ -69,7 +69,14 @@ def plan_commit(
         digest = hashlib.sha256(entry).digest()
         if is_superseded:
             continue
-        _check_record(write)
+        version = record.version
+        if (
+            record.seq != seq
+            or version != change.version
+            or record.key != change.key
+            or version <= expect_version
+        ):
+            raise _misfit(write)
         prefix, _, suffix = record.key.partition(b"/")
         home = homes.get(prefix)
         if home is None:
@@ -82,7 +89,7 @@ def plan_commit(
             raise Conflict(f"change {seq}: {_name(record.key)} was changed earlier in this commit")
         expected.setdefault(key, before)
         is_present = not record.is_deleted
-        latest[key] = (record.version, is_present)
+        latest[key] = (version, is_present)
         placed[key] = encode_at(key, record)
         if is_present != was_present:
             counted[home.id] = counted.get(home.id, 0) + (1 if is_present else -1)
@@ -122,18 +129,17 @@ def _home(prefix: bytes, authorities: Mapping[bytes, Authority]) -> _Home:
     return _Home(authority.id, authority.id.to_bytes(4), folds(authority))
 
 
-def _check_record(write: Write) -> None:
+def _misfit(write: Write) -> Conflict:
     change, record = write.change, write.record
     if write.expect_version >= change.version:
-        raise Conflict(
+        return Conflict(
             f"change {change.seq}: version {change.version} of {_name(change.key)} does not follow "
             f"{write.expect_version}"
         )
-    if record.seq != change.seq or record.version != change.version or record.key != change.key:
-        raise Conflict(
-            f"change {change.seq} names {_name(change.key)} version {change.version}, its record is "
-            f"{_name(record.key)} version {record.version} of change {record.seq}"
-        )
+    return Conflict(
+        f"change {change.seq} names {_name(change.key)} version {change.version}, its record is "
+        f"{_name(record.key)} version {record.version} of change {record.seq}"
+    )
 
 
 def _number(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
