@@ -14,13 +14,23 @@ MAX_LINE_BYTES = 4096
 _HEAD_END = b"\r\n\r\n"
 _CONTENT_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,18})[ \t]*\r?$")
 _CHUNKED = re.compile(rb"(?im)^transfer-encoding:[^\r\n]*chunked")
-_HEAD, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _TRAILERS, _LOST = range(6)
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
+_HEAD, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _TRAILERS = range(5)
 
 
 class Framing:
     """Feed it every byte received, in any pieces; ``completed`` counts whole requests."""
 
-    __slots__ = ("_head", "_left", "_line", "_state", "completed", "is_between", "is_too_long")
+    __slots__ = (
+        "_head",
+        "_left",
+        "_line",
+        "_state",
+        "completed",
+        "is_between",
+        "is_broken",
+        "is_too_long",
+    )
 
     def __init__(self) -> None:
         self.completed = 0
@@ -28,6 +38,8 @@ class Framing:
         """No request has begun that is not complete."""
         self.is_too_long = False
         """A head is above ``MAX_HEAD_BYTES``, or a chunk line above ``MAX_LINE_BYTES``."""
+        self.is_broken = False
+        """A chunk has no size: there is no telling where this request ends."""
         self._state = _HEAD
         self._head = bytearray()
         self._line = bytearray()
@@ -45,7 +57,7 @@ class Framing:
             self.completed += 1
             return
         offset = 0
-        while offset < len(data) and not self.is_too_long:
+        while offset < len(data) and not (self.is_too_long or self.is_broken):
             offset = self._step(data, offset)
 
     def _step(self, data: bytes, offset: int) -> int:
@@ -59,10 +71,8 @@ class Framing:
                 if not self._left:
                     self._end_of_data()
                 return offset + taken
-            case 2 | 4:  # _CHUNK_SIZE, _TRAILERS
+            case _:  # _CHUNK_SIZE, _TRAILERS
                 return self._take_line(data, offset)
-            case _:  # no telling where this request ends; its deadline will
-                return len(data)
 
     def _take_head(self, data: bytes, offset: int) -> int:
         head = self._head
@@ -119,11 +129,11 @@ class Framing:
         return end
 
     def _begin_chunk(self, line: bytes) -> None:
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            self._state = _LOST
+        text = line.partition(b";")[0].strip()
+        if not _HEX.fullmatch(text):  # int() alone takes "-6", which would send us back for ever
+            self.is_broken = True
             return
+        size = int(text, 16)
         self._left = size + 2  # and its CRLF
         self._state = _CHUNK_DATA if size else _TRAILERS
 
