@@ -1,7 +1,8 @@
 """Crash images: what the disk may hold after the power went at a given moment, from the journal of ``record_writes.c``.
 
 A write is durable once a sync after it has returned, or when it went through an O_DSYNC descriptor. Every other write may be
-there, may be missing, or may be torn: each 512-byte sector of it decides for itself, by a seeded coin.
+there, may be missing, or may be torn: each 512-byte sector of it decides for itself, by a seeded coin. So may the write that was
+under way at that moment, which the journal notes only when it had ended.
 """
 
 import random
@@ -22,7 +23,7 @@ class Written(NamedTuple):
     data: bytes
 
 
-def read_journal(path: Path) -> list[Written]:
+def read_written(path: Path) -> list[Written]:
     """All whole entries; a torn last one (the process was killed while noting it) is left out."""
     data, at, entries = path.read_bytes(), 0, []
     while at + _HEAD.size <= len(data):
@@ -38,17 +39,30 @@ def read_journal(path: Path) -> list[Written]:
 def crash_image(base: bytes, journal: list[Written], at_ns: int, dice: random.Random) -> bytes:
     """The file's bytes if the power had gone at ``at_ns`` (monotonic)."""
     happened = [entry for entry in journal if entry.time_ns <= at_ns]
+    under_way = journal[len(happened) : len(happened) + 1]
     last_sync = max((i for i, entry in enumerate(happened) if entry.kind == "S"), default=-1)
     image = bytearray(base)
-    chance = dice.choice((0.0, 0.1, 0.5, 0.9))  # nothing of the cache reached the disk … nearly all of it did
+    chance = dice.choice(
+        (0.0, 0.1, 0.5, 0.9)
+    )  # nothing of the cache reached the disk … nearly all of it did
     for number, entry in enumerate(happened):
         if entry.kind == "D" or (entry.kind == "W" and number < last_sync):
             _apply(image, entry.offset, entry.data)
         elif entry.kind == "W":
-            for start in range(0, len(entry.data), SECTOR_BYTES):
-                if dice.random() < chance:
-                    _apply(image, entry.offset + start, entry.data[start : start + SECTOR_BYTES])
+            _tear(image, entry, chance, dice)
+    for entry in under_way:
+        _tear(image, entry, chance, dice)
     return bytes(image)
+
+
+def _tear(image: bytearray, entry: Written, chance: float, dice: random.Random) -> None:
+    """Let each sector of the file that the write touches be written or not."""
+    start, end = 0, len(entry.data)
+    while start < end:
+        stop = min(end, start + SECTOR_BYTES - (entry.offset + start) % SECTOR_BYTES)
+        if dice.random() < chance:
+            _apply(image, entry.offset + start, entry.data[start:stop])
+        start = stop
 
 
 def _apply(image: bytearray, offset: int, data: bytes) -> None:

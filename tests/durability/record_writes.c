@@ -6,11 +6,18 @@
  *
  * RECORD_WRITES names the journal. WITHOUT_SYNC=1 turns every sync into nothing and hides O_DSYNC: the build
  * that a durability test must catch.
+ *
+ * Faults, each at the n-th call (from 1) on data.mdb; 0 or unset = never:
+ *   KILL_BEFORE_CALL, KILL_AFTER_CALL   SIGKILL to the process itself around the n-th call, writes and syncs counted together
+ *   FAIL_SYNC_AT                        the n-th sync fails with FAIL_ERRNO (default EIO) and flushes nothing
+ *   FAIL_WRITE_AT                       the n-th write fails with FAIL_ERRNO and writes nothing
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +29,9 @@ enum { MAX_FDS = 1024 };
 static signed char is_store[MAX_FDS]; /* 0 unknown, 1 yes, -1 no; reset by open */
 static int journal = -1;
 static int without_sync;
+static long kill_before, kill_after, fail_sync_at, fail_write_at;
+static int fail_errno;
+static long calls, syncs, writes; /* on data.mdb so far; the store has one writing thread */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -32,6 +42,11 @@ static int (*real_fdatasync)(int);
 static int (*real_fsync)(int);
 static int (*real_close)(int);
 
+static long number(const char *name, long otherwise) {
+    const char *text = getenv(name);
+    return text ? strtol(text, NULL, 10) : otherwise;
+}
+
 __attribute__((constructor)) static void start(void) {
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_write = dlsym(RTLD_NEXT, "write");
@@ -40,13 +55,16 @@ __attribute__((constructor)) static void start(void) {
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_close = dlsym(RTLD_NEXT, "close");
+    kill_before = number("KILL_BEFORE_CALL", 0), kill_after = number("KILL_AFTER_CALL", 0);
+    fail_sync_at = number("FAIL_SYNC_AT", 0), fail_write_at = number("FAIL_WRITE_AT", 0);
+    fail_errno = (int)number("FAIL_ERRNO", EIO);
     const char *path = getenv("RECORD_WRITES");
     without_sync = getenv("WITHOUT_SYNC") != NULL;
     if (path) journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static int counts(int fd) {
-    if (journal < 0 || fd < 0 || fd >= MAX_FDS) return 0;
+    if (fd < 0 || fd >= MAX_FDS) return 0;
     if (is_store[fd] == 0) {
         char link[64], path[4096];
         strcpy(link, "/proc/self/fd/");
@@ -64,7 +82,20 @@ static int counts(int fd) {
     return is_store[fd] == 1;
 }
 
+/* Before a call on the store's file; nonzero = the call fails instead, errno is set. */
+static int begin(int is_sync) {
+    if (++calls == kill_before) kill(getpid(), SIGKILL);
+    long number = is_sync ? ++syncs : ++writes;
+    if (number != (is_sync ? fail_sync_at : fail_write_at)) return 0;
+    errno = fail_errno;
+    return -1;
+}
+static void end(void) {
+    if (calls == kill_after) kill(getpid(), SIGKILL);
+}
+
 static void note(char kind, uint64_t offset, const struct iovec *parts, int count, size_t length) {
+    if (journal < 0) return;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -88,48 +119,56 @@ static void note(char kind, uint64_t offset, const struct iovec *parts, int coun
 static char kind_of(int fd) { return !without_sync && (fcntl(fd, F_GETFL) & O_DSYNC) ? 'D' : 'W'; }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
+    if (!counts(fd)) return real_pwritev(fd, parts, count, offset);
+    if (begin(0)) return -1;
     ssize_t size = real_pwritev(fd, parts, count, offset);
-    if (size > 0 && counts(fd)) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
+    if (size > 0) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
+    end();
     return size;
 }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) { return pwritev64(fd, parts, count, offset); }
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t offset) {
+    if (!counts(fd)) return real_pwrite(fd, data, length, offset);
+    if (begin(0)) return -1;
     ssize_t size = real_pwrite(fd, data, length, offset);
     struct iovec part = {(void *)data, length};
-    if (size > 0 && counts(fd)) note(kind_of(fd), (uint64_t)offset, &part, 1, (size_t)size);
+    if (size > 0) note(kind_of(fd), (uint64_t)offset, &part, 1, (size_t)size);
+    end();
     return size;
 }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) { return pwrite64(fd, data, length, offset); }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    off_t offset = counts(fd) ? lseek(fd, 0, SEEK_CUR) : 0;
+    if (!counts(fd)) return real_writev(fd, parts, count);
+    if (begin(0)) return -1;
+    off_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t size = real_writev(fd, parts, count);
-    if (size > 0 && counts(fd)) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
+    if (size > 0) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
+    end();
     return size;
 }
 ssize_t write(int fd, const void *data, size_t length) {
-    off_t offset = counts(fd) ? lseek(fd, 0, SEEK_CUR) : 0;
+    if (!counts(fd)) return real_write(fd, data, length);
+    if (begin(0)) return -1;
+    off_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t size = real_write(fd, data, length);
     struct iovec part = {(void *)data, length};
-    if (size > 0 && counts(fd)) note(kind_of(fd), (uint64_t)offset, &part, 1, (size_t)size);
+    if (size > 0) note(kind_of(fd), (uint64_t)offset, &part, 1, (size_t)size);
+    end();
     return size;
 }
 
-int fdatasync(int fd) {
-    if (!counts(fd)) return real_fdatasync(fd);
-    if (without_sync) return 0;
-    int result = real_fdatasync(fd);
-    if (result == 0) note('S', 0, NULL, 0, 0);
+static int sync_with(int (*real)(int), int fd) {
+    if (!counts(fd)) return real(fd);
+    if (begin(1)) return -1;
+    int result = without_sync ? 0 : real(fd);
+    if (result == 0 && !without_sync) note('S', 0, NULL, 0, 0);
+    end();
     return result;
 }
-int fsync(int fd) {
-    if (!counts(fd)) return real_fsync(fd);
-    if (without_sync) return 0;
-    int result = real_fsync(fd);
-    if (result == 0) note('S', 0, NULL, 0, 0);
-    return result;
-}
+int fdatasync(int fd) { return sync_with(real_fdatasync, fd); }
+int fsync(int fd) { return sync_with(real_fsync, fd); }
 
 int close(int fd) {
     if (fd >= 0 && fd < MAX_FDS) is_store[fd] = 0;
