@@ -6,7 +6,6 @@ value at that index of that handle.
 """
 
 import base64
-import binascii
 from typing import NamedTuple
 
 from node.http.target import decode_path
@@ -35,7 +34,7 @@ def read_basic(header: str) -> Login:
         raise TooLarge("Authorization: too long")
     try:
         pair = base64.b64decode(encoded.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is text that is not ASCII
         raise Malformed("Authorization: not base64") from None
     user, colon, secret = pair.partition(b":")
     if not colon:

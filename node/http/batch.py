@@ -11,7 +11,6 @@ from collections import Counter
 from typing import NamedTuple
 
 import orjson
-from aiohttp import web
 
 from node.http.api import Api
 from node.http.batch_rows import STATUSES, Row, read_row, receipt_line, status_of
@@ -77,21 +76,19 @@ class _Batch:
         self.last_seq = 0
         self.is_gone = False
         """Nobody reads the receipts any more."""
+        self.teller = asyncio.create_task(self._tell())
 
     async def run(self, key: str) -> None:
         """Until every submitted row is settled. Raises ``ConnectionError`` when the client left."""
-        teller = asyncio.create_task(self._tell())
-        trouble = ""
         try:
             await self._intake(key)
-        except web.RequestPayloadError as error:
-            trouble = f"the body broke off: {error}; rows from here on were not read"
         finally:
-            await self.queue.put(None)
-            await teller
+            await self._hand_over(None)
+            await asyncio.wait({self.teller})
+        self.teller.result()
         if self.is_gone:
             raise ConnectionResetError("the client left in the middle of a batch")
-        await self.stream.write(self._summary(trouble))
+        await self.stream.write(self._summary())
         self.stream.end()
 
     async def _intake(self, key: str) -> None:
@@ -126,9 +123,17 @@ class _Batch:
             receipts = None
             if submissions:
                 receipts = asyncio.create_task(self.api.service.register_many(submissions))
-            await self.queue.put(_Group(group, receipts))
+            await self._hand_over(_Group(group, receipts))
             await asyncio.sleep(0)  # other connections get their turn between groups
         return rows
+
+    async def _hand_over(self, group: _Group | None) -> None:
+        """Wait for room in the queue, but not for a teller that has ended."""
+        putting = asyncio.create_task(self.queue.put(group))
+        await asyncio.wait({putting, self.teller}, return_when=asyncio.FIRST_COMPLETED)
+        if not putting.done():
+            putting.cancel()
+            self.is_gone = True
 
     async def _tell(self) -> None:
         """Send receipts in order; once the client is gone only wait for what was submitted."""
@@ -154,10 +159,8 @@ class _Batch:
                 lines.append(receipt_line(row, receipt, status))
         return b"".join(lines)
 
-    def _summary(self, trouble: str) -> bytes:
+    def _summary(self) -> bytes:
         content: dict[str, object] = {"summary": True, "rows": self.counts.total()}
         content.update({status: self.counts[status] for status in STATUSES})
         content["lastSeq"] = self.last_seq
-        if trouble:
-            content["message"] = trouble
         return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)

@@ -35,6 +35,8 @@ MAX_LINE_BYTES = 16_384
 """Request line or one header field: a DELETE may name 2,048 indexes."""
 MAX_HEADERS = 100
 """Header fields of one request."""
+SEND_BUFFER_BYTES = 131_072
+"""The kernel's share of an unread answer; left alone it grows to 4 MiB for each client that does not read."""
 FOREVER_S = 1e6
 """aiohttp's own idle timer is not wanted; ours knows how many slots are left."""
 
@@ -69,6 +71,7 @@ class HttpListener:
         """Begin to accept on sockets that are bound already."""
         loop = asyncio.get_running_loop()
         for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited
             server = await loop.create_server(
                 lambda: Front(self),
                 sock=sock,

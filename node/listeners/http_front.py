@@ -118,8 +118,8 @@ class Front(asyncio.Protocol):
             self.reading.start(self.door.read_clock())
         elif self.is_bulk:
             self.reading.credit(self.door.read_clock(), len(data))
-        if framing.is_too_long:
-            self.give_up(431)
+        if framing.is_too_long or framing.is_broken:
+            self.give_up(431 if framing.is_too_long else 400)
         else:
             self.parser.data_received(data)
 
