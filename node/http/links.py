@@ -35,6 +35,7 @@ def to_uri(data: bytes) -> str | None:
         parts = urlsplit(text)
         if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
             return None
+        _ = parts.port  # raises when it is no port
         host = parts.netloc
         if not host.isascii():
             host = host.encode("idna").decode()
