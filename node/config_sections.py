@@ -112,7 +112,7 @@ class StoreSection:
 class LimitsSection:
     """Bounds that protect the node and others from it. Changing them is rarely a good idea."""
 
-    udp_answer_bytes: Annotated[int, Bounds(64, 512)] = 512
+    udp_answer_bytes: Annotated[int, Bounds(128, 512)] = 512
     """Largest UDP answer; Handle clients drop more than 512 (RFC 3652 §2.3)."""
     udp_amplification: Annotated[float, Bounds(1, 100)] = 3.0
     """Answer bytes per request byte to an unproved address; 3 is QUIC's rule (RFC 9000 §8)."""

@@ -195,6 +195,7 @@ class Desk:
 
     def _tell_head(self) -> None:
         head = self._store.head()
+        self._store.release()  # an idle writer must not keep pages of old snapshots from being used again
         if head != self.head:
             self.head = head
             self._on_head(head.seq)

@@ -5,6 +5,7 @@ TERM or INT drains and stops, HUP reads the settings again and rolls the workers
 that cannot work are reported and the old ones stay. Children end by themselves when the supervisor is killed.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -259,8 +260,10 @@ class Supervisor:
         for child in children:
             while child.process.poll() is None:
                 if time.monotonic() >= deadline_s:
+                    log.error("a process did not end and is killed", extra={"module_": child.module})
                     child.kill()
                     is_clean = False
+                child.read_reports()  # or its next beat would wake us again at once
                 self._wait(0.05)
             child.close()
         return is_clean
@@ -274,7 +277,11 @@ class Supervisor:
     def _wait(self, timeout_s: float) -> None:
         children = [p.child for p in (self._registrar, *self._workers) if p.child is not None]
         living = [child.report_fd for child in children if child.process.poll() is None]
-        select.select([self._wake_read, *living], [], [], timeout_s)
+        ready, _, _ = select.select([self._wake_read, *living], [], [], timeout_s)
+        if self._wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                while os.read(self._wake_read, 512):
+                    pass
 
     def _catch_signals(self) -> None:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -284,11 +291,6 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _take_signals(self) -> list[int]:
-        try:
-            while os.read(self._wake_read, 512):
-                pass
-        except BlockingIOError:
-            pass
         taken, self._signals = self._signals, []
         return taken
 

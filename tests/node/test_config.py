@@ -1,0 +1,240 @@
+"""Settings: what is read, what is refused and how it is said, and that code and annotated file tell the same."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.config import (
+    Config,
+    ConfigError,
+    dump_config,
+    load_config,
+    parse_config,
+    plain_config,
+    show_config,
+)
+from node.config_check import budgets, check_config
+from node.config_sections import SECTIONS, NodeSection
+from node.init_node import init_node
+from node.settings_template import filled_template, template_text
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "node.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def test_the_annotated_file_names_every_key_with_the_default_of_the_code() -> None:
+    written = tomllib.loads((ROOT / "deploy" / "node.toml").read_text(encoding="utf-8"))
+    base = Path("/base")
+    absolute = plain_config(Config(node=NodeSection()))
+    assert {name: {*table} for name, table in written.items()} == {
+        name: {*table} for name, table in absolute.items()
+    }
+    assert written == absolute
+    assert base.is_absolute()
+
+
+def test_the_annotated_file_says_something_about_every_key() -> None:
+    previous = ""
+    silent = []
+    for line in template_text().splitlines():
+        if " = " in line and not line.startswith("#") and not previous.startswith(("#", "[")):
+            silent.append(line)
+        if " = " not in line or line.startswith("#"):
+            previous = line
+    assert silent == []
+
+
+def test_every_setting_is_documented_in_place() -> None:
+    source = (ROOT / "node" / "config_sections.py").read_text()
+    for name, section in SECTIONS.items():
+        for key in section.__dataclass_fields__:
+            _, _, after = source.partition(f"    {key}: ")
+            assert after, f"{name}.{key}"
+            assert '"""' in after.split("\n")[1], f"{name}.{key} has no docstring"
+
+
+def test_relative_paths_count_from_the_files_directory(tmp_path: Path) -> None:
+    config = load(tmp_path, '[node]\ndata_dir = "store"\n')
+    assert config.node.data_dir == tmp_path / "store"
+    assert config.node.key_file == tmp_path / "keys" / "node.key"
+
+
+def test_every_value_knows_where_it_came_from(tmp_path: Path) -> None:
+    config = load(tmp_path, "[listen]\n# a comment\nport = 4000\n")
+    origins = {key: origin for key, _, origin in show_config(config)}
+    assert origins["listen.port"] == "node.toml line 3"
+    assert origins["http.port"] == "default"
+
+
+def test_settings_handed_to_a_child_arrive_unchanged(tmp_path: Path) -> None:
+    config = load(tmp_path, '[http]\nport = 1\ntls_cert_file = "c.pem"\n[logs]\nlevel = "debug"\n')
+    assert parse_config(dump_config(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[listn]\n", "did you mean listen?"),
+        ("[node]\nprefx = 'a'\n", "line 2: no key prefx in [node]; did you mean prefix?"),
+        (
+            "[listen]\nport = 70000\n",
+            "listen.port = 70000: must be from 0 to 65535; the nearest valid value is 65535",
+        ),
+        ("[listen]\nport = '80'\n", "must be a whole number; the nearest valid value is 80"),
+        ("[listen]\nudp = 1\n", "must be true or false"),
+        ("[listen]\naddresses = '0.0.0.0'\n", 'the nearest valid value is ["0.0.0.0"]'),
+        ("[listen]\naddresses = ['localhost']\n", 'write for example "127.0.0.1"'),
+        ("[access]\nproven_networks = ['10.1.2.3/8']\n", 'the nearest valid value is "10.0.0.0/8"'),
+        ("[logs]\nlevel = 'warn'\n", 'the nearest valid value is "warning"'),
+        ("[node]\nadmins = ['admin']\n", 'write for example "300:0.NA/88.118"'),
+        ("[node]\nprefix = '88/118'\n", 'the nearest valid value is "88118"'),
+        ("node = 1\n", "write [node]"),
+        ("[node\n", "line 1"),
+    ],
+)
+def test_a_wrong_setting_names_key_value_and_the_nearest_valid_one(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert said in str(caught.value)
+    assert "node.toml" in str(caught.value)
+
+
+def test_all_troubles_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "[node]\nworkers = 0\nprefx = 1\n[http]\nport = -1\n")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(tmp_path / "absent.toml")
+
+
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_reader(data: st.DataObject) -> None:
+    lines = template_text().splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        lines[at] = data.draw(
+            st.one_of(
+                st.sampled_from(lines),
+                st.text(max_size=20),
+                st.just(lines[at].replace(" = ", " = -")),
+                st.just(lines[at].replace('"', "")),
+                st.just(lines[at] + " 1979-05-27"),
+            )
+        )
+    from node.config import _lines, read_tables
+
+    text = "\n".join(lines)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    try:
+        read_tables(tables, Path("/etc/node.toml"), _lines(text))
+    except ConfigError as error:
+        assert str(error)
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Config:
+    return load_config(init_node(tmp_path / "node", "88.118").settings)
+
+
+def test_what_init_makes_can_work(sound: Config) -> None:
+    assert [w for w in check_config(sound) if "trial" not in w] == []
+
+
+def test_the_same_port_twice_is_refused(sound: Config) -> None:
+    twice = replace(sound, http=replace(sound.http, port=sound.listen.port))
+    with pytest.raises(ConfigError, match=r"http.port = 2641: already used by listen.port"):
+        check_config(twice)
+
+
+def test_ports_of_several_workers_are_counted(sound: Config) -> None:
+    crowded = replace(
+        sound,
+        node=replace(sound.node, workers=4),
+        http=replace(sound.http, port=8003),
+    )
+    with pytest.raises(ConfigError, match=r"operations.port = 8003: already used by http.port"):
+        check_config(crowded)
+
+
+@pytest.mark.parametrize(
+    ("published", "said"),
+    [
+        ("10.1.2.3", "is published, but the node listens on 127.0.0.1"),
+        ("0.0.0.0", "cannot be reached by anybody"),
+        ("224.0.0.1", "cannot be reached by anybody"),
+    ],
+)
+def test_a_published_address_nobody_can_reach_is_refused(
+    sound: Config, published: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_config(replace(sound, site=replace(sound.site, addresses=(published,))))
+
+
+def test_a_key_file_that_others_can_read_is_refused_with_the_cure(sound: Config) -> None:
+    sound.node.key_file.chmod(0o644)
+    with pytest.raises(ConfigError, match=f"chmod 600 {sound.node.key_file}"):
+        check_config(sound)
+
+
+def test_a_key_inside_the_data_directory_is_refused(sound: Config) -> None:
+    inside = replace(sound, node=replace(sound.node, key_file=sound.node.data_dir / "node.key"))
+    with pytest.raises(ConfigError, match="must not lie in the data directory"):
+        check_config(inside)
+
+
+def test_a_missing_data_directory_is_refused(sound: Config, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such directory"):
+        check_config(replace(sound, node=replace(sound.node, data_dir=tmp_path / "absent")))
+
+
+def test_half_a_certificate_is_refused(sound: Config, tmp_path: Path) -> None:
+    half = replace(sound, http=replace(sound.http, tls_cert_file=tmp_path / "c.pem"))
+    with pytest.raises(ConfigError, match="go together"):
+        check_config(half)
+
+
+def test_nothing_to_serve_is_refused(sound: Config) -> None:
+    nothing = replace(
+        sound,
+        listen=replace(sound.listen, udp=False, tcp=False),
+        http=replace(sound.http, enabled=False),
+    )
+    with pytest.raises(ConfigError, match="nothing would be served"):
+        check_config(nothing)
+
+
+def test_every_budget_of_the_memory_section_is_counted(sound: Config) -> None:
+    before = sum(b.most_bytes for b in budgets(sound))
+    for key in ("partial_requests_mib", "unread_answers_mib", "write_queue_mib", "rendered_answers_mib", "proven_addresses"):  # fmt: skip
+        more = replace(sound.memory, **{key: getattr(sound.memory, key) + 1})
+        assert sum(b.most_bytes for b in budgets(replace(sound, memory=more))) > before, key
+
+
+def test_the_template_can_be_filled_and_read_back(tmp_path: Path) -> None:
+    text = filled_template({"node.prefix": "88.118", "listen.port": 1, "site.addresses": ["::1"]})
+    config = load(tmp_path, text)
+    assert (config.node.prefix, config.listen.port, config.site.addresses) == (
+        "88.118",
+        1,
+        ("::1",),
+    )
+    with pytest.raises(KeyError):
+        filled_template({"node.nothing": 1})
