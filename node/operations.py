@@ -98,7 +98,7 @@ class Operations:
             f"HTTP/1.1 {page.status} {_REASONS[page.status]}\r\nContent-Type: {page.content_type}\r\n"
             f"Content-Length: {len(page.body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
         )
-        return lines.encode() + (page.body if method == "GET" else b"")
+        return lines.encode() + (b"" if method == "HEAD" else page.body)
 
     async def _metrics(self) -> Page:
         self._refresh_gauges()

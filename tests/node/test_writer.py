@@ -1,0 +1,189 @@
+"""A worker's writer against a real registrar socket that comes, goes and comes back."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from node.control_socket import listen_control
+from node.disk import DiskWatch
+from node.follower import Follower
+from node.registrar_desk import Desk
+from node.registrar_server import Server
+from node.writer import Writer
+from protocols.identifier import parse_identifier
+from protocols.message import OPERATOR, Command, Operation, Outcome
+from protocols.values.value import Value
+from registry.change import Change
+from registry.registrar import Registrar, Submission
+from registry.stores.memory import MemoryStore
+from tests.node.parts import PREFIX, SEALER, make_store
+
+
+def put(suffix: str, data: bytes = b"x", index: int = 1) -> Submission:
+    values = (Value(index, "T", data),)
+    return Submission(
+        OPERATOR, Command(Operation.PUT, parse_identifier(f"{PREFIX}/{suffix}"), values), "t"
+    )
+
+
+@contextlib.asynccontextmanager
+async def registrar(path: Path, store: MemoryStore) -> AsyncIterator[Server]:
+    loop = asyncio.get_running_loop()
+    server: Server | None = None
+    desk = Desk(
+        store, Registrar(store, SEALER), DiskWatch(path.parent, 0.0), lambda: False,
+        lambda seq: loop.call_soon_threadsafe(lambda: server and server.push_head(seq)),
+        lambda _: None,
+    )  # fmt: skip
+    server = Server(desk, loop, lambda: {"serving": True, "pid": 1})
+    listening = await loop.create_unix_server(server.connect, sock=listen_control(path))
+    desk.start()
+    try:
+        yield server
+    finally:
+        listening.close()
+        await asyncio.to_thread(desk.stop)
+        await asyncio.sleep(0)
+        await server.close()
+        await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def writer(path: Path, queue_bytes: int = 1 << 20) -> AsyncIterator[Writer]:
+    heads: list[int] = []
+    one = Writer(path, queue_bytes, heads.append)
+    one.heads = heads  # type: ignore[attr-defined]
+    running = asyncio.create_task(one.run())
+    try:
+        yield one
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        if one._transport is not None:
+            one._transport.abort()
+            await asyncio.sleep(0)
+
+
+async def test_many_callers_get_their_own_receipts(tmp_path: Path) -> None:
+    async with registrar(tmp_path / "s", make_store()), writer(tmp_path / "s") as one:
+        answers = await asyncio.gather(
+            *(one.submit([put(f"n{n}"), put(f"m{n}")]) for n in range(300))
+        )
+    assert all(r.outcome is Outcome.SUCCESS for receipts in answers for r in receipts)
+    assert len({r.seq for receipts in answers for r in receipts}) == 600
+
+
+async def test_commands_sent_before_there_is_a_registrar_wait_for_it(tmp_path: Path) -> None:
+    async with writer(tmp_path / "s") as one:
+        waiting = asyncio.create_task(one.submit([put("early")]))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        async with registrar(tmp_path / "s", make_store()):
+            (receipt,) = await waiting
+    assert receipt.outcome is Outcome.SUCCESS
+
+
+async def test_a_full_queue_answers_busy_at_once(tmp_path: Path) -> None:
+    async with writer(tmp_path / "absent", queue_bytes=2000) as one:
+        kept = asyncio.create_task(one.submit([put("kept")]))
+        await asyncio.sleep(0)
+        (receipt,) = await one.submit([put("big", bytes(3000))])
+        assert receipt.outcome is Outcome.BUSY
+        kept.cancel()
+
+
+async def test_without_a_registrar_commands_get_read_only_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.writer.PATIENCE_S", 0.05)
+    async with writer(tmp_path / "absent") as one:
+        (receipt,) = await one.submit([put("x")])
+    assert receipt.outcome is Outcome.READ_ONLY
+    assert one.waiting_bytes == 0
+
+
+async def test_commands_in_flight_when_the_registrar_dies_are_not_called_done(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    class Silent(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            if b"submit" in data:
+                self.transport.close()
+
+    server = await loop.create_unix_server(Silent, sock=listen_control(tmp_path / "s"))
+    async with writer(tmp_path / "s") as one:
+        (receipt,) = await one.submit([put("x")])
+        assert receipt.outcome is Outcome.ERROR
+        assert "may or may not" in receipt.reason
+        assert one.waiting_bytes == 0
+        server.close()
+
+
+async def test_one_value_that_cannot_be_packed_does_not_harm_its_neighbours(tmp_path: Path) -> None:
+    async with writer(tmp_path / "s") as one:
+        bad = asyncio.create_task(one.submit([put("bad", index=2**70)]))
+        good = asyncio.create_task(one.submit([put("good")]))
+        await asyncio.sleep(0)
+        async with registrar(tmp_path / "s", make_store()):
+            (refused,), (done,) = await bad, await good
+    assert refused.outcome is Outcome.INVALID_VALUE
+    assert done.outcome is Outcome.SUCCESS
+
+
+async def test_a_reconnected_writer_goes_on_and_hears_heads(tmp_path: Path) -> None:
+    store = make_store()
+    async with writer(tmp_path / "s") as one:
+        async with registrar(tmp_path / "s", store):
+            await one.submit([put("a")])
+        async with asyncio.timeout(10), registrar(tmp_path / "s", store):
+            while one.is_connected:  # it has not noticed yet
+                await asyncio.sleep(0)
+            (receipt,) = await one.submit([put("b")])
+            while receipt.seq not in one.heads:  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+    assert receipt.outcome is Outcome.SUCCESS
+
+
+async def test_status_and_metrics_can_be_asked(tmp_path: Path) -> None:
+    async with registrar(tmp_path / "s", make_store()), writer(tmp_path / "s") as one:
+        await one.submit([put("a")])
+        assert (await one.ask("status"))["load_rows"] == 4000
+        assert b"biaojie_commits_total" in await one.ask("metrics")
+        with pytest.raises(ConnectionError, match="no such call"):
+            await one.ask("nonsense")
+
+
+async def test_the_follower_hands_on_every_change_once_and_in_order() -> None:
+    store = make_store()
+    follower = Follower(store.reader())
+    start = follower.seq
+    heard: list[Change] = []
+    follower.listen(heard.extend)
+    for n in range(2500):
+        Registrar(store, SEALER).commit([put(f"f{n}")], 0)
+    await asyncio.gather(
+        follower.passed(start + 1), follower.passed(start + 2500), follower.catch_up()
+    )
+    assert [change.seq for change in heard] == list(range(start + 1, start + 2501))
+
+
+async def test_a_follower_that_fell_behind_retention_drops_everything() -> None:
+    store = make_store()
+    follower = Follower(store.reader())
+    told: list[int] = []
+    follower.listen(lambda changes: told.append(len(changes)))
+    for n in range(20):
+        Registrar(store, SEALER).commit([put(f"f{n}")], 0)
+    store.truncate_changes(store.head().seq)
+    await follower.catch_up()
+    assert told == [0]
+    assert follower.seq == store.head().seq
