@@ -33,7 +33,7 @@ class Api:
                 request.is_secure = False
 
     async def identify(self, request: Request) -> Principal | Reply:
-        """Who asks: nobody without ``Authorization``, else who the password proves; a refusal when it proves nothing."""
+        """Who asks: nobody without ``Authorization``, else who the password proves; a refusal when it is wrong."""
         header = request.headers.get("Authorization")
         if header is None:
             return ANONYMOUS

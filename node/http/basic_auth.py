@@ -1,8 +1,8 @@
 """Basic authentication: ``Authorization: Basic`` + base64 of ``user:password`` (RFC 7617, Handle.Net manual).
 
 The user is ``index:handle`` percent-encoded, so that its own ``:`` is not taken for the one before the password:
-``300%3A88.118%2Fadmin:secret``. The pair is split at the first ``:`` *before* percent-decoding. The password is the HS_SECKEY
-value at that index of that handle.
+``300%3A88.118%2Fadmin:secret``. The pair is split at the first ``:`` *before* percent-decoding. The password is the
+HS_SECKEY value at that index of that handle.
 """
 
 import base64

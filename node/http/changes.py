@@ -1,7 +1,7 @@
 """Changes: ``GET /api/changes?after=&limit=[&prefix=]``: the feed, for mirrors, caches and auditors.
 
-An entry says what happened to which record, when and by whom, with version and digest; never a value. The whole feed is for
-whoever may list ``0.NA`` (the operator, as a rule); with ``prefix`` the right to list that prefix is enough.
+An entry says what happened to which record, when and by whom, with version and digest; never a value. The whole feed is
+for whoever may list ``0.NA`` (the operator, as a rule); with ``prefix`` the right to list that prefix is enough.
 """
 
 from typing import Final

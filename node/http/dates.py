@@ -1,9 +1,6 @@
-"""Dates: the ``Date`` header line, made once a second (RFC 9110 §6.6.1)."""
+"""Dates: HTTP dates, and the ``Date`` header line that every answer carries (RFC 9110 §5.6.7, §6.6.1)."""
 
-from collections.abc import Callable
 from email.utils import formatdate
-
-from resolver.source import Now
 
 
 def http_date(wall_s: float) -> str:
@@ -12,19 +9,19 @@ def http_date(wall_s: float) -> str:
 
 
 class DateLine:
-    """Remembers the line of the present second."""
+    """Keeps the line of the present second; ``renew`` it some times a second, so that an answer reads no clock."""
 
-    __slots__ = ("_line", "_now", "_second")
+    __slots__ = ("_second", "line")
 
-    def __init__(self, now: Callable[[], Now]) -> None:
-        self._now = now
+    def __init__(self, wall_s: float) -> None:
         self._second = -1
-        self._line = b""
-
-    def line(self) -> bytes:
+        self.line = b""
         """A whole ``Date`` header line."""
-        second = int(self._now().wall_s)
+        self.renew(wall_s)
+
+    def renew(self, wall_s: float) -> None:
+        """Make the line anew when the second has changed."""
+        second = int(wall_s)
         if second != self._second:
             self._second = second
-            self._line = f"Date: {http_date(second)}\r\n".encode()
-        return self._line
+            self.line = f"Date: {http_date(second)}\r\n".encode()

@@ -1,7 +1,7 @@
 """Exchange: hands aiohttp's parsed requests to the routes and writes their replies, nothing else.
 
-aiohttp's ``RequestHandler`` parses, queues pipelined requests and answers one at a time. Replies are written here as one
-piece of bytes; what aiohttp gets back is only the news that it is done, and whether the connection lives on.
+aiohttp's ``RequestHandler`` parses, queues pipelined requests and answers one at a time. Replies are written here as
+one piece of bytes; what aiohttp gets back is only the news that it is done, and whether the connection lives on.
 """
 
 from aiohttp import web
@@ -29,13 +29,16 @@ class Sent(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool:
+        """Whether the connection may serve another request."""
         return self._keeps
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        return None
+        """Nothing is left to do."""
+        return None  # noqa: RET501  # the type wants it said
 
     async def write_eof(self, data: bytes = b"") -> None:
-        return None
+        """Nothing is left to do."""
+        return
 
 
 SENT = Sent(is_last=False)
@@ -58,7 +61,7 @@ class Exchange:
 
         def open_stream(reply: Reply) -> Stream:
             stream = Stream(connection, is_chunked=not is_old)
-            stream.begin(reply, self.dates.line(), CLOSE if is_old else line)
+            stream.begin(reply, self.dates.line, CLOSE if is_old else line)
             return stream
 
         request = Request(
@@ -80,7 +83,7 @@ class Exchange:
         self, connection: Connection, reply: Reply, line: bytes = b"", *, is_head: bool = False
     ) -> None:
         """Write a whole reply in one piece."""
-        head = head_bytes(reply, self.dates.line(), line)
+        head = head_bytes(reply, self.dates.line, line)
         connection.write(head if is_head else head + reply.body)
 
     def refuse(self, connection: Connection, status: int, error: BaseException | None) -> Sent:

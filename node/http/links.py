@@ -1,7 +1,7 @@
 """Links: which registered URL may be followed, and as what URI (RFC 3986, RFC 3987 §3.1).
 
-What stands in a value was registered by somebody else: only http and https, only with a host, and nothing in it may end a
-header line or hide where it goes.
+What stands in a value was registered by somebody else: only http and https, only with a host, and nothing in it may
+end a header line or hide where it goes.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Listing: ``GET /api/handles?prefix=P``: the identifiers below a prefix, in order (Handle.Net manual, JSON API).
 
-Pages are for people who look around. Who wants everything goes on with ``after=`` the last suffix of the answer before: that
-costs the same for the last page as for the first, and no identifier is missed or told twice while others are registered.
+Pages are for people who look around. Who wants everything goes on with ``after=`` the last suffix of the answer before:
+that costs the same for the last page as for the first, and no identifier is missed or told twice while others are
+registered.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""OpenAPI: the table of routes as an OpenAPI 3.1 document. Only words and schemas are here; tests hold them to the table."""
+"""OpenAPI: the table of routes as an OpenAPI 3.1 document. Only words are here; tests hold them to the table."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -7,9 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from node.http.openapi_schemas import SCHEMAS
 from node.http.route import EVERYWHERE, REST, Operation, Route
 
+_LIST: dict[str, object] = {"type": "array", "items": {"type": "string"}}
 PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
-    "index": ("Value index; repeat for several. On PUT, `various` = the indexes of the body", {"type": "array", "items": {"type": "string"}}),
-    "type": ("Value type without regard to case; repeat for several; `URL.` also takes subtypes", {"type": "array", "items": {"type": "string"}}),
+    "index": ("Value index; repeat for several. On PUT, `various` = the indexes of the body", _LIST),
+    "type": ("Value type without regard to case; repeat for several; `URL.` also takes subtypes", _LIST),
     "auth": ("Ask authoritatively: the answer must not come from a cache", {"type": "boolean"}),
     "publicOnly": ("Public values only; default true without login, false with", {"type": "boolean"}),
     "overwrite": ("Replace what exists; `false` answers 409 instead", {"type": "boolean", "default": True}),
@@ -64,7 +65,7 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, object]:
                 "basic": {
                     "type": "http",
                     "scheme": "basic",
-                    "description": "User = percent-encoded `index:handle`, password = HS_SECKEY; HTTPS or loopback only",
+                    "description": "User `index:handle` percent-encoded, password = HS_SECKEY; HTTPS or loopback",
                 }
             },
         },

@@ -43,7 +43,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "404_next": (
         "请核对标识的每个字符，或向标签上的企业核实；新标识登记后即可解析。",
-        "Check every character, or ask the company named on the label; a new identifier resolves as soon as it is registered.",
+        "Check every character, or ask the company named on the label; a new one resolves as soon as it is registered.",
     ),
     "400": ("标识格式不正确", "Not an identifier"),
     "400_text": (

@@ -1,8 +1,8 @@
 """Patience: how long one connection may take to ask, to read and to rest. Pure bookkeeping; time is handed in.
 
-A request has a deadline from its first byte. A bulk body instead lives on by progress: every KiB received buys a second,
-never more than the allowance ahead. The same rule holds for a reader of large answers. A resting connection is closed
-sooner the fewer slots are free (the scheme Unbound uses for its TCP slots).
+A request has a deadline from its first byte. A bulk body instead lives on by progress: every KiB received buys a
+second, never more than the allowance ahead. The same rule holds for a reader of large answers. A resting connection is
+closed sooner the fewer slots are free (the scheme Unbound uses for its TCP slots).
 """
 
 from math import inf
@@ -17,7 +17,9 @@ IDLE_SHARES = ((0.50, 1.0), (0.35, 0.1), (0.20, 0.01), (0.0, 0.001))
 def idle_limit_s(idle_s: float, in_use: int, slots: int) -> float:
     """How long a connection may rest when ``in_use`` of ``slots`` are taken."""
     free = 1 - in_use / slots
-    return next((idle_s * share for above, share in IDLE_SHARES if free > above), 0.0)
+    shares = (share for above, share in IDLE_SHARES if free > above)
+    # The least share even when no slot is free: else whoever fills them has every pooled connection closed.
+    return idle_s * next(shares, IDLE_SHARES[-1][1])
 
 
 class Patience:

@@ -1,7 +1,6 @@
 """Redirect: ``GET /{handle}``: to where the identifier points, or a page with what it says (as the Handle proxies do).
 
-The first value of type URL, else the first ``URL.…``, gives a 302. What stands there was registered by somebody, so it is
-followed only if it is http or https, has a host, and nothing in it could end a header line.
+The first value of type URL, else the first ``URL.…``, gives a 302; ``links.py`` says which may be followed.
 """
 
 import html
@@ -24,8 +23,12 @@ from node.http.target import encode_path
 from protocols.identifier import Identifier
 from protocols.message import Answer, Outcome, Query
 
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
 SECURITY = (
-    ("Content-Security-Policy", f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", _POLICY),
     ("Referrer-Policy", "no-referrer"),
 )  # fmt: skip
 """Pages bring everything they need with them and load nothing, so they are allowed nothing."""

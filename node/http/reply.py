@@ -3,7 +3,6 @@
 Header values are checked here, once for all handlers: whatever a registered value contains, it cannot end a line.
 """
 
-import re
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -19,7 +18,6 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n{_ALWAYS}".encode()
     for status in HTTPStatus
 }
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _NO_BODY = frozenset({204, 304})
 
 
@@ -54,19 +52,22 @@ def head_bytes(
 ) -> bytes:
     """Status line and header fields up to the empty line.
 
-    ``date`` is a whole ``Date`` line, ``connection`` a whole ``Connection`` line or nothing; a stream has no length. Raises
-    ``ValueError`` for a header value with a control character in it.
+    ``date`` is a whole ``Date`` line, ``connection`` a whole ``Connection`` line or nothing; a stream has no length.
+    Raises ``ValueError`` for a header value with a control character in it.
     """
-    parts = [_STATUS_LINES[reply.status], date, connection]
     if is_stream:
-        chunked = "Transfer-Encoding: chunked\r\n" if is_chunked else ""
-        parts.append(f"Content-Type: {reply.content_type}\r\n{chunked}".encode())
-    elif reply.status not in _NO_BODY:
-        length = len(reply.body)
-        parts.append(f"Content-Type: {reply.content_type}\r\nContent-Length: {length}\r\n".encode())
+        length = "Transfer-Encoding: chunked\r\n" if is_chunked else ""
+        lines = [f"Content-Type: {reply.content_type}\r\n{length}"]
+    elif reply.status in _NO_BODY:
+        lines = []
+    else:
+        lines = [f"Content-Type: {reply.content_type}\r\nContent-Length: {len(reply.body)}\r\n"]
     for name, value in reply.headers:
-        if _CONTROLS.search(value):
+        if (
+            not value.isprintable()
+        ):  # C code; a control character in a header ends it and begins the next
             raise ValueError(f"header {name}: control character in {value!r}")
-        parts.append(f"{name}: {value}\r\n".encode("latin-1"))
-    parts.append(b"\r\n")
-    return b"".join(parts)
+        lines.append(f"{name}: {value}\r\n")
+    lines.append("\r\n")
+    rest = "".join(lines).encode("latin-1")
+    return b"%b%b%b%b" % (_STATUS_LINES[reply.status], date, connection, rest)

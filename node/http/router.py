@@ -1,7 +1,7 @@
 """Router: from a request's path and method to its handler; and the guard around every handler.
 
-The guard is the one place of HTTP where any exception is caught: a bug costs one request a 500 with an id, and the log has
-the id with the traceback, once.
+The guard is the one place of HTTP where any exception is caught: a bug costs one request a 500 with an id, and the log
+has the id with the traceback, once.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""Site: ``GET /api/site``: this node's own HS_SITE as JSON, for clients that configure themselves (Handle.Net manual)."""
+"""Site: ``GET /api/site``: this node's own HS_SITE as JSON, for self-configuring clients (Handle.Net manual)."""
 
 from node.http.api import Api
 from node.http.errors import http_trouble

@@ -1,7 +1,7 @@
 """Target: the request target, taken apart from its raw bytes and percent-decoded exactly once (RFC 9112 §3.2).
 
-Identifiers contain ``%``, ``//``, ``..``, ``?`` and any UTF-8, so no library may tidy the path up first: what follows the
-route's own prefix, up to the first ``?``, decoded once, is the identifier.
+Identifiers contain ``%``, ``//``, ``..``, ``?`` and any UTF-8, so no library may tidy the path up first: what follows
+the route's own prefix, up to the first ``?``, decoded once, is the identifier.
 """
 
 import re

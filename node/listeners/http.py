@@ -58,7 +58,9 @@ class HttpListener:
         self.slots_per_address = limits.connections_per_address
         self.unlimited = Networks(config.access.unlimited_networks)
         self.now_s = loop.time()
-        self.exchange = Exchange(Router(api), DateLine(api.service.now))
+        self.dates = DateLine(api.service.now().wall_s)
+        self.exchange = Exchange(Router(api), self.dates)
+        self.service = api.service
         self.fronts: set[Front] = set()
         self.per_address: Counter[str] = Counter()
         self.is_draining = False
@@ -142,6 +144,7 @@ class HttpListener:
 
     def _look(self) -> None:
         now_s = self.read_clock()
+        self.dates.renew(self.service.now().wall_s)
         idle_s = idle_limit_s(self.idle_s, len(self.fronts), self.slots)
         for front in tuple(self.fronts):
             front.look(now_s, idle_s)

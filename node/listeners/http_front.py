@@ -59,6 +59,7 @@ class Parser(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> Sent:
+        """What is not HTTP gets a JSON error and the end of the connection."""
         return self.front.door.exchange.refuse(self.front, status, exc)
 
 
@@ -90,6 +91,7 @@ class Front(asyncio.Protocol):
     # what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A socket was accepted (TLS is done): count it in or refuse it."""
         self.transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername") or ("", 0)
         self.is_tls = transport.get_extra_info("sslcontext") is not None
@@ -105,6 +107,7 @@ class Front(asyncio.Protocol):
         self.parser.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
+        """Time the request, then let aiohttp parse it."""
         if self.is_closed or self.parser is None:
             return
         framing = self.framing
@@ -124,9 +127,11 @@ class Front(asyncio.Protocol):
             self.parser.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return None  # the transport closes; a client that shuts its side down early gets what is written by then
+        """The transport closes; a client that shuts its side down early gets what is written by then."""
+        return None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Count it out, and tell whoever waits for the client."""
         self.is_closed = True
         self.door.forget(self)
         if self._writable is not None:
@@ -135,11 +140,13 @@ class Front(asyncio.Protocol):
             self.parser.connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """The client reads slower than we write: from now on it must take some."""
         self._writable = asyncio.Event()
         self._unsent_bytes = self._unsent()
         self.taking.start(self.door.read_clock())
 
     def resume_writing(self) -> None:
+        """It has."""
         self.taking.stop()
         if self._writable is not None:
             self._writable.set()

@@ -1,4 +1,4 @@
-"""A whole node's HTTP side in this process: real store, registrar, service and sockets; only the process border is gone."""
+"""A node's HTTP side in this process: real store, registrar, service and sockets; only the process border is gone."""
 
 import asyncio
 import base64
@@ -117,7 +117,8 @@ def read_response(data: bytes, *, is_head: bool = False) -> Response:
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(": ")
-        assert colon and name.lower() not in headers, line
+        assert colon, line
+        assert name.lower() not in headers, line
         headers[name.lower()] = value
     if is_head or int(status) in {204, 304}:
         return Response(int(status), headers, b"", rest)

@@ -1,6 +1,8 @@
 """Passwords: read as Handle clients write them, accepted over TLS and loopback only, slow to guess."""
 
 import base64
+import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -43,23 +45,16 @@ def test_what_is_no_login_is_refused_in_words(header):
 
 @given(st.text(max_size=80))
 def test_any_header_is_read_or_refused(header):
-    try:
-        read_basic(header)
-    except ProtocolError:
-        pass
+    with contextlib.suppress(ProtocolError):
+        assert read_basic(header).index >= 0
 
 
 async def test_a_wrong_password_is_401_with_the_realm_clients_look_for(node):
     node.put("88.118/1", url("https://a.cn/"))
-    for login in (
-        (300, "0.NA/88.118", "wrong"),
-        (999, "0.NA/88.118", "s3cret"),
-        (300, "88.118/none", "x"),
-    ):
-        response = await node.ask("GET", "/api/handles/88.118/1", Authorization=basic(login))
-        assert response.status == 401
-        assert 'Basic realm="handle"' in response.headers["www-authenticate"]
-        break  # one failure here; the delays of more are the authenticator's own tests
+    wrong = basic((300, "0.NA/88.118", "wrong"))
+    response = await node.ask("GET", "/api/handles/88.118/1", Authorization=wrong)
+    assert response.status == 401
+    assert 'Basic realm="handle"' in response.headers["www-authenticate"]
     response = await node.ask(
         "GET", "/api/handles/88.118/1", Authorization="Basic !", X_Requested_With="XMLHttpRequest"
     )
@@ -76,29 +71,28 @@ async def test_an_empty_or_non_secret_value_is_no_password(node):
 
 async def test_over_plain_http_from_elsewhere_no_password_is_looked_at(node):
     node.put("88.118/1", url("https://a.cn/"))
-    for front_peer in (make_peer("192.0.2.7", 9, "http"),):
-        seen = []
+    seen = []
 
-        async def never(*arguments):
-            seen.append(arguments)
+    async def never(*arguments):
+        seen.append(arguments)
 
-        node.service.authenticate = never
-        original = node.listener.admit
+    admit = node.listener.admit
 
-        def admit(front, original=original, front_peer=front_peer):
-            front.peer = front_peer
-            return original(front)
+    def admit_from_elsewhere(front):
+        front.peer = make_peer("192.0.2.7", 9, "http")
+        return admit(front)
 
-        node.listener.admit = admit
-        for header in (basic(ADMIN), "Basic !", "Bearer x"):
-            response = await node.ask("GET", "/api/handles/88.118/1", Authorization=header)
-            assert response.status == 403
-            assert "HTTPS" in response.json["message"]
-        anonymous = await node.ask("PUT", "/api/handles/88.118/1", {"values": []})
-        assert anonymous.status == 403
-        assert "www-authenticate" not in anonymous.headers
-        assert (await node.ask("GET", "/api/handles/88.118/1")).status == 200
-        assert not seen
+    node.service.authenticate = never
+    node.listener.admit = admit_from_elsewhere
+    for header in (basic(ADMIN), "Basic !", "Bearer x"):
+        response = await node.ask("GET", "/api/handles/88.118/1", Authorization=header)
+        assert response.status == 403
+        assert "HTTPS" in response.json["message"]
+    anonymous = await node.ask("PUT", "/api/handles/88.118/1", {"values": []})
+    assert anonymous.status == 403
+    assert "www-authenticate" not in anonymous.headers
+    assert (await node.ask("GET", "/api/handles/88.118/1")).status == 200
+    assert not seen
 
 
 PROXIES = Networks(["10.0.0.0/8", "127.0.0.1/32"])
@@ -136,8 +130,6 @@ def test_an_ipv4_address_in_ipv6_clothes_is_the_same_peer():
 
 
 async def test_a_password_through_a_proxy_that_had_it_in_the_clear_does_not_count():
-    from dataclasses import replace
-
     config = make_config()
     config = replace(config, access=replace(config.access, trusted_proxies=("127.0.0.1/32",)))
     async with running(config) as node:

@@ -21,10 +21,8 @@ def _all(data: bytes) -> list[Response]:
 
 async def test_one_connection_answers_many_requests_in_order(node):
     node.put("88.118/1", url("https://a.cn/"))
-    head = b"HEAD /api/handles/88.118/2 HTTP/1.1\r\nHost: n\r\n\r\n"
     data = await node.raw(GET + GET.replace(b"/1 ", b"/2 ") + GET + LAST)
     assert [response.status for response in _all(data)] == [200, 404, 200, 200]
-    assert head
 
 
 async def test_requests_one_byte_at_a_time_are_answered(node):
@@ -176,7 +174,7 @@ async def test_a_reader_who_takes_nothing_is_dropped_and_holds_little_memory():
         node.put("88.118/1", Value(1, "DESC", b"x" * 60_000), Value(2, "DESC", b"y" * 60_000))
         (front_before,) = [len(node.listener.fronts)]
         assert front_before == 0
-        reader, writer = await asyncio.open_connection("127.0.0.1", node.port, limit=1)
+        _, writer = await asyncio.open_connection("127.0.0.1", node.port, limit=1)
         writer.transport.pause_reading()
         writer.write(GET * 500)
         while not node.listener.fronts:
@@ -219,7 +217,8 @@ async def test_equal_targets_in_other_forms_mean_the_same_record(node, target):
     "target",
     [
         b"/api/handles/88.118/..%2f..%2fetc%2fpasswd", b"/../../etc/passwd", b"/88.118/%0d%0aSet-Cookie:%20a=b",
-        b"/88.118/%00", b"/%c0%af", b"/\xff\xfe", b"/88.118/\xe4\xbd\xa0", b"//evil.example/%2e%2e", b"/?handle=%0d%0ax",
+        b"/88.118/%00", b"/%c0%af", b"/\xff\xfe", b"/88.118/\xe4\xbd\xa0", b"//evil.example/%2e%2e",
+        b"/?handle=%0d%0ax",
         b"/?handle=//evil.example", b"/88.118/%E2%80%AE", b"/api/handles/../../x", b"/%61pi/handles/88.118/1", b"*",
         b"/?lang=%3Cscript%3E", b"/%3Cscript%3Ealert(1)%3C/script%3E", b"/88.118/1?type=%0d%0a",
     ],
@@ -262,6 +261,6 @@ async def test_draining_finishes_requests_under_way_and_closes_the_rest(node):
     data = await asyncio.wait_for(reader.read(), 5)
     assert b"responseCode" in data
     await asyncio.wait_for(closing, 5)
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", node.port)
     writer.close()

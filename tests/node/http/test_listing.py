@@ -50,8 +50,10 @@ async def test_following_after_tells_every_identifier_once(node):
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("prefix=88.118&page=x", 400), ("prefix=88.118&page=200&pageSize=1000", 400), ("prefix=%ff", 400), ("prefix=", 400),
-        ("prefix=77.7", 403), ("prefix=88.118&pageSize=0", 200), ("prefix=0.NA/88.118", 200), ("prefix=88.118&page=100", 200),
+        ("prefix=88.118&page=x", 400), ("prefix=88.118&page=200&pageSize=1000", 400), ("prefix=%ff", 400),
+        ("prefix=", 400),
+        ("prefix=77.7", 403), ("prefix=88.118&pageSize=0", 200), ("prefix=0.NA/88.118", 200),
+        ("prefix=88.118&page=100", 200),
     ],
 )  # fmt: skip
 async def test_a_listing_that_cannot_be_given_says_why(node, query, status):

@@ -1,5 +1,7 @@
 """Targets: decoded once, never tidied up."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +90,5 @@ def test_too_many_parameters_are_refused_before_they_are_decoded():
 
 @given(st.binary(max_size=80))
 def test_any_query_is_read_or_refused(query):
-    try:
-        read_parameters(query)
-    except (Malformed, TooLarge) as error:
-        assert error.reason
+    with contextlib.suppress(Malformed, TooLarge):
+        assert len(read_parameters(query).fields) <= query.count(b"&") + 1
