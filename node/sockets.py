@@ -130,10 +130,6 @@ class _Binding:
                         fresh[key] = one
                         number = one.getsockname()[1]
                         found[use].append(one)
-            if uses and not fresh:
-                raise PortTaken(
-                    "this machine has no IPv6, and there is no other address to listen on"
-                )
         except PortTaken:
             for key, one in fresh.items():
                 if key not in self._old.made:

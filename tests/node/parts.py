@@ -1,4 +1,4 @@
-"""A worker's native side in the test's own process: real store, listeners and sockets; only the process border is gone."""
+"""A worker's native side in the test's own process: real listeners and sockets; only the process border is gone."""
 
 import contextlib
 import socket

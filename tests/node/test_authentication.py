@@ -68,7 +68,7 @@ async def test_each_failure_makes_the_source_wait_longer_and_success_forgives() 
 
 
 async def test_one_source_cannot_have_many_guesses_waiting() -> None:
-    authenticator, clock = make()
+    authenticator, _ = make()
     await authenticator.authenticate(NAME, 300, b"guess", peer())
     gate = asyncio.Event()
 

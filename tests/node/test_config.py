@@ -1,5 +1,6 @@
 """Settings: what is read, what is refused and how it is said, and that code and annotated file tell the same."""
 
+import contextlib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from node.config import (
     Config,
     ConfigError,
+    _lines,
     dump_config,
     load_config,
     parse_config,
     plain_config,
+    read_tables,
     show_config,
 )
 from node.config_check import budgets, check_config
@@ -33,13 +36,11 @@ def load(tmp_path: Path, text: str) -> Config:
 
 def test_the_annotated_file_names_every_key_with_the_default_of_the_code() -> None:
     written = tomllib.loads((ROOT / "deploy" / "node.toml").read_text(encoding="utf-8"))
-    base = Path("/base")
     absolute = plain_config(Config(node=NodeSection()))
     assert {name: {*table} for name, table in written.items()} == {
         name: {*table} for name, table in absolute.items()
     }
     assert written == absolute
-    assert base.is_absolute()
 
 
 def test_the_annotated_file_says_something_about_every_key() -> None:
@@ -135,17 +136,13 @@ def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_reader(data: st.
                 st.just(lines[at] + " 1979-05-27"),
             )
         )
-    from node.config import _lines, read_tables
-
     text = "\n".join(lines)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    try:
+    with contextlib.suppress(ConfigError):
         read_tables(tables, Path("/etc/node.toml"), _lines(text))
-    except ConfigError as error:
-        assert str(error)
 
 
 @pytest.fixture
@@ -223,7 +220,7 @@ def test_nothing_to_serve_is_refused(sound: Config) -> None:
 
 def test_every_budget_of_the_memory_section_is_counted(sound: Config) -> None:
     before = sum(b.most_bytes for b in budgets(sound))
-    for key in ("partial_requests_mib", "unread_answers_mib", "write_queue_mib", "rendered_answers_mib", "proven_addresses"):  # fmt: skip
+    for key in type(sound.memory).__dataclass_fields__:
         more = replace(sound.memory, **{key: getattr(sound.memory, key) + 1})
         assert sum(b.most_bytes for b in budgets(replace(sound, memory=more))) > before, key
 

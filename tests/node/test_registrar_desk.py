@@ -1,7 +1,7 @@
 """The registrar's desk: order of work, refusals, and what one bad command may not do to others."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ class Office:
             self.heads.append, self.failures.append,
         )  # fmt: skip
 
-    def note(self, name: str):  # noqa: ANN201
+    def note(self, name: str) -> Callable[[object], None]:
         def done(result: object) -> None:
             with self.arrived:
                 self.results[name] = result

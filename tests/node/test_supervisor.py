@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from node.child import EXIT_CONFIG, EXIT_LOCKED
+from node.config import load_config
 from protocols.handle.resolution import ResolveAnswer
 from protocols.message import Outcome
-from tests.node.processes import PREFIX, RunningNode, is_alive, make_node, put, until
+from registry.stores.writer_lock import writer_pid
+from tests.node.parts import ask
+from tests.node.processes import PREFIX, SERVE, RunningNode, is_alive, make_node, put, until
 
 pytestmark = pytest.mark.process
 
@@ -100,8 +103,6 @@ def test_term_drains_and_ends_with_status_0_and_a_new_start_has_everything(
 
 
 def test_a_request_begun_before_term_is_finished(node: RunningNode) -> None:
-    from tests.node.parts import ask
-
     request = ask("0")
     with socket.create_connection(("127.0.0.1", node.config.listen.port), timeout=10) as sock:
         sock.sendall(request + request[:30])
@@ -158,11 +159,7 @@ def test_two_nodes_on_one_data_directory_are_refused_with_the_holder_named(
 
 
 def test_a_taken_port_stops_the_start_with_port_and_holder(settings: Path, tmp_path: Path) -> None:
-    node = RunningNode.__new__(RunningNode)
-    from node.config import load_config
-
     port = load_config(settings).listen.port
-    del node
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("127.0.0.1", port))
         with RunningNode(settings, tmp_path / "log") as second:
@@ -175,22 +172,17 @@ def test_settings_that_cannot_work_stop_the_start_naming_the_key(
     settings: Path, tmp_path: Path
 ) -> None:
     settings.write_text(settings.read_text().replace("workers = 1", "wrokers = 1"))
-    script = "import sys; from pathlib import Path; from node.serving import serve; sys.exit(serve(Path(sys.argv[1])))"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(settings)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SERVE, str(settings)], capture_output=True, text=True, check=False
     )
     assert done.returncode == EXIT_CONFIG
     assert "did you mean workers?" in done.stderr
 
 
 def test_a_command_on_a_stopped_node_starts_a_registrar_for_itself_only(settings: Path) -> None:
-    from node.config import load_config
-
     config = load_config(settings)
     assert put(config, "s", b"https://s").outcome is Outcome.SUCCESS
     assert put(config, "s", b"https://s").is_unchanged
-    from registry.stores.writer_lock import writer_pid
-
     assert writer_pid(config.node.data_dir) is None
 
 
