@@ -50,7 +50,7 @@ class HonestClient:
     def assert_served(self, least: int = 10) -> None:
         """Every question got its answer; says how fast."""
         print(f"\nhonest client: {self.report()}")
-        assert self.faults == []
+        assert self.faults == [], self.faults
         for name, times in self.times_ms.items():
             assert len(times) >= least, f"{name}: {len(times)} answers only"
 
