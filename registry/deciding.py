@@ -7,11 +7,12 @@ from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
 from protocols.record import Record
 from protocols.values.value_list import least_ttl_s
+from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.overlay import Act, Overlay
 from registry.revision import fill, make_tombstone
 from registry.rules import Context, first_reject
-from registry.sealing import SealBroken, Sealer
+from registry.sealing import Sealer
 from registry.stores.store import Authority
 
 
@@ -34,9 +35,9 @@ def decide_one(
         present = None if found is None or found.is_deleted else found
         context = Context(command, present, holdings, overlay)
         reject = first_reject(principal, command, present, context)
-    except (SealBroken, ProtocolError) as broken:
+    except (DamagedRecord, ProtocolError) as damage:
         # One damaged record must not stop the commands for all the others.
-        return Receipt(Outcome.ERROR, reason=f"{command.identifier.text}: {broken}")
+        return Receipt(Outcome.ERROR, reason=f"{command.identifier.text}: {damage}")
     if reject is not None:
         return Receipt(reject.outcome, reason=reject.reason, field=reject.field)
     is_deletion = command.operation is Operation.DELETE

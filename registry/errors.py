@@ -17,6 +17,10 @@ class StoreFailed(StoreError):
     """The engine reported an I/O error or damage: stop writing, reopen, verify."""
 
 
+class DamagedRecord(StoreFailed):
+    """One record is damaged or does not open. All others are fine: whoever meets it leaves it alone and goes on."""
+
+
 class StoreLocked(StoreError):
     """Another process is this store's writer."""
 

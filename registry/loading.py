@@ -19,10 +19,12 @@ from protocols.values.value import Value
 from protocols.values.value_list import decode_values
 from registry.authority import is_admin_value
 from registry.deciding import Submission, decide_one
+from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.overlay import Act, Overlay
 from registry.plain_rows import PlainRows, Shape, is_plain_suffix
-from registry.sealing import SealBroken, Sealer, by_index
+from registry.sealing import Sealer, by_index
+from registry.stores.keys import folds
 from registry.stores.store import Note, Reader, Write
 from registry.value_rules import flaw_of
 
@@ -69,13 +71,21 @@ def decide_load(
     overlay = Overlay(store, now_ms)
     holdings = Holdings(overlay, sealer, server_admins)
     by_rules = _RowsByRules(load, overlay, holdings, sealer)
-    is_ours = load.prefix != PREFIX_AUTHORITY and holdings.hosts(load.prefix)
-    if is_ours and holdings.is_operator(load.principal):
+    if _is_free(load, holdings):
         statuses = _settle(load, store, overlay, by_rules)
     else:
         statuses = bytes(by_rules.status(at) for at in range(len(load.rows)))
     receipt = LoadReceipt(statuses, by_rules.reasons, overlay.next_seq - 1)
     return overlay.writes, receipt
+
+
+def _is_free(load: Load, holdings: Holdings) -> bool:
+    """Whether no rule about prefix or authority can stop any of the rows."""
+    try:
+        is_ours = load.prefix != PREFIX_AUTHORITY and holdings.hosts(load.prefix)
+        return is_ours and holdings.is_operator(load.principal)
+    except (DamagedRecord, ProtocolError):
+        return False
 
 
 def _settle(load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules") -> bytes:
@@ -86,7 +96,7 @@ def _settle(load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules
     statuses = bytearray()
     lead = load.prefix + b"/"
     authority = overlay.authority(load.prefix)
-    keeps_case = authority is not None and authority.is_case_sensitive
+    keeps_case = authority is not None and not folds(authority)
     act = Act(Operation.PUT, load.principal.name, load.source)
     now_s, was_present = overlay.time_ms // 1000, False
     plain = PlainRows(load.indexes, now_s)
@@ -126,7 +136,7 @@ def _update(
         return UNCHANGED
     try:
         old = overlay.lookup(read_identifier(spelling))
-    except ProtocolError:
+    except (DamagedRecord, ProtocolError):
         return None
     merged = None if old is None else plain.merged(shape, old.public)
     if old is None or merged is None:
@@ -164,7 +174,7 @@ class _RowsByRules:
             if self.reasons[at]:
                 return REJECTED
             receipt = self._submit(suffix, values)
-        except (ProtocolError, SealBroken) as error:
+        except (DamagedRecord, ProtocolError) as error:
             self.reasons[at] = str(error)
             return REJECTED
         if receipt.outcome is not Outcome.SUCCESS:

@@ -23,7 +23,7 @@ from protocols.errors import ProtocolError
 from protocols.record import Record
 from protocols.values.value import FIXED, Value
 from protocols.values.value_list import decode_values, encode_values
-from registry.errors import StoreFailed
+from registry.errors import DamagedRecord
 
 LEAST_NODE_KEY_BYTES = 32
 """Below the strength of the ciphers derived from it; ``biaojie init`` writes 64 random bytes."""
@@ -40,7 +40,7 @@ _MAC_KEY_BYTES = 32
 _U32 = struct.Struct(">I")
 
 
-class SealBroken(StoreFailed):
+class SealBroken(DamagedRecord):
     """A sealed part does not open: another node key, or damage on the disk."""
 
     def __init__(self, key: bytes, version: int) -> None:

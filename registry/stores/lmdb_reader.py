@@ -15,7 +15,7 @@ from protocols.errors import ProtocolError
 from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.record import DELETED, Record
 from registry.change import Change, decode_change
-from registry.errors import Gone, StoreFailed
+from registry.errors import DamagedRecord, Gone, StoreFailed
 from registry.stores.keys import (
     LONGEST_PLAIN_SUFFIX_BYTES,
     decode_at,
@@ -277,4 +277,4 @@ def _read(key: bytes, authority: Authority, stored: bytes) -> Record:
         return decode_at(key, authority, stored)
     except ProtocolError as error:
         name = (authority.prefix + b"/" + key[4:]).decode(errors="backslashreplace")
-        raise StoreFailed(f"damaged record {name}: {error}; run verify, then restore") from None
+        raise DamagedRecord(f"damaged record {name}: {error}; run verify, then restore") from None

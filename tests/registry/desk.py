@@ -47,7 +47,7 @@ def command(operation, text, *values, **fields):
 
 
 class Desk:
-    """Hosts ``88.118``, administered by ``ADMIN``; ``now_s`` goes on by itself."""
+    """Hosts ``88.118``, administered by ``ADMIN``, in an empty store; ``now_s`` goes on by itself."""
 
     def __init__(self, store=None, *, server_admins=frozenset(), **host):
         self.store = store or MemoryStore(LOG_ID)
@@ -55,7 +55,8 @@ class Desk:
         self.server_admins = server_admins
         self.registrar = Registrar(self.store, self.sealer, server_admins)
         self.now_s = 1_000_000
-        assert not self.submit(command(HOST, PREFIX, admin(), **host)).reason
+        if not self.store.head().seq:
+            assert not self.submit(command(HOST, PREFIX, admin(), **host)).reason
 
     @property
     def holdings(self):

@@ -17,6 +17,7 @@ from registry.sealing import Sealer, by_index, merge
 from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
 from registry.stores.store import Note
+from tests.registry.damage import damaged_store
 from tests.registry.desk import (
     ADD,
     ADMIN,
@@ -197,6 +198,14 @@ def test_a_load_by_an_administrator_who_may_only_add():
     assert both_ways(prepare, rows, principal=ADMIN) == "r=x"
 
 
+def test_a_load_below_a_prefix_that_is_folded_in_any_case():
+    def host(desk):
+        desk.submit(command(HOST, "0.x", case_sensitive=True))
+
+    rows = [row("a", url()), row("A", url()), row("b", url())]
+    assert both_ways(host, rows, prefix=b"0.X") == "r=r"
+
+
 def test_every_engine_takes_the_load_alike(tmp_path):
     create_store(tmp_path, LOG_ID, SMALL)
     lmdb, memory = Desk(open_writer(tmp_path, SMALL)), Desk()
@@ -252,6 +261,15 @@ def test_a_damaged_record_rejects_its_row_and_no_other():
     receipt = other.load(Load(OPERATOR, "import", b"88.118", rows, (1,)), NOW_MS)
     assert receipt.statuses == b"xr"
     assert "do not open" in receipt.reasons[0]
+
+
+@pytest.mark.parametrize("damaged", ["88.118/a", "0.NA/88.118"])
+def test_damage_on_the_disk_is_told_row_by_row_and_leaves_the_store_in_use(tmp_path, damaged):
+    with damaged_store(tmp_path, damaged, "88.118/a") as desk:
+        receipt = load(desk, row("a", url("b")), row("b", url()))
+        assert receipt.statuses == (b"xr" if damaged == "88.118/a" else b"xx")
+        assert f"damaged record {damaged.upper()}" in receipt.reasons[0]
+        assert desk.submit(command(HOST, "88.7")).was_created
 
 
 # -- the load as a whole

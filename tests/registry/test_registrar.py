@@ -12,6 +12,7 @@ from registry.errors import StoreFailed, StoreFull
 from registry.registrar import MAX_BATCH, Registrar, Submission, decide
 from registry.sealing import Sealer, content_digest
 from registry.stores.memory import MemoryStore
+from tests.registry.damage import damaged_store
 from tests.registry.desk import (
     ADD,
     ADMIN,
@@ -297,6 +298,20 @@ def test_a_record_that_does_not_open_fails_alone(desk):
     assert broken.outcome is Outcome.ERROR
     assert "do not open" in broken.reason
     assert fine.outcome is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize("damaged", [SN, "0.NA/88.7"])
+def test_a_record_damaged_on_the_disk_fails_alone(tmp_path, damaged):
+    with damaged_store(tmp_path, damaged, SN, "88.7") as desk:
+        batch = [
+            command(ADD, SN, name()),
+            command(PUT, "88.7/a", url()),
+            command(PUT, SN + "2", url()),
+        ]
+        receipts = desk.commit(*batch)
+        failed = [receipt.outcome is Outcome.ERROR for receipt in receipts]
+        assert failed == [damaged == SN, damaged != SN, False]
+        assert f"damaged record {damaged.upper()}" in receipts[failed.index(True)].reason
 
 
 # -- the whole, against a model
