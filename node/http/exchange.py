@@ -34,7 +34,7 @@ class Sent(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Nothing is left to do."""
-        return None  # noqa: RET501  # the type wants it said
+        return None  # the type wants it said
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to do."""

@@ -9,10 +9,12 @@ from typing import Final
 
 from node.http.api import Api
 from node.http.errors import bad_input, http_trouble
+from node.http.openapi import path_text
 from node.http.reply import Reply
 from node.http.request import Request
 from node.http.route import REST, Operation, Route
 from node.http.routes import ROUTES
+from node.http.tally import UNKNOWN, Tally
 from node.logs import get_log
 from protocols.errors import ProtocolError
 
@@ -21,6 +23,8 @@ METHODS: Final = frozenset(
 )
 """Known methods get 405 where they do not apply, unknown ones 501 (RFC 9110 §9.1)."""
 _RECORDS = b"/api/handles/"
+_READS = frozenset({"GET", "HEAD"})
+"""Of records: too many to read the clock twice for each; the latency of reading is measured from outside."""
 _RESERVED = (b"/api/", b"/hrls/")
 """Below these everything is a program's business: unknown paths get a JSON 404, never a page or redirect."""
 
@@ -35,6 +39,8 @@ class Router:
         self.requests_count = 0
         self.failed_count = 0
         """Handlers that raised what they must not; every one is in the log."""
+        self.tally = Tally()
+        self._names = {route.path: path_text(route) for route in ROUTES}
         self._exact: dict[bytes, Route] = {route.path: route for route in ROUTES}
         self._records = self._exact[_RECORDS]
         self._rest = self._exact[REST]
@@ -44,11 +50,19 @@ class Router:
         self.requests_count += 1
         route = self._find(request)
         if route is None:
+            self.tally.count(UNKNOWN, 404)
             return http_trouble(404)
         operation = route.operations.get(request.method)
         if operation is None:
-            return _wrong_method(route, request.method)
-        return await self._guarded(operation, request)
+            reply: Reply | None = _wrong_method(route, request.method)
+        elif route is self._records and request.method in _READS:
+            reply = await self._guarded(operation, request)
+        else:
+            began_s = self.api.service.now().monotonic_s
+            reply = await self._guarded(operation, request)
+            self.tally.time(self._names[route.path], self.api.service.now().monotonic_s - began_s)
+        self.tally.count(self._names[route.path], 200 if reply is None else reply.status)
+        return reply
 
     def _find(self, request: Request) -> Route | None:
         path = request.path

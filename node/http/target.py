@@ -57,7 +57,7 @@ def encode_path(spelling: bytes) -> str:
     """The inverse of ``decode_path``: an identifier as it is written into links behind ``/``.
 
     Browsers tidy ``/../`` up and take ``//host`` for another site, so an identifier with such parts gets its slashes
-    escaped too.
+    escaped too. (The two names "." and ".." alone cannot be linked to; no prefix is called so.)
     """
     tidied = b"//" in spelling or any(part in {b"", b".", b".."} for part in spelling.split(b"/"))
     return quote_from_bytes(spelling, safe=_UNESCAPED.replace("/", "") if tidied else _UNESCAPED)

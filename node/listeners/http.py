@@ -25,6 +25,7 @@ from node.http.peers import Networks
 from node.http.reply import Reply
 from node.http.router import Router
 from node.listeners.http_front import Front, Parser
+from node.metrics import HTTP_CONNECTIONS
 from node.service import Service
 
 LOOK_EVERY_S = 0.25
@@ -145,6 +146,8 @@ class HttpListener:
     def _look(self) -> None:
         now_s = self.read_clock()
         self.dates.renew(self.service.now().wall_s)
+        self.exchange.router.tally.flush()
+        HTTP_CONNECTIONS.set(len(self.fronts))
         idle_s = idle_limit_s(self.idle_s, len(self.fronts), self.slots)
         for front in tuple(self.fronts):
             front.look(now_s, idle_s)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from node.metrics import HTTP_ANSWERS, WORKER, scrape
 from protocols.values.value import Value
 from tests.node.http.conftest import Response, make_config, read_response, running, url
 
@@ -264,3 +265,21 @@ async def test_draining_finishes_requests_under_way_and_closes_the_rest(node):
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", node.port)
     writer.close()
+
+
+async def test_answers_are_counted_by_route_and_class_and_never_by_identifier(node):
+    def count(route: str, status: str) -> float:
+        return HTTP_ANSWERS.labels(route, status)._value.get()
+
+    before = count("/api/handles/{handle}", "4xx"), count("/api/site", "4xx"), count("none", "4xx")
+    for target in (
+        "/api/handles/88.118/secret-name",
+        "/api/handles/88.118/2",
+        "/api/site",
+        "/api/nothing",
+    ):
+        await node.ask("GET", target)
+    node.listener.exchange.router.tally.flush()
+    after = count("/api/handles/{handle}", "4xx"), count("/api/site", "4xx"), count("none", "4xx")
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 1, 1]
+    assert b"secret-name" not in scrape(WORKER)
