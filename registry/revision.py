@@ -28,7 +28,8 @@ def _wanted(command: Command, old: tuple[Value, ...]) -> Iterable[Value]:
         case Operation.ADD | Operation.MODIFY:
             return (*old, *command.values)
         case Operation.REMOVE:
-            return (value for value in old if value.index not in command.indexes)
+            gone = frozenset(command.indexes)
+            return (value for value in old if value.index not in gone)
         case Operation.DELETE:
             return ()
 

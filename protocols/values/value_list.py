@@ -3,7 +3,7 @@
 A stored public list is answered as it lies: sorted by index, so that a public answer is concatenation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from protocols.cursor import Reader, Writer
 from protocols.errors import Malformed
@@ -59,15 +59,22 @@ def select(values: Iterable[Value], indexes: Sequence[int], types: Sequence[str]
     """
     if not indexes and not types:
         return list(values)
-    wanted = [type_.upper() for type_ in types]
-    return [v for v in values if v.index in indexes or _type_matches(v.type.upper(), wanted)]
+    # Sets, since a question may list as many as a record has: one look-up for each value, not one for each pair.
+    numbers, names = frozenset(indexes), {type_.upper() for type_ in types}
+    families = {name for name in names if name.endswith(".")}
+    names |= {family[:-1] for family in families}
+    return [v for v in values if v.index in numbers or _is_named(v.type.upper(), names, families)]
 
 
-def _type_matches(type_: str, wanted: Sequence[str]) -> bool:
-    return any(
-        type_ == want or (want.endswith(".") and (type_.startswith(want) or type_ == want[:-1]))
-        for want in wanted
-    )
+def _is_named(type_: str, names: Set[str], families: Set[str]) -> bool:
+    if type_ in names:
+        return True
+    return bool(families) and not families.isdisjoint(_families_of(type_))
+
+
+def _families_of(type_: str) -> Iterator[str]:
+    """``A.B.C`` -> ``A.``, ``A.B.``."""
+    return (type_[: dot + 1] for dot, letter in enumerate(type_) if letter == ".")
 
 
 def least_ttl_s(values: Iterable[Value]) -> int:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Outcome, Receipt
 from protocols.record import NO_VALUES
 from protocols.values.value import Value
-from protocols.values.value_list import decode_values
+from protocols.values.value_list import MAX_VALUES, decode_values
 from registry.change import encode_change, entry_digest, genesis
 from registry.errors import StoreFailed, StoreFull
 from registry.registrar import MAX_BATCH, Registrar, Submission, decide
@@ -257,6 +259,14 @@ def test_a_batch_is_bounded(desk):
         desk.registrar.commit([one] * (MAX_BATCH + 1), 1_000)
     receipts = desk.registrar.commit([one] * MAX_BATCH, 1_000)
     assert [receipt.was_created for receipt in receipts] == [True] + [False] * (MAX_BATCH - 1)
+
+
+def test_removing_more_indexes_than_a_record_can_have_costs_little(desk):
+    desk.put(SN, *(url(index=index) for index in range(1, MAX_VALUES + 1)))
+    started_s = time.process_time()
+    receipt = desk.submit(command(REMOVE, SN, indexes=tuple(range(10_000, 110_000))))
+    assert receipt.outcome is Outcome.VALUES_NOT_FOUND
+    assert time.process_time() - started_s < 1
 
 
 class FullStore(MemoryStore):

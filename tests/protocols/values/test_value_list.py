@@ -1,5 +1,7 @@
 """A record's values in a row, and the choice from them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,6 +98,33 @@ def test_choosing_keeps_the_order_and_invents_nothing(values, indexes, types):
     chosen = select(values, indexes, types)
     rest = iter(values)
     assert all(value in rest for value in chosen)
+
+
+dotted = st.text("aB.", max_size=4)
+
+
+@given(st.lists(dotted), st.lists(dotted, min_size=1))
+def test_types_match_whole_or_by_a_family_that_ends_in_a_dot(there, wanted):
+    values = [Value(index, type_, b"") for index, type_ in enumerate(there, 1)]
+
+    def matches(type_, want):
+        type_, want = type_.upper(), want.upper()
+        return type_ == want or (want.endswith(".") and (type_ + ".").startswith(want))
+
+    expected = [v for v in values if any(matches(v.type, want) for want in wanted)]
+    assert select(values, (), wanted) == expected
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [((), [f"{n:x}." for n in range(1600)]), (tuple(range(10_000, 12_000)), ())],
+    ids=["types", "indexes"],
+)
+def test_asking_for_much_of_a_large_record_costs_little(asked):
+    values = [Value(index, f"TYPE.{index}", b"") for index in range(1, MAX_VALUES + 1)]
+    started_s = time.process_time()
+    assert select(values, *asked) == []
+    assert time.process_time() - started_s < 0.05
 
 
 def test_the_least_ttl_counts_relative_ones_only():
