@@ -5,6 +5,7 @@ bound on connections. Whatever can be answered from the bytes alone may be answe
 """
 
 import asyncio
+from math import inf
 from typing import Any, Protocol, cast
 
 from aiohttp import web
@@ -181,12 +182,18 @@ class Front(asyncio.Protocol):
     def look(self, now_s: float, idle_limit_s: float) -> None:
         """Close or drop the connection if its time is up; called some times a second."""
         assert self.transport is not None
-        if self._writable is not None:
+        is_closing = self.transport.is_closing()
+        if is_closing and self.taking.deadline_s == inf:  # below the mark nobody has timed it yet
+            self.taking.start(now_s)
+            self._unsent_bytes = self._unsent()
+        if self._writable is not None or is_closing:
             unsent = self._unsent()
             self.taking.credit(now_s, max(0, self._unsent_bytes - unsent))
             self._unsent_bytes = unsent
         if self.taking.is_over(now_s):
             self.drop()
+        elif is_closing:
+            return  # what is written goes out, or the line above ends it; nothing more can be said
         elif self.reading.is_over(now_s):
             if self.transport.is_reading():
                 self.give_up(408)

@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._messages: deque[bytes] = deque()
         """Whole requests not yet answered, because the client takes its answers slowly."""
         self._booked_bytes = 0
-        self._is_paused = self._is_counted = False
+        self._is_paused = self._is_counted = self._is_closing = False
         self._partial_since_s = self._paused_since_s = 0.0
         self._unread_seen_bytes = 0
         self._last_s = listener.service.now().monotonic_s
@@ -198,7 +198,11 @@ class Connection(asyncio.Protocol):
 
     def look(self, monotonic_s: float, idle_s: float) -> None:
         """Close or drop the connection if its time is up."""
-        if self._is_paused:
+        is_closing = self._transport is not None and self._transport.is_closing()
+        if is_closing and not self._is_closing:  # it ends when the client has taken what is written
+            self._is_closing, self._paused_since_s = True, monotonic_s
+            self._unread_seen_bytes = self.unread_bytes
+        if self._is_paused or is_closing:
             if self.unread_bytes < self._unread_seen_bytes:
                 self._paused_since_s = monotonic_s
             self._unread_seen_bytes = self.unread_bytes

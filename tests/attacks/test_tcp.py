@@ -1,4 +1,4 @@
-"""Attacks over native TCP: lengths that lie, clients that dawdle, hoard, pipeline, never read or speak something else."""
+"""Attacks over native TCP: lengths that lie, clients that dawdle, hoard, pipeline, never read, or speak HTTP."""
 
 import contextlib
 import socket
@@ -268,8 +268,8 @@ def test_native_bytes_on_the_http_port_are_a_bad_request(node):
 def test_hoarding_all_slots_keeps_newcomers_out_for_a_moment_only(node):
     """1,024 slots on the native port. The fuller they are the shorter a connection may rest: 0.6 s at the end."""
     descriptors = node.descriptor_count
-    with connections(node, 1100) as hoard:
-        assert node.descriptor_count <= descriptors + 1024
+    with connections(node, 1100):
+        assert node.descriptor_count <= descriptors + 1024 + 64  # a few are about to be refused
         until_s, is_served = time.monotonic() + 5, False
         while not is_served and time.monotonic() < until_s:
             with connect(node.native_port, "127.0.8.1") as newcomer, contextlib.suppress(OSError, EOFError):
