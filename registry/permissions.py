@@ -43,7 +43,8 @@ def needs_of(
     command: Command, is_present: bool, old: tuple[Value, ...], revised: tuple[Value, ...]
 ) -> list[Need]:
     """Alternatives, any of which will do; none at all = only the operator may."""
-    creates = command.operation in (Operation.PUT, Operation.HOST) and not is_present
+    # Creating what is there already is refused later: to hear that, one needs to be allowed to create, no more.
+    creates = command.operation is Operation.PUT and not (is_present and command.overwrite)
     if creates or command.operation is Operation.HOST:
         return _over_whole(command.identifier, ADD_HANDLE, ADD_DERIVED_PREFIX)
     if command.operation is Operation.DELETE:

@@ -97,6 +97,11 @@ def test_sending_a_secret_again_counts_as_changing_it_so_that_it_cannot_be_tried
 WHOLE = {
     "create": (command(PUT, TEXT, url()), None, [(TEXT, ADD_HANDLE)]),
     "create with administrator": (command(PUT, TEXT, admin()), None, [(TEXT, ADD_HANDLE)]),
+    "create what exists": (
+        command(PUT, TEXT, url("other"), overwrite=False),
+        OLD,
+        [(TEXT, ADD_HANDLE)],
+    ),
     "delete": (command(DELETE, TEXT), OLD, [(TEXT, DELETE_HANDLE)]),
     "host": (command(HOST, "88.118.7", url()), None, [("0.NA/88.118", ADD_DERIVED_PREFIX)]),
     "create a prefix record": (

@@ -369,6 +369,15 @@ def test_an_administrator_without_the_bit_is_told_apart_from_one_who_is_none(des
     assert "300:0.NA/88.118 administers here, without the permission to: delete" in receipt.reason
 
 
+def test_whoever_may_only_create_is_told_that_it_exists(desk):
+    desk.put("0.NA/88.118", admin(permissions=ADD_HANDLE))
+    desk.put("88.118/taken", url())
+    for data in ("b", "https://example.com/1"):
+        one = command(PUT, "88.118/taken", url(data), overwrite=False)
+        assert desk.submit(one, ADMIN).outcome is Outcome.ALREADY_EXISTS
+        assert desk.submit(one, STRANGER).outcome is Outcome.NOT_ADMINISTRATOR
+
+
 def test_whoever_may_delete_and_create_may_overwrite(desk):
     desk.put("88.118/free", url(), name())
     desk.put("0.NA/88.118", admin(permissions=ADD_HANDLE))
