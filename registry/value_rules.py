@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.identifier import MAX_IDENTIFIER_BYTES
-from protocols.values.admin import decode_admin
-from protocols.values.keys import decode_public_key
-from protocols.values.site import decode_site
+from protocols.values.data import TEXT_FORMAT, data_type_of
 from protocols.values.value import (
     MAX_DATA_BYTES,
     MAX_REFERENCES,
@@ -20,7 +18,6 @@ from protocols.values.value import (
     TTL_RELATIVE,
     Value,
 )
-from protocols.values.vlist import decode_vlist
 
 MAX_INDEX = 2**31 - 1
 """An index is a signed i4 on the wire, and only positive ones are stored (RFC 3651 §3.1)."""
@@ -34,16 +31,6 @@ MAX_PERMISSIONS = 15
 SECRET_KEY_TYPE = "HS_SECKEY"  # noqa: S105  (the name of a value type)
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f]")
 """Invisible in every list and log, and never part of a real name (RFC 3651 §2 wants printable characters)."""
-
-DECODERS: dict[str, Callable[[bytes], object]] = {
-    "HS_ADMIN": decode_admin,
-    "HS_VLIST": decode_vlist,
-    "HS_SITE": decode_site,
-    "HS_SITE.6": decode_site,
-    "HS_SITE.PREFIX": decode_site,
-    "HS_PUBKEY": decode_public_key,
-}
-"""Predefined types whose data other programs rely on; by upper-case name, as types match without case."""
 
 
 class Flaw(NamedTuple):
@@ -131,11 +118,11 @@ def _references(value: Value) -> Flaw | None:
 
 
 def _predefined_data(value: Value) -> Flaw | None:
-    decode = DECODERS.get(value.type.upper())
-    if decode is None:
-        return None
+    data_type = data_type_of(value.type)
+    if data_type is None or data_type.format == TEXT_FORMAT:
+        return None  # text in another encoding is still somebody's text, and is served as the bytes it is
     try:
-        decode(value.data)
+        data_type.decode(value.data)
     except ProtocolError as error:
         return Flaw("data", f"not the data of {value.type}: {error}")
     return None

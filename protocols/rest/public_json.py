@@ -14,7 +14,7 @@ from protocols.cursor import Reader
 from protocols.rest.dates import format_date_bytes
 from protocols.rest.record_json import render_record
 from protocols.rest.value_json import PERMISSION_MASK, value_to_json
-from protocols.values.data import data_type_of
+from protocols.values.data import TEXT_FORMAT, data_type_of
 from protocols.values.value import DEFAULT_PERMISSIONS, TTL_ABSOLUTE, read_value
 from protocols.values.value_list import decode_values
 
@@ -78,7 +78,7 @@ def _opening(index: int, type_: bytes) -> bytes | None:
     """What stands before the text of a value, from the comma on; None when data of this type is not plain."""
     name = type_.decode()
     data_type = data_type_of(name)
-    if data_type is not None and data_type.format != "string":
+    if data_type is not None and data_type.format != TEXT_FORMAT:
         return None
     return b',{"index":%d,"type":%b,"data":{"format":"string","value":' % (
         index,

@@ -21,7 +21,7 @@ class DataType(NamedTuple, Generic[D]):
     """What one predefined type's data is and how it becomes bytes."""
 
     format: str
-    """Name of its form in the JSON API; ``string`` for text and secrets."""
+    """Name of its form in the JSON API."""
     decode: Callable[[bytes], D]
     encode: Callable[[D], bytes]
 
@@ -35,12 +35,15 @@ AnyDataType = (
     | DataType[str]
 )
 
+TEXT_FORMAT = "string"
+"""Of text and secrets; the data of every other format has a structure that other programs rely on."""
+
 _ADMIN = DataType("admin", decode_admin, encode_admin)
 _VLIST: DataType[Sequence[Reference]] = DataType("vlist", decode_vlist, encode_vlist)
 _SITE = DataType("site", decode_site, encode_site)
 _KEY = DataType("key", decode_public_key, encode_public_key)
-_SECRET = DataType("string", decode_secret, encode_secret)
-_TEXT = DataType("string", decode_text, encode_text)
+_SECRET = DataType(TEXT_FORMAT, decode_secret, encode_secret)
+_TEXT = DataType(TEXT_FORMAT, decode_text, encode_text)
 
 TYPES: dict[str, AnyDataType] = {
     "HS_ADMIN": _ADMIN,
@@ -68,10 +71,3 @@ TYPES: dict[str, AnyDataType] = {
 def data_type_of(type_: str) -> AnyDataType | None:
     """The table's entry for a value type in any case, None for a free type."""
     return TYPES.get(type_.upper())
-
-
-def check_data(type_: str, data: bytes) -> None:
-    """Raise ``Malformed``, ``TooLarge`` or ``Unsupported`` when ``data`` is not what its predefined type promises."""
-    data_type = data_type_of(type_)
-    if data_type is not None:
-        data_type.decode(data)

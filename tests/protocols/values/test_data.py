@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import Malformed, ProtocolError
-from protocols.values.data import TYPES, check_data, data_type_of
+from protocols.values.data import TYPES, data_type_of
 from protocols.values.text import decode_text, encode_text
 from tests.protocols.strategies import texts
 from tests.protocols.values.vectors import vector_bytes
@@ -32,7 +32,7 @@ def test_every_type_decodes_and_encodes_its_data(name):
 @given(data=st.binary(max_size=80))
 def test_any_bytes_for_any_type_raise_only_protocol_errors(name, data):
     with suppress(ProtocolError):
-        check_data(name, data)
+        TYPES[name].decode(data)
 
 
 def test_types_are_found_in_any_case_and_the_table_is_upper_case():
@@ -43,7 +43,6 @@ def test_types_are_found_in_any_case_and_the_table_is_upper_case():
 
 def test_a_free_type_may_hold_anything():
     assert data_type_of("BARCODE") is None
-    check_data("BARCODE", b"\xff\0")
 
 
 def test_data_that_breaks_its_type_is_refused():
@@ -54,7 +53,7 @@ def test_data_that_breaks_its_type_is_refused():
         ("HS_SECKEY", b""),
     ]:
         with pytest.raises(ProtocolError):
-            check_data(name, data)
+            TYPES[name].decode(data)
 
 
 @given(texts)
