@@ -56,7 +56,9 @@ class Exchange:
         """Answer one parsed request on its connection."""
         message = asked._message  # noqa: SLF001  # the raw target, before yarl tidies it up
         is_old = message.version < (1, 1)
-        is_last = message.should_close or connection.is_draining
+        # aiohttp loses what a client sends behind an upgrade it does not know; the client may begin anew.
+        is_upgrade = message.method == "CONNECT" or "Upgrade" in message.headers
+        is_last = message.should_close or connection.is_draining or is_upgrade
         line = CLOSE if is_last else KEEP_ALIVE_10 if is_old else b""
 
         def open_stream(reply: Reply) -> Stream:

@@ -201,11 +201,19 @@ class Front(asyncio.Protocol):
                 self.reading.start(now_s)
         elif self.is_resting and now_s - self.idle_since_s >= idle_limit_s:
             self.transport.close()
+        elif self.is_lost and now_s - self.idle_since_s >= self.door.request_s:
+            self.drop()
 
     @property
     def is_resting(self) -> bool:
         """Between requests, and nothing is being answered."""
         return self.framing.is_between and self.answered >= self.framing.completed
+
+    @property
+    def is_lost(self) -> bool:
+        """Framing counted a request that aiohttp never saw: nobody will answer it, so it must not hold a slot."""
+        framing = self.framing
+        return framing.is_between and self.asked == self.answered < framing.completed
 
     def give_up(self, status: int) -> None:
         """The present request will not be read to its end: say why, if no other answer is under way, and close."""

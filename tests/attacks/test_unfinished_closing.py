@@ -139,3 +139,12 @@ def test_a_request_given_up_is_told_so_once_and_looked_at_without_harm_until_it_
         front.look(hall.now_s + 10.25 + later_s, 600.0)
         assert transport.unread == told
     assert transport.state == "aborted"
+
+
+def test_a_request_counted_here_and_never_seen_by_the_parser_does_not_hold_its_slot():
+    hall, front, transport = web_connection()
+    front.data_received(b"GET /lost HTTP/1.1\r\nHost: a\r\n\r\n")
+    front.look(hall.now_s + 9.9, 600.0)
+    assert transport.state == "open"
+    front.look(hall.now_s + 10.0, 600.0)
+    assert transport.state == "aborted"
