@@ -184,10 +184,10 @@ def _failure(result: Resolution) -> str:
 
 def _said(answer: WebAnswer) -> str:
     document = answer.document
+    done = {200: "done, ", 201: "new, "}.get(answer.status, "")
     where = f" [{document['field']}]" if document.get("field") else ""
-    return f"{answer.status}, RC {document.get('responseCode')}" + (
-        f": {document['message']}{where}" if document.get("message") else ""
-    )
+    said = f": {document['message']}{where}" if document.get("message") else ""
+    return f"{done}HTTP {answer.status}, RC {document.get('responseCode')}{said}"
 
 
 def _value(index: int, type_: str, text: str) -> dict[str, Any]:
