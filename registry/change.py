@@ -50,19 +50,10 @@ _PACKER = msgpack.Packer()
 
 def encode_change(change: Change) -> bytes:
     """The entry as it lies on disk."""
+    seq, time_ms, operation, key, version, content, actor, source, request_id, previous = change
+    name = operation._value_  # noqa: SLF001  (``.value`` runs code, which takes a quarter as long as packing)
     packed: bytes = _PACKER.pack(
-        (
-            change.previous,
-            change.seq,
-            change.time_ms,
-            change.operation.value,
-            change.key,
-            change.version,
-            change.content,
-            change.actor,
-            change.source,
-            change.request_id,
-        )
+        (previous, seq, time_ms, name, key, version, content, actor, source, request_id)
     )
     return packed
 

@@ -115,9 +115,9 @@ class Overlay:
         )  # fmt: skip
         entry = encode_change(change)
         self._seq = seq
-        self._previous = entry_digest(entry)
+        self._previous = digest = entry_digest(entry)
         self.writes.append(
-            Write(change, record, expect_version, was_present, authority, entry=entry)
+            Write(change, record, expect_version, was_present, authority, False, entry, digest)
         )
         self.records[key] = record
         if authority is not None:

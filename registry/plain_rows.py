@@ -48,51 +48,46 @@ class _Head(NamedTuple):
     index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
     ttl_s: int
     is_absolute: bool
-    dated: bytes
 
 
 class Shape:
     """One plain list. A plain slotted class: one is made per row."""
 
-    __slots__ = ("_parts", "blob", "has_absolute_ttl", "least_ttl_s", "starts")
+    __slots__ = ("blob", "has_absolute_ttl", "least_ttl_s", "starts")
 
     def __init__(
-        self,
-        blob: bytes,
-        parts: list[bytes],
-        starts: list[int],
-        least_ttl_s: int,
-        has_absolute_ttl: bool,
+        self, blob: bytes, starts: list[int], least_ttl_s: int, has_absolute_ttl: bool
     ) -> None:
         self.blob = blob
-        self._parts = parts
         self.starts = starts
         """Where each value begins."""
         self.least_ttl_s = least_ttl_s
         self.has_absolute_ttl = has_absolute_ttl
 
-    def dated(self) -> bytes:
-        """The list as a new record keeps it, with every timestamp set."""
-        return b"".join(self._parts)
+    def dated(self, time: bytes) -> bytes:
+        """The list as a new record keeps it, with every timestamp set to ``time`` (u32)."""
+        return self._stamped(self.blob, time)
 
     def matches(self, public: bytes) -> bool:
         """Whether a stored list has the same content, that is, differs in timestamps at most."""
-        if len(public) != len(self.blob):
-            return False
-        undated = bytearray(public)
+        return len(public) == len(self.blob) and self._stamped(public, _NO_TIME) == self.blob
+
+    def _stamped(self, values: bytes, time: bytes) -> bytes:
+        stamped = bytearray(values)
         for start in self.starts:
-            undated[start + 4 : start + 8] = _NO_TIME
-        return undated == self.blob
+            stamped[start + 4 : start + 8] = time
+        return bytes(stamped)
 
 
 class PlainRows:
     """Reads and merges lists whose values all have one of ``indexes``; ``now_s`` is the timestamp of what is new."""
 
-    __slots__ = ("_heads", "_indexes", "_now")
+    __slots__ = ("_heads", "_indexes", "now")
 
     def __init__(self, indexes: tuple[int, ...], now_s: int) -> None:
         self._indexes = frozenset(indexes)
-        self._now = _U32.pack(now_s)
+        self.now = _U32.pack(now_s)
+        """The timestamp of what is new, as it lies in a value."""
         self._heads: dict[bytes, _Head] = {}
 
     def read(self, blob: bytes) -> Shape | None:
@@ -102,13 +97,13 @@ class PlainRows:
             return None
         heads, u32 = self._heads, _U32.unpack_from
         least_ttl_s, has_absolute_ttl, before = NO_TTL_S, False, 0
-        starts, parts = [], [blob[:4]]
+        starts = []
         start = 4
         try:
             while start < size:
                 data = start + 18 + u32(blob, start + _TYPE_OFFSET)[0]
                 head = blob[start:data]
-                index, ttl_s, is_absolute, dated = heads.get(head) or self._check_head(head)
+                index, ttl_s, is_absolute = heads.get(head) or self._check_head(head)
                 data_bytes = u32(blob, data)[0]
                 end = data + 8 + data_bytes
                 if index <= before or data_bytes > MAX_DATA_BYTES:
@@ -120,13 +115,12 @@ class PlainRows:
                 if is_absolute:
                     has_absolute_ttl = True
                 starts.append(start)
-                parts += (dated, blob[data:end])
                 before, start = index, end
         except (struct.error, _NotPlain):
             return None
         if start != size or not u32(blob)[0] == len(starts) <= MAX_VALUES:
             return None
-        return Shape(blob, parts, starts, least_ttl_s, has_absolute_ttl)
+        return Shape(blob, starts, least_ttl_s, has_absolute_ttl)
 
     def merged(self, shape: Shape, public: bytes) -> "Merged | None":
         """The list that replaces a stored one, None when it would be too large.
@@ -140,7 +134,7 @@ class PlainRows:
         for start, end in zip(shape.starts, ends, strict=True):
             undated = blob[start:end]
             old = before.get(undated)
-            values.append((undated, old or undated[:4] + self._now + undated[8:]))
+            values.append((undated, old or undated[:4] + self.now + undated[8:]))
         values = sorted((*kept, *values))  # by index: a value begins with it
         merged = Merged([undated for undated, _ in values], [dated for _, dated in values])
         is_too_large = len(values) > MAX_VALUES or len(merged.public) > MAX_RECORD_BYTES
@@ -177,8 +171,7 @@ class PlainRows:
         if not is_plain or len(self._heads) >= MAX_HEADS:
             raise _NotPlain
         ttl_s = value.ttl if value.ttl_type == TTL_RELATIVE else NO_TTL_S
-        dated = head[:4] + self._now + head[8:]
-        known = _Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE, dated)
+        known = _Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE)
         self._heads[head] = known
         return known
 

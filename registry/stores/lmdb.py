@@ -244,12 +244,21 @@ class LmdbStore(LmdbReader):
     def _translate(self, error: lmdb.Error) -> StoreError:
         """A full disk or map leaves the store as it was; after anything else nobody knows, and writing ends."""
         code = getattr(error, "code", 0)
-        if isinstance(error, lmdb.MapFullError | lmdb.TxnFullError) or code in _FULL_ERRNOS:
+        is_full = isinstance(error, lmdb.MapFullError | lmdb.TxnFullError) or code in _FULL_ERRNOS
+        if is_full and not self._is_broken():
             return StoreFull(f"no room for this commit in {self._tables.directory}: {error}")
         self._failure = str(error)
         return StoreFailed(
             f"writing to {self._tables.directory} failed: {error}; reopen and verify"
         )
+
+    def _is_broken(self) -> bool:
+        """Whether LMDB refuses to go on: the page that makes a transaction count could not be written."""
+        try:
+            self._env.begin().abort()
+        except lmdb.Error:
+            return True
+        return False
 
     def _check_versions(
         self, txn: "lmdb.Transaction[bytes]", expected: dict[bytes, tuple[int, bool]]
@@ -267,7 +276,8 @@ class LmdbStore(LmdbReader):
     def _put_plan(self, txn: "lmdb.Transaction[bytes]", seq: int, plan: Plan) -> None:
         self._put_authorities(txn, plan.hosted)
         with txn.cursor(self._tables.rec) as cursor:
-            cursor.putmulti(sorted(plan.placed.items()))
+            placed = plan.placed
+            cursor.putmulti([(key, placed[key]) for key in sorted(placed)])
         entries = [(number.to_bytes(8), e) for number, e in enumerate(plan.entries, seq + 1)]
         with txn.cursor(self._tables.log) as cursor:
             cursor.putmulti(entries, append=True)

@@ -4,12 +4,11 @@
 An engine then compares ``expected`` with what lies in its tables and puts ``placed`` there, all in one transaction.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from protocols.identifier import PREFIX_AUTHORITY
-from registry.change import Change, encode_change
+from registry.change import Change, encode_change, entry_digest
 from registry.errors import Conflict
 from registry.stores.keys import encode_at, folds, suffix_key
 from registry.stores.store import Authority, Note, RequestMark, Write
@@ -57,7 +56,7 @@ def plan_commit(
     placed: dict[bytes, bytes] = {}
     counted: dict[int, int] = {}
     for write in writes:
-        change, record, expect_version, was_present, authority, is_superseded, entry = write
+        change, record, expect_version, was_present, authority, is_superseded, entry, own = write
         seq += 1
         if change.seq != seq or change.previous != digest:
             raise Conflict(_discontinuity(change, seq))
@@ -66,7 +65,7 @@ def plan_commit(
             known = {**known, authority.prefix: hosted[-1]}
         entry = entry or encode_change(change)
         entries.append(entry)
-        digest = hashlib.sha256(entry).digest()
+        digest = own or entry_digest(entry)
         if is_superseded:
             continue
         version = record.version

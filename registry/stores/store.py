@@ -62,7 +62,9 @@ class Write(NamedTuple):
     is_superseded: bool = False
     """A mirror replays a change whose record has gone on since: the entry joins the feed, the record is left alone."""
     entry: bytes = b""
-    """``encode_change(change)`` if the maker has it already (it needs the digest for the next link)."""
+    """``encode_change(change)`` if the maker has it already."""
+    digest: bytes = b""
+    """``entry_digest(entry)`` if the maker has it already (it needs it for the next link)."""
 
 
 class RequestMark(NamedTuple):
