@@ -119,7 +119,7 @@ def _settle(load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules
             version = HEAD.unpack_from(stored)[2] + 1
         record = Record(
             key, spelling, version, overlay.next_seq, now_s, shape.least_ttl_s,
-            shape.dated(plain.now), b"", False, shape.has_absolute_ttl,
+            shape.dated(plain.now), has_absolute_ttl=shape.has_absolute_ttl,
         )  # fmt: skip
         append(act, record, version - 1, was_present, sha256(blob).digest())
         statuses.append(REGISTERED)

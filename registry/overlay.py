@@ -117,7 +117,9 @@ class Overlay:
         self._seq = seq
         self._previous = digest = entry_digest(entry)
         self.writes.append(
-            Write(change, record, expect_version, was_present, authority, False, entry, digest)
+            Write(
+                change, record, expect_version, was_present, authority, entry=entry, digest=digest
+            )
         )
         self.records[key] = record
         if authority is not None:
