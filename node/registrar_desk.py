@@ -15,7 +15,7 @@ from node.disk import DiskWatch
 from node.logs import get_log
 from node.metrics import COMMIT_SECONDS, COMMITS, LOAD_ROWS, QUEUE_SECONDS
 from protocols.message import Outcome, Receipt
-from registry.errors import StoreFailed, StoreFull
+from registry.errors import StoreError, StoreFailed, StoreFull, StoreLocked
 from registry.loading import Load, LoadReceipt
 from registry.registrar import MAX_BATCH, Registrar, Submission
 from registry.stores.store import Store
@@ -71,7 +71,7 @@ class Desk:
         self._calls: deque[_Call] = deque()
         self._wake = threading.Condition()
         self._is_stopping = False
-        self._thread = threading.Thread(target=self._work, name="desk")
+        self._thread = threading.Thread(target=self._run, name="desk")
         self.head = store.head()
         """As of the last commit."""
         self.trouble = ""
@@ -100,6 +100,14 @@ class Desk:
         with self._wake:
             queue.append(job)
             self._wake.notify()
+
+    def _run(self) -> None:
+        """Work until the end; a desk that nobody sits at any more must not keep clients waiting."""
+        try:
+            self._work()
+        except Exception as error:
+            log.exception("the desk met a bug")
+            self._on_failure(str(error))
 
     def _work(self) -> None:
         not_before_s = 0.0
@@ -141,7 +149,7 @@ class Desk:
         submissions = [s for job in batch for s in job.submissions]
         try:
             receipts = self._receipts(submissions)
-        except StoreFailed as failure:
+        except (StoreFailed, StoreLocked) as failure:
             self._fail([job.done for job in batch], failure)
             return
         except Exception:  # one command that meets a bug must not take its neighbours down
@@ -173,7 +181,7 @@ class Desk:
             )
         except StoreFull as full:
             result = Refused(f"writes are stopped: {full}")
-        except StoreFailed as failure:
+        except (StoreFailed, StoreLocked) as failure:
             self._fail([call.done], failure)
             return
         except Refused as refused:
@@ -200,7 +208,7 @@ class Desk:
             self.head = head
             self._on_head(head.seq)
 
-    def _fail(self, waiting: Sequence[Done], failure: StoreFailed) -> None:
+    def _fail(self, waiting: Sequence[Done], failure: StoreError) -> None:
         log.error(
             "the store failed; the registrar stops and is started anew",
             extra={"reason": str(failure)},

@@ -132,7 +132,7 @@ class LmdbStore(LmdbReader):
         self._check_usable()
         check_extras(marks, notes)
         head = self._head
-        self._snapshot()
+        self._check_unreplaced(self._snapshot())
         plan = plan_commit(writes, head.seq, head.digest, self._authorities)
 
         def enter(txn: "lmdb.Transaction[bytes]") -> StoredHead:
