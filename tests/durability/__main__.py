@@ -1,4 +1,4 @@
-"""``python -m tests.durability --cycles 50 --images 300``: the durability trials at any length, with progress and counts."""
+"""``python -m tests.durability --cycles 50 --images 300``: durability trials of any length."""
 
 import argparse
 import random

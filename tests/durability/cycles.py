@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from node.asking.native import ask, resolve_question
 from node.config import load_config
+from node.control_socket import connect_control
 from node.demo.node_process import NodeProcess
 from node.registrar_client import RegistrarClient
-from node.control_socket import connect_control
 from protocols.handle.codes import ResponseCode
 from protocols.message import OPERATOR
 from protocols.values.value_list import encode_values

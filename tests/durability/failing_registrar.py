@@ -1,4 +1,4 @@
-"""The real registrar process over a store with failpoints: the parts of ``node/registrar_process.py``, composed for tests.
+"""The real registrar process over a store with failpoints: composed of ``node/registrar_process.py``.
 
 The boot line's facts say what to do: ``die_at`` a point of ``registry/stores/failpoints.py`` in commit number
 ``at_commit`` (from 1), and ``acknowledge_early`` to use a store that tells clients before it has synced, which a

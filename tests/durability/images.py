@@ -1,8 +1,8 @@
 """Crash images: what the disk may hold after the power went at a given moment, from the journal of ``record_writes.c``.
 
-A write is durable once a sync after it has returned, or when it went through an O_DSYNC descriptor. Every other write may be
-there, may be missing, or may be torn: each 512-byte sector of it decides for itself, by a seeded coin. So may the write that was
-under way at that moment, which the journal notes only when it had ended.
+A write is durable once a sync after it has returned, or when it went through an O_DSYNC descriptor. Every other write
+may be there, may be missing, or may be torn: each 512-byte sector of it decides for itself, by a seeded coin. So may
+the write that was under way at that moment, which the journal notes only when it had ended.
 """
 
 import random

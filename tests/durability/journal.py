@@ -1,4 +1,4 @@
-"""The client's journal: what was asked and what was answered, written before the next request; it is the judge's evidence.
+"""The client's journal: what was asked and what was answered, written before the next request.
 
 One JSON array a line: ``["ask", number, key, token, request_id, group, time_ns]`` before anything is sent and
 ``["told", number, version, seq, time_ns]`` once a receipt says SUCCESS. Times are CLOCK_MONOTONIC, the same clock that

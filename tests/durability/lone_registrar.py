@@ -17,7 +17,7 @@ from node.registrar_client import RegistrarClient
 from tests.durability.clients import PREFIX, Place
 
 REAL = "node.registrar_process"
-READY_S = 60.0
+READY_S = 15.0
 
 
 class Ground:
@@ -38,7 +38,11 @@ class Ground:
 
 
 class Ended(Exception):
-    """The registrar ended before it was ready."""
+    """The registrar ended before it was ready; ``status`` None = it was not ready in time."""
+
+    def __init__(self, status: int | None, reports: list[dict[str, Any]]) -> None:
+        super().__init__(f"status {status}: {reports}")
+        self.status = status
 
 
 class LoneRegistrar:
@@ -100,7 +104,7 @@ class LoneRegistrar:
             if status is not None or time.monotonic() > deadline_s:
                 self.reports += self.child.read_reports()
                 self.__exit__(None, None, None)
-                raise Ended(f"status {status}: {self.reports}")
+                raise Ended(status, self.reports)
 
 
 @contextlib.contextmanager

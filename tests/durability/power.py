@@ -1,4 +1,4 @@
-"""Power loss: a registrar under the recorder, writing clients, and what the disk may hold at N moments of their work."""
+"""Power loss: a registrar under the recorder, writing clients, and images of the disk at N moments."""
 
 import random
 import shutil

@@ -11,6 +11,8 @@
  *   KILL_BEFORE_CALL, KILL_AFTER_CALL   SIGKILL to the process itself around the n-th call, writes and syncs counted together
  *   FAIL_SYNC_AT                        the n-th sync fails with FAIL_ERRNO (default EIO) and flushes nothing
  *   FAIL_WRITE_AT                       the n-th write fails with FAIL_ERRNO and writes nothing
+ *   FAIL_DIRECT_AT                      the same, counting only writes through O_DSYNC: LMDB's meta page, which makes a
+ *                                       transaction count
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,9 +31,9 @@ enum { MAX_FDS = 1024 };
 static signed char is_store[MAX_FDS]; /* 0 unknown, 1 yes, -1 no; reset by open */
 static int journal = -1;
 static int without_sync;
-static long kill_before, kill_after, fail_sync_at, fail_write_at;
+static long kill_before, kill_after, fail_sync_at, fail_write_at, fail_direct_at;
 static int fail_errno;
-static long calls, syncs, writes; /* on data.mdb so far; the store has one writing thread */
+static long calls, syncs, writes, directs; /* on data.mdb so far; the store has one writing thread */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -57,6 +59,7 @@ __attribute__((constructor)) static void start(void) {
     real_close = dlsym(RTLD_NEXT, "close");
     kill_before = number("KILL_BEFORE_CALL", 0), kill_after = number("KILL_AFTER_CALL", 0);
     fail_sync_at = number("FAIL_SYNC_AT", 0), fail_write_at = number("FAIL_WRITE_AT", 0);
+    fail_direct_at = number("FAIL_DIRECT_AT", 0);
     fail_errno = (int)number("FAIL_ERRNO", EIO);
     const char *path = getenv("RECORD_WRITES");
     without_sync = getenv("WITHOUT_SYNC") != NULL;
@@ -83,12 +86,12 @@ static int counts(int fd) {
 }
 
 /* Before a call on the store's file; nonzero = the call fails instead, errno is set. */
-static int begin(int is_sync) {
+static int begin(int fd, int is_sync) {
     if (++calls == kill_before) kill(getpid(), SIGKILL);
-    long number = is_sync ? ++syncs : ++writes;
-    if (number != (is_sync ? fail_sync_at : fail_write_at)) return 0;
-    errno = fail_errno;
-    return -1;
+    int fails = is_sync ? ++syncs == fail_sync_at : ++writes == fail_write_at;
+    if (!is_sync && (fcntl(fd, F_GETFL) & O_DSYNC) && ++directs == fail_direct_at) fails = 1;
+    if (fails) errno = fail_errno;
+    return fails;
 }
 static void end(void) {
     if (calls == kill_after) kill(getpid(), SIGKILL);
@@ -120,7 +123,7 @@ static char kind_of(int fd) { return !without_sync && (fcntl(fd, F_GETFL) & O_DS
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
     if (!counts(fd)) return real_pwritev(fd, parts, count, offset);
-    if (begin(0)) return -1;
+    if (begin(fd, 0)) return -1;
     ssize_t size = real_pwritev(fd, parts, count, offset);
     if (size > 0) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
     end();
@@ -130,7 +133,7 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) { re
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t offset) {
     if (!counts(fd)) return real_pwrite(fd, data, length, offset);
-    if (begin(0)) return -1;
+    if (begin(fd, 0)) return -1;
     ssize_t size = real_pwrite(fd, data, length, offset);
     struct iovec part = {(void *)data, length};
     if (size > 0) note(kind_of(fd), (uint64_t)offset, &part, 1, (size_t)size);
@@ -141,7 +144,7 @@ ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) { return p
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     if (!counts(fd)) return real_writev(fd, parts, count);
-    if (begin(0)) return -1;
+    if (begin(fd, 0)) return -1;
     off_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t size = real_writev(fd, parts, count);
     if (size > 0) note(kind_of(fd), (uint64_t)offset, parts, count, (size_t)size);
@@ -150,7 +153,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 ssize_t write(int fd, const void *data, size_t length) {
     if (!counts(fd)) return real_write(fd, data, length);
-    if (begin(0)) return -1;
+    if (begin(fd, 0)) return -1;
     off_t offset = lseek(fd, 0, SEEK_CUR);
     ssize_t size = real_write(fd, data, length);
     struct iovec part = {(void *)data, length};
@@ -161,7 +164,7 @@ ssize_t write(int fd, const void *data, size_t length) {
 
 static int sync_with(int (*real)(int), int fd) {
     if (!counts(fd)) return real(fd);
-    if (begin(1)) return -1;
+    if (begin(fd, 1)) return -1;
     int result = without_sync ? 0 : real(fd);
     if (result == 0 && !without_sync) note('S', 0, NULL, 0, 0);
     end();

@@ -1,4 +1,4 @@
-"""A fixed piece of work for one client: frames of commands and loads, one transaction after another, each journalled."""
+"""A fixed piece of work for one client: frames of commands and loads, each of them journalled."""
 
 from node.registrar_client import RegistrarClient, RegistrarGone, RegistrarRefused
 from protocols.identifier import parse_identifier
@@ -21,8 +21,10 @@ class Script:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.number = 0
-        self.reason = ""
-        """What the last refusal said."""
+        self.reasons: list[str] = []
+        """What refusals said."""
+        self.unchanged: list[str] = []
+        """Identifiers whose command was refused with the promise that nothing was changed."""
 
     def steps(self, client: RegistrarClient, count: int) -> list[str]:
         """What became of each transaction; ends early with ``GONE``."""
@@ -33,7 +35,7 @@ class Script:
             try:
                 said.append(step(client))
             except RegistrarRefused as refused:
-                self.reason = str(refused)
+                self.reasons.append(str(refused))
                 said.append(REFUSED)
             except RegistrarGone:
                 said.append(GONE)
@@ -47,7 +49,8 @@ class Script:
         submissions = [_submission(one) for one in asked]
         receipts = client.submit(submissions)
         if all(receipt.outcome is Outcome.READ_ONLY for receipt in receipts):
-            self.reason = receipts[0].reason
+            self.reasons.append(receipts[0].reason)
+            self.unchanged += [one.key for one in asked]
             return READ_ONLY
         assert all(receipt.outcome is Outcome.SUCCESS for receipt in receipts), receipts
         for one, receipt in zip(asked, receipts, strict=True):
@@ -64,7 +67,12 @@ class Script:
             (one.token.encode(), encode_values(list(values_of(one.token, with_secret=False)))) for one in asked
         ]  # fmt: skip
         note = Note(LOAD_NOTE + b"load", str(self.number).encode())
-        client.load(Load(OPERATOR, "load", PREFIX.encode(), rows, (1, 2), (note,)))
+        try:
+            client.load(Load(OPERATOR, "load", PREFIX.encode(), rows, (1, 2), (note,)))
+        except RegistrarRefused as refused:
+            if "writes are stopped" in str(refused):
+                self.unchanged += [one.key for one in asked]
+            raise
         for one in asked:
             self.journal.tell(one)
         return DONE

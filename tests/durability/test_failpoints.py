@@ -1,4 +1,4 @@
-"""kill -9 exactly at a point of a commit, or at a call to the disk: nothing told is lost, nothing is there by halves."""
+"""kill -9 exactly at a point of a commit, or at a call to the disk: nothing told is lost, nothing halved."""
 
 import signal
 
@@ -51,16 +51,17 @@ def test_an_acknowledgement_before_the_sync_is_caught(ground, journal, faults):
 
 
 @pytest.mark.parametrize("when", ["KILL_BEFORE_CALL", "KILL_AFTER_CALL"])
-@pytest.mark.parametrize("call", [2, 3, 5, 7, 11, 16, 21])
+@pytest.mark.parametrize("call", [2, 3, 5, 9, 14, 21])
 def test_what_was_told_is_there_after_a_kill_around_a_call_to_the_disk(
     ground, journal, faults, recorder, when, call
 ):
     script = Script(journal)
+    status = None
     try:
         with LoneRegistrar(ground, {"LD_PRELOAD": str(recorder), when: str(call)}) as registrar:
-            said = script.steps(registrar.client(), STEPS)
-            assert registrar.wait() == -signal.SIGKILL
-            assert said[-1] == GONE
-    except Ended as ended:
-        assert f"status {-signal.SIGKILL}" in str(ended)
+            assert script.steps(registrar.client(), STEPS)[-1] == GONE
+            status = registrar.wait()
+    except Ended as ended:  # while it opened the store
+        status = ended.status
+    assert status == -signal.SIGKILL
     assert faults() == ()
