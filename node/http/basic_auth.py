@@ -27,9 +27,11 @@ class Login(NamedTuple):
 
 def read_basic(header: str) -> Login:
     """The header's value to a login. Raises ``Unsupported`` (another scheme), ``Malformed`` or ``TooLarge``."""
-    scheme, _, encoded = header.strip().partition(" ")
+    scheme, blank, encoded = header.strip().partition(" ")
     if scheme.lower() != "basic":
-        raise Unsupported(f"Authorization: {scheme[:20]!r} is not spoken here, use Basic")
+        # One word alone is a bare token, and nothing secret is repeated in answers.
+        named = f"scheme {scheme[:20]!r}" if blank else "what stands there"
+        raise Unsupported(f"Authorization: {named} is not spoken here, use Basic")
     if len(encoded) > MAX_CREDENTIAL_CHARS:
         raise TooLarge("Authorization: too long")
     try:
