@@ -28,7 +28,6 @@ from registry.errors import DamagedRecord
 LEAST_NODE_KEY_BYTES = 32
 """Below the strength of the ciphers derived from it; ``biaojie init`` writes 64 random bytes."""
 
-DIGEST_BYTES = 32
 FINGERPRINT_BYTES = 16
 
 _SEAL_LABEL = b"biaojie sealing 1"

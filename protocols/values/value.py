@@ -22,7 +22,7 @@ from protocols.identifier import MAX_IDENTIFIER_BYTES
 
 DEFAULT_TTL_S = 86_400
 MAX_DATA_BYTES = 65_536
-"""One value's data; a record is bounded besides (``value_list.MAX_VALUES_BYTES``)."""
+"""One value's data; a record is bounded besides (``value_list.MAX_RECORD_BYTES``)."""
 MAX_TYPE_BYTES = 256
 """Longer than any registered type; IDIS caps types at 128 characters."""
 MAX_REFERENCES = 256

@@ -20,8 +20,6 @@ MAX_VALUES = 2048
 MAX_RECORD_BYTES = 250_000
 """A whole record must fit one native message (262,144 bytes) beside header and handle."""
 
-EMPTY = b"\0\0\0\0"
-
 
 def read_values(reader: Reader) -> tuple[Value, ...]:
     """Raises ``Malformed`` or ``TooLarge``."""

@@ -10,7 +10,6 @@ from protocols.cursor import Reader, Writer
 from protocols.errors import Malformed, TooLarge
 from protocols.values.value import TTL_ABSOLUTE, Value
 from protocols.values.value_list import (
-    EMPTY,
     MAX_VALUES,
     decode_values,
     encode_values,
@@ -53,8 +52,8 @@ def test_a_list_alone_must_end_where_its_bytes_end():
 
 
 def test_no_values_are_four_zero_bytes():
-    assert encode_values([]) == EMPTY
-    assert decode_values(EMPTY) == ()
+    assert encode_values([]) == bytes(4)
+    assert decode_values(bytes(4)) == ()
 
 
 def test_a_count_beyond_the_bytes_is_refused_before_anything_is_read():
