@@ -26,6 +26,8 @@ READY_S = 30.0
 """Longest wait for a child to come up, at start and in a reload."""
 KILL_AFTER_S = 5.0
 """Grace beyond ``node.drain_s`` before a child is killed."""
+FROZEN_S = 5.0
+"""A supervisor that was away for so long was stopped itself (a paused container): silence proves nothing then."""
 REGISTRAR, WORKER = "node.registrar_process", "node.worker"
 
 log = get_log("supervisor")
@@ -56,8 +58,12 @@ class Post:
         return "registrar" if self.module == REGISTRAR else f"worker-{self.slot}"
 
     def start(self, boot: Boot) -> None:
-        """Fill the post."""
-        self.child = Child(self.module, boot)
+        """Fill the post. Raises ``StartFailed`` when the system has no room for another process."""
+        try:
+            self.child = Child(self.module, boot)
+        except OSError as error:
+            self._wait_longer()
+            raise StartFailed(f"the {self.name} cannot be started: {error.strerror}") from None
         self.is_ready, self.failure = False, ""
         self.started_s = self.heard_s = time.monotonic()
 
@@ -80,9 +86,12 @@ class Post:
         self.is_ready = False
         if time.monotonic() - self.started_s > STEADY_S:
             self.backoff_s = FIRST_BACKOFF_S
+        self._wait_longer()
+        return status
+
+    def _wait_longer(self) -> None:
         self.next_start_s = time.monotonic() + self.backoff_s
         self.backoff_s = min(self.backoff_s * 2, MAX_BACKOFF_S)
-        return status
 
 
 class Supervisor:
@@ -107,11 +116,11 @@ class Supervisor:
             raise StartFailed(str(taken)) from None
         listening = self._sockets.listening()
         try:
-            self._registrar.start(self._boot(0))
+            self._start_post(self._registrar)
             self._await_ready(self._registrar)
             self._workers = [Post(WORKER, slot) for slot in range(self._config.node.workers)]
             for post in self._workers:
-                post.start(self._boot(post.slot))
+                self._start_post(post)
             for post in self._workers:
                 self._await_ready(post)
         except StartFailed:
@@ -124,7 +133,11 @@ class Supervisor:
     def run(self) -> int:
         """Keep the node going until TERM or INT, then stop it. The exit status."""
         while True:
+            slept_s = time.monotonic()
             self._wait(self._next_look_s())
+            if time.monotonic() - slept_s > FROZEN_S:
+                for post in (self._registrar, *self._workers):
+                    post.heard_s = time.monotonic()
             for number in self._take_signals():
                 if number == signal.SIGHUP:
                     self._reload()
@@ -139,24 +152,22 @@ class Supervisor:
 
     def stop(self) -> bool:
         """Drain the workers, then end the registrar; False when somebody had to be killed."""
+        self._sockets.close()  # refused at once is better than accepted by the kernel and never served
         is_clean = self._end([post.child for post in self._workers if post.child is not None])
         is_clean &= self._end([child for child, _ in self._retired])
         if self._registrar.child is not None:
             is_clean &= self._end([self._registrar.child])
-        self._sockets.close()
         return is_clean
 
-    def _boot(self, slot: int, *, with_sockets: bool = True) -> Boot:
-        sockets = self._sockets.descriptors(slot) if with_sockets else {}
+    def _start_post(self, post: Post) -> None:
+        # Only workers inherit sockets: a registrar that held one would keep a port open that a reload gave up.
+        sockets = self._sockets.descriptors(post.slot) if post.module == WORKER else {}
         facts = {
             "serving": True,
             "listening": self._sockets.listening(),
             "supervisor_pid": os.getpid(),
         }
-        return Boot(self._config, slot, sockets, facts)
-
-    def _start_post(self, post: Post) -> None:
-        post.start(self._boot(post.slot, with_sockets=post.module == WORKER))
+        post.start(Boot(self._config, post.slot, sockets, facts))
 
     def _await_ready(self, post: Post) -> None:
         """Raises ``StartFailed`` when the child ends, or is not ready in time, or a stop is asked for."""
@@ -174,7 +185,7 @@ class Supervisor:
             if time.monotonic() >= deadline_s:
                 raise StartFailed(f"the {post.name} was not ready within {READY_S:g} s")
             if any(number != signal.SIGHUP for number in self._signals):
-                raise StartFailed("stopped while starting")
+                raise StartFailed("stopped while starting", 0)  # as it was told to
 
     def _look_after(self, post: Post) -> None:
         """Hear it, replace it when it is dead, kill it when it hangs."""
@@ -192,7 +203,10 @@ class Supervisor:
                 post.heard_s = now_s
                 post.child.kill()
         elif now_s >= post.next_start_s:
-            self._start_post(post)
+            try:
+                self._start_post(post)
+            except StartFailed as failed:  # no room for a process now; those that live go on
+                log.error("a process cannot be started now", extra={"reason": str(failed)})  # noqa: TRY400
 
     def _reload(self) -> None:
         """Read the settings again and roll the workers; whatever goes wrong, the old settings go on."""
@@ -263,8 +277,7 @@ class Supervisor:
                     log.error("a process did not end and is killed", extra={"module_": child.module})
                     child.kill()
                     is_clean = False
-                child.read_reports()  # or its next beat would wake us again at once
-                self._wait(0.05)
+                self._sleep(0.05, [])
             child.close()
         return is_clean
 
@@ -275,9 +288,13 @@ class Supervisor:
         return min(max(0.0, soonest_s), 0.1 if self._retired else 1.0)
 
     def _wait(self, timeout_s: float) -> None:
+        """Until a signal, a report or the end of a child; whoever calls reads the reports afterwards."""
         children = [p.child for p in (self._registrar, *self._workers) if p.child is not None]
         living = [child.report_fd for child in children if child.process.poll() is None]
-        ready, _, _ = select.select([self._wake_read, *living], [], [], timeout_s)
+        self._sleep(timeout_s, living)
+
+    def _sleep(self, timeout_s: float, reports: list[int]) -> None:
+        ready, _, _ = select.select([self._wake_read, *reports], [], [], timeout_s)
         if self._wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._wake_read, 512):

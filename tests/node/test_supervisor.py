@@ -1,10 +1,12 @@
 """The node as processes: what happens when they are started, killed, reloaded, stopped or started twice."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,16 @@ from protocols.handle.resolution import ResolveAnswer
 from protocols.message import Outcome
 from registry.stores.writer_lock import writer_pid
 from tests.node.parts import ask
-from tests.node.processes import PREFIX, SERVE, RunningNode, is_alive, make_node, put, until
+from tests.node.processes import (
+    PREFIX,
+    SERVE,
+    RunningNode,
+    free_ports,
+    is_alive,
+    make_node,
+    put,
+    until,
+)
 
 pytestmark = pytest.mark.process
 
@@ -142,6 +153,55 @@ def test_hup_with_good_settings_rolls_the_worker_without_a_gap(
     answer = node.udp(f"{PREFIX}/h")
     assert answer is not None
     assert answer.header.response_code == 2, "the new limit holds"
+
+
+def test_a_port_given_up_in_a_reload_is_held_by_nobody(node: RunningNode, settings: Path) -> None:
+    old = node.config.http.port
+    (new,) = free_ports(1)
+    settings.write_text(settings.read_text().replace(f"port = {old}", f"port = {new}"))
+    node.process.send_signal(signal.SIGHUP)
+    until(lambda: is_listening(new))
+    until(lambda: not is_listening(old))
+
+
+def test_a_supervisor_that_cannot_start_a_child_now_goes_on_and_starts_it_later(
+    node: RunningNode,
+) -> None:
+    supervisor, victim = node.process.pid, node.children()[WORKER]
+    soft, hard = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (3, hard))  # no pipe can be made
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: "cannot be started" in node.said())
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (soft, hard))
+    until(lambda: node.get("/ready")[0] == 200)
+    assert node.children()[WORKER] != victim
+
+
+def test_a_draining_node_takes_no_connections_and_its_supervisor_sleeps(node: RunningNode) -> None:
+    with socket.create_connection(("127.0.0.1", node.config.listen.port), timeout=10) as sock:
+        sock.sendall(ask("0") + ask("0")[:30])
+        assert len(sock.recv(4096)) > 20
+        node.process.terminate()
+        until(lambda: not is_listening(node.config.listen.port))
+        started_s, used_s = time.monotonic(), cpu_s(node.process.pid)
+        until(lambda: time.monotonic() - started_s > 2.0)  # long enough for beats nobody reads
+        assert cpu_s(node.process.pid) - used_s < 0.5
+        sock.sendall(ask("0")[30:])
+        assert len(sock.recv(4096)) > 20
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time a process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_two_nodes_on_one_data_directory_are_refused_with_the_holder_named(
