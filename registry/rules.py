@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
-from protocols.identifier import read_identifier
+from protocols.identifier import PREFIX_AUTHORITY, read_identifier
 from protocols.message import Command, Operation, Outcome, Principal
 from protocols.record import Record
 from protocols.values.value import ADMIN_WRITE, Value
@@ -126,6 +126,9 @@ def _arguments(_: Principal, command: Command, __: Record | None, ___: Context) 
             return Reject(Outcome.INVALID_VALUE, "there is no index to remove", "indexes")
         case Operation.HOST if not command.identifier.is_prefix_record:
             reason = "only a prefix can be hosted, and this identifier has a suffix"
+            return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
+        case Operation.HOST if command.identifier.responsible_prefix == PREFIX_AUTHORITY:
+            reason = "0.NA is where prefixes are registered; every node has it, and nobody hosts it"
             return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
     return None
 
@@ -284,7 +287,8 @@ def _unoccupied(
     if command.operation is not Operation.DELETE or not command.identifier.is_prefix_record:
         return None
     prefix = command.identifier.responsible_prefix
-    count = context.overlay.count(prefix)
+    # What lies below 0.NA are the records of other prefixes, which do not depend on the record of 0.NA itself.
+    count = 0 if prefix == PREFIX_AUTHORITY else context.overlay.count(prefix)
     if not count:
         return None
     reason = f"{count} identifiers are registered below {prefix.decode()}; delete them first"

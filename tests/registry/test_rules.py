@@ -118,6 +118,12 @@ REFUSED = {
         Outcome.INVALID_VALUE,
         "indexes",
     ),
+    "host the place of prefixes": (
+        "arguments",
+        command(HOST, "0.na", url()),
+        Outcome.INVALID_IDENTIFIER,
+        "identifier",
+    ),
     "host a suffix": (
         "arguments",
         command(HOST, "88.118/x", url()),
@@ -397,6 +403,12 @@ def test_a_stranger_is_refused_before_anything_is_said_about_what_is_stored(desk
         ):
             assert desk.submit(one, STRANGER).outcome is Outcome.NOT_ADMINISTRATOR
             assert desk.submit(one, NOBODY).outcome is Outcome.AUTHENTICATION_NEEDED
+
+
+def test_the_record_of_0_na_itself_comes_and_goes_whatever_prefixes_there_are(desk):
+    assert desk.put("0.NA/0.NA", url()).outcome is Outcome.SUCCESS
+    assert desk.submit(command(DELETE, "0.NA")).outcome is Outcome.SUCCESS
+    assert desk.put("88.118/x", url()).outcome is Outcome.SUCCESS
 
 
 def test_a_prefix_at_the_limits_is_accepted(desk):
