@@ -15,10 +15,15 @@ def store_settings(config: Config) -> LmdbSettings:
     return LmdbSettings(config.store.map_size_gib * _GIB, config.store.max_readers)
 
 
+def has_store(config: Config) -> bool:
+    """Whether there is one to open; the registrar makes it at a node's first start."""
+    return (config.node.data_dir / DATA_FILE).exists()
+
+
 def open_store(config: Config) -> LmdbStore:
     """As its writer; an empty store is made where there is none. Raises ``StoreError``, ``OSError``."""
     directory = config.node.data_dir
-    if not (directory / DATA_FILE).exists():
+    if not has_store(config):
         create_store(directory, os.urandom(16), store_settings(config))
     return open_writer(directory, store_settings(config))
 

@@ -17,6 +17,7 @@ from node.config_check import check_config
 from node.logs import get_log
 from node.notify import notify
 from node.sockets import PortTaken, Sockets, make_sockets
+from node.store import has_store
 
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
 """Pause before a dead child is replaced; doubles while it keeps dying."""
@@ -117,11 +118,12 @@ class Supervisor:
         listening = self._sockets.listening()
         try:
             self._start_post(self._registrar)
-            self._await_ready(self._registrar)
+            if not has_store(self._config):
+                self._await_ready(self._registrar)  # it makes the store that workers open
             self._workers = [Post(WORKER, slot) for slot in range(self._config.node.workers)]
             for post in self._workers:
-                self._start_post(post)
-            for post in self._workers:
+                self._start_post(post)  # beside the registrar: half of a start is loading modules
+            for post in (self._registrar, *self._workers):
                 self._await_ready(post)
         except StartFailed:
             self.stop()
@@ -174,8 +176,9 @@ class Supervisor:
         deadline_s = time.monotonic() + READY_S
         while not post.is_ready:
             self._wait(min(1.0, max(0.0, deadline_s - time.monotonic())))
-            if post.child is not None:
-                post.hear()
+            for one in (self._registrar, *self._workers):
+                if one.child is not None:
+                    one.hear()
             status = post.bury()
             if status is not None:
                 raise StartFailed(
