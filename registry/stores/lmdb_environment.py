@@ -74,6 +74,9 @@ def open_environment(
     try:
         env.reader_check()
         return _open_tables(env, directory, create=create)
+    except lmdb.Error as error:
+        env.close()
+        raise StoreFailed(f"{directory / DATA_FILE} is damaged: {error}; restore it") from error
     except BaseException:
         env.close()
         raise

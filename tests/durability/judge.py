@@ -55,8 +55,8 @@ class Judge:
         process.stdin.flush()
         line = process.stdout.readline()
         if not line:
-            self._process = None
-            return Verdict((f"reading the store ended the process: status {process.wait()}",))
+            self.close()
+            return Verdict((f"reading the store ended the process: status {process.returncode}",))
         faults, *numbers = json.loads(line)
         return Verdict(tuple(faults), *numbers)
 

@@ -2,12 +2,17 @@
 
 import pytest
 
+from registry.errors import StoreFailed
+from registry.stores.lmdb import open_reader
 from tests.durability.images import Written, crash_image
+from tests.durability.judge import SETTINGS
 from tests.durability.power import examine_images, record
 
 pytestmark = pytest.mark.process
 
 SEED = 20_261_122
+NAME, ROOT_OFFSET = b"meta", 40
+"""A table's name in LMDB's main table, and where behind it the number of the table's first page stands (MDB_db)."""
 
 
 class Dice:
@@ -48,6 +53,20 @@ def test_every_image_of_a_power_loss_holds_what_was_told_before(tmp_path, record
     images = list(examine_images(recording, tmp_path, 18, SEED, judge))
     assert [image for image in images if image.faults] == []
     assert max(image.acknowledged for image in images) > 50
+
+
+def test_a_damaged_file_is_told_in_a_sentence(ground):
+    """A table whose first page is not there, as after a power loss without sync."""
+    file = ground.data / "data.mdb"
+    pages = bytearray(file.read_bytes())
+    at = pages.find(NAME)
+    while at >= 0:
+        root = at + len(NAME) + ROOT_OFFSET
+        pages[root : root + 8] = (1 << 20).to_bytes(8, "little")
+        at = pages.find(NAME, root)
+    file.write_bytes(pages)
+    with pytest.raises(StoreFailed, match="is damaged"):
+        open_reader(ground.data, SETTINGS)
 
 
 def test_a_build_without_sync_is_caught(tmp_path, recorder, judge):
