@@ -91,10 +91,10 @@ class AttackedNode(NodeProcess):
             return answer.read().decode()
 
     def settles_at(self, descriptors: int, within_s: float = 5.0) -> bool:
-        """Whether the worker comes back to so many descriptors, give or take two."""
+        """Whether the worker comes down to so many descriptors; two more are the honest client's business."""
         until_s = time.monotonic() + within_s
         while time.monotonic() < until_s:
-            if abs(self.descriptor_count - descriptors) <= 2:
+            if self.descriptor_count <= descriptors + 2:
                 return True
             time.sleep(0.02)
         return False

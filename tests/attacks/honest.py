@@ -54,7 +54,9 @@ class HonestClient:
         for name, times in self.times_ms.items():
             assert len(times) >= least, f"{name}: {len(times)} answers only"
 
-    def _run(self, name: str, make: Callable[[], contextlib.AbstractContextManager[Callable[[], None]]]) -> None:
+    def _run(
+        self, name: str, make: Callable[[], contextlib.AbstractContextManager[Callable[[], None]]]
+    ) -> None:
         with make() as ask:
             while not self._is_over.is_set():
                 started_s = time.monotonic()

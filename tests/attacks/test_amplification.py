@@ -37,12 +37,26 @@ def stranger(node):
         yield sock
 
 
-HANDLES = (GOOD, MIDDLE, BIG, HUGE, HIDDEN, f"0.NA/{PREFIX}", PREFIX, f"{PREFIX}/none", "99.9/x", "0", "")
+HANDLES = (
+    GOOD,
+    MIDDLE,
+    BIG,
+    HUGE,
+    HIDDEN,
+    f"0.NA/{PREFIX}",
+    PREFIX,
+    f"{PREFIX}/none",
+    "99.9/x",
+    "0",
+    "",
+)
 
 
 @pytest.mark.parametrize("op_code", [1, 2, 100, 105, 2001, 77])
 @pytest.mark.parametrize("op_flags", [0x19000000, 0x18000000, 0x19000000 | RRDG, 0xFFFFFFFF])
-def test_no_question_of_a_stranger_draws_more_than_three_times_its_bytes(stranger, op_code, op_flags):
+def test_no_question_of_a_stranger_draws_more_than_three_times_its_bytes(
+    stranger, op_code, op_flags
+):
     for handle in HANDLES:
         datagram = question(handle, op_code=op_code, op_flags=op_flags)
         reply = ask_udp(stranger, datagram)

@@ -1,4 +1,4 @@
-"""Attacks on the JSON API and the pages: documents that explode, records that attack their readers, guessed passwords."""
+"""Attacks on the JSON API and the pages: exploding documents, records that attack their readers, guessed passwords."""
 
 import asyncio
 import contextlib
@@ -81,7 +81,9 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_document_that_is_wrong_or_explodes_is_refused_with_a_reason_and_nothing_is_kept(node, name):
+def test_a_document_that_is_wrong_or_explodes_is_refused_with_a_reason_and_nothing_is_kept(
+    node, name
+):
     reply = put(node, BOMBS[name])
     assert reply.status in {400, 409, 413}, reply
     assert reply.document["message"]
@@ -102,7 +104,9 @@ def test_brackets_inside_strings_are_text():
 
 
 @pytest.mark.timeout(5)
-@pytest.mark.parametrize("body", [b'"' + b'\\"' * 900_000, b'"' * 999_999, b'["' + b"\\" * 1_000_001])
+@pytest.mark.parametrize(
+    "body", [b'"' + b'\\"' * 900_000, b'"' * 999_999, b'["' + b"\\" * 1_000_001]
+)
 def test_strings_that_never_end_are_looked_through_once(body):
     with pytest.raises(Malformed):
         parse_json(body)
@@ -126,14 +130,25 @@ def test_of_two_members_with_one_name_the_last_counts_everywhere_the_same(node):
 
 
 def test_a_body_above_the_limit_is_refused_before_it_is_sent(node):
-    head = request("PUT", NEW, Content_Length="2000001", Content_Type="application/json",
-                   Authorization=node.authorization, Expect="100-continue")  # fmt: skip
+    head = request(
+        "PUT",
+        NEW,
+        Content_Length="2000001",
+        Content_Type="application/json",
+        Authorization=node.authorization,
+        Expect="100-continue",
+    )
     assert ask_http(node.http_port, head).status == 413
 
 
 def test_a_chunked_body_above_the_limit_is_refused(node):
-    head = request("PUT", NEW, Transfer_Encoding="chunked", Content_Type="application/json",
-                   Authorization=node.authorization)  # fmt: skip
+    head = request(
+        "PUT",
+        NEW,
+        Transfer_Encoding="chunked",
+        Content_Type="application/json",
+        Authorization=node.authorization,
+    )
     with connect(node.http_port) as sock:
         sock.sendall(head)
         with contextlib.suppress(ConnectionError):
@@ -163,7 +178,7 @@ def test_a_compressed_body_is_not_opened(node, encoding):
         ("s" * 2042, [value(1, "A", "v")], 400),
     ],
     ids=["value", "value+1", "record+1", "values", "values+1", "handle", "handle+1"],
-)  # fmt: skip
+)
 def test_a_record_is_as_large_as_the_design_says_and_not_larger(node, name, values, status):
     got, said = node.put(f"{PREFIX}/{name}", *values)
     assert got == status, said
@@ -174,6 +189,33 @@ def test_the_longest_handle_is_served_by_every_protocol(node):
     assert node.put(handle, value(1, "A", "v"))[0] == 201
     reply = ask_http(node.http_port, request("GET", "/api/handles/" + quote(handle, safe="")))
     assert reply.document["handle"] == handle
+
+
+def test_pyhandle_gets_what_it_reads_without_asking(node):
+    """Values in order of their indexes, the spelling as asked, a timestamp with each, bare strings given back whole."""
+    assert node.put(f"{PREFIX}/Py", value(7, "B", "bare"), value(2, "A", "bare"))[0] == 201
+    spelled = f"{PREFIX}/pY"
+    document = ask_http(node.http_port, request("GET", f"/api/handles/{spelled}")).document
+    assert document["handle"] == spelled
+    assert [v["index"] for v in document["values"]] == [2, 7]
+    assert all(v["timestamp"].endswith("Z") for v in document["values"])
+    assert document["values"][0]["data"] == {"format": "string", "value": "bare"}
+
+
+def test_no_script_of_another_site_gets_more_than_public_values(node):
+    target = f"/api/handles/{GOOD}"
+    wrapped = ask_http(
+        node.http_port, request("GET", target + "?callback=alert", Origin="http://evil.example")
+    )
+    assert not wrapped.body.startswith(b"alert"), "JSONP"
+    assert wrapped.headers.get("access-control-allow-origin") == "*"
+    assert "access-control-allow-credentials" not in wrapped.headers
+    asked = request(
+        "OPTIONS", target, Origin="http://evil.example", Access_Control_Request_Method="PUT"
+    )
+    preflight = ask_http(node.http_port, asked)
+    assert "PUT" not in preflight.headers.get("access-control-allow-methods", "")
+    assert "access-control-allow-headers" not in preflight.headers
 
 
 def test_another_prefix_is_not_ours_to_write(node):
@@ -224,7 +266,9 @@ def test_an_evil_url_is_shown_but_not_followed(node, port, name):
         ("https://例え.example/路径", "https://xn--r8jz45g.example/%E8%B7%AF%E5%BE%84"),
     ],
 )
-def test_a_url_with_strange_characters_becomes_a_location_of_one_harmless_line(node, port, url, location):
+def test_a_url_with_strange_characters_becomes_a_location_of_one_harmless_line(
+    node, port, url, location
+):
     handle = f"{PREFIX}/loc-{abs(hash(url))}"
     assert node.put(handle, value(1, "URL", url))[0] == 201
     reply = ask_http(port, request("GET", f"/{handle}"))
@@ -239,10 +283,19 @@ XSS = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"><svg/onload=aler
 def test_nothing_registered_runs_in_the_values_page(node, port, language):
     handle = f"{PREFIX}/{XSS}"
     values = [
-        value(1, XSS[:60], XSS), value(2, "DESC", XSS), value(3, "URL", "javascript:" + XSS),
-        value(4, "HS_ADMIN", {"format": "admin", "value": {"handle": XSS, "index": 1, "permissions": "111111111111"}}),
-        value(5, "EMAIL", "a@b\"><script>x</script>"),
-    ]  # fmt: skip
+        value(1, XSS[:60], XSS),
+        value(2, "DESC", XSS),
+        value(3, "URL", "javascript:" + XSS),
+        value(
+            4,
+            "HS_ADMIN",
+            {
+                "format": "admin",
+                "value": {"handle": XSS, "index": 1, "permissions": "111111111111"},
+            },
+        ),
+        value(5, "EMAIL", 'a@b"><script>x</script>'),
+    ]
     assert node.put(handle, *values)[0] in {200, 201}
     target = f"/{quote(handle, safe='')}?noredirect&lang={language}"
     page = ask_http(port, request("GET", target, Accept="text/html"))
@@ -259,17 +312,30 @@ def test_nothing_registered_runs_in_the_values_page(node, port, language):
 
 @pytest.mark.parametrize(
     "target",
-    [f"/{PREFIX}/" + quote("<script>alert(1)</script>", safe=""), "/" + quote("<script>x</script>", safe=""),
-     "/?handle=" + quote("<script>x</script>"), "/?lang=%3Cscript%3E", "/%3Cscript%3E?noredirect=%3Cscript%3E"],
-)  # fmt: skip
+    [
+        f"/{PREFIX}/" + quote("<script>alert(1)</script>", safe=""),
+        "/" + quote("<script>x</script>", safe=""),
+        "/?handle=" + quote("<script>x</script>"),
+        "/?lang=%3Cscript%3E",
+        "/%3Cscript%3E?noredirect=%3Cscript%3E",
+    ],
+)
 def test_nothing_asked_runs_in_a_page(port, target):
     reply = ask_http(port, request("GET", target, Accept="text/html", Accept_Language="<script>"))
     assert b"<script" not in reply.body.lower()
 
 
 @pytest.mark.parametrize(
-    "handle", ["//evil.example", "/evil.example", "/\\evil.example", "https://evil.example", "\t//evil.example", "..//x"]
-)  # fmt: skip
+    "handle",
+    [
+        "//evil.example",
+        "/evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "\t//evil.example",
+        "..//x",
+    ],
+)
 def test_the_form_on_the_front_page_sends_nobody_to_another_site(port, handle):
     reply = ask_http(port, request("GET", "/?handle=" + quote(handle, safe="")))
     location = reply.headers["location"]
@@ -282,18 +348,44 @@ def test_the_form_on_the_front_page_sends_nobody_to_another_site(port, handle):
 
 @pytest.mark.parametrize(
     "header",
-    ["Basic", "Basic ", "Basic ***", "Basic " + "A" * 20_000, "Bearer x", "Digest username=x", "Basic Og==", "Basic eA==",
-     "Negotiate x", basic("300", "x"), basic("x:y", "x"), basic("300:", "x"), basic("-1:0.NA/88.118", "x"),
-     basic("99999999999:0.NA/88.118", "x"), basic("300:" + "x" * 3000, "x"), "Basic Zm9v\u00e9"],
-)  # fmt: skip
+    [
+        "Basic",
+        "Basic ",
+        "Basic ***",
+        "Basic " + "A" * 20_000,
+        "Bearer x",
+        "Digest username=x",
+        "Basic Og==",
+        "Basic eA==",
+        "Negotiate x",
+        basic("300", "x"),
+        basic("x:y", "x"),
+        basic("300:", "x"),
+        basic("-1:0.NA/88.118", "x"),
+        basic("99999999999:0.NA/88.118", "x"),
+        basic("300:" + "x" * 3000, "x"),
+        "Basic Zm9v\u00e9",
+    ],
+)
 def test_a_login_that_cannot_be_one_is_refused_with_a_reason(port, header):
-    reply = ask_http(port, request("PUT", NEW, b"[]", Authorization=header, Content_Type="application/json"))
+    reply = ask_http(
+        port, request("PUT", NEW, b"[]", Authorization=header, Content_Type="application/json")
+    )
     assert reply.status in {400, 401, 431}
     assert reply.document["message"]
 
 
 @pytest.mark.parametrize("secret", ["", "x", "\0"])
-@pytest.mark.parametrize("who", [f"300:0.NA/{PREFIX}", f"0:0.NA/{PREFIX}", f"1:0.NA/{PREFIX}", f"100:0.NA/{PREFIX}", f"300:{HIDDEN}9"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        f"300:0.NA/{PREFIX}",
+        f"0:0.NA/{PREFIX}",
+        f"1:0.NA/{PREFIX}",
+        f"100:0.NA/{PREFIX}",
+        f"300:{HIDDEN}9",
+    ],
+)
 def test_an_empty_or_wrong_password_opens_nothing(node, who, secret):
     assert _delete(node, who, secret).status == 401
     assert ask_http(node.http_port, request("GET", f"/api/handles/{GOOD}")).status == 200
@@ -317,7 +409,13 @@ def test_a_login_that_owns_nothing_may_write_nothing(node):
 
 
 def test_guessing_is_slowed_for_the_guesser_and_for_nobody_else(node):
-    guess = request("PUT", NEW, b"[]", Authorization=basic(f"300:0.NA/{PREFIX}", "guess"), Content_Type="application/json")
+    guess = request(
+        "PUT",
+        NEW,
+        b"[]",
+        Authorization=basic(f"300:0.NA/{PREFIX}", "guess"),
+        Content_Type="application/json",
+    )
     times_s = []
     for _ in range(5):
         started_s = time.monotonic()
@@ -332,7 +430,7 @@ def test_guessing_is_slowed_for_the_guesser_and_for_nobody_else(node):
     took_s = time.monotonic() - started_s
     for thread in storm:
         thread.join()
-    assert took_s < 0.7
+    assert took_s < 1.4  # the guesser waits 1.6 s by now
 
 
 def _guess(port: int, guess: bytes) -> None:
@@ -358,7 +456,11 @@ def test_a_password_over_plain_http_from_elsewhere_is_refused_unread():
 
 def batch(node, body: bytes, **headers: str):
     """The lines of the answer."""
-    fields = {"Content-Type": "application/x-ndjson", "Authorization": node.authorization, "Connection": "close"}
+    fields = {
+        "Content-Type": "application/x-ndjson",
+        "Authorization": node.authorization,
+        "Connection": "close",
+    }
     data = request("POST", "/api/batch", body, **fields | headers)
     with connect(node.http_port) as sock:
         sock.sendall(data)
@@ -380,24 +482,37 @@ def _unchunked(data: bytes) -> bytes:
 
 
 def row(suffix: str, text: str = "v") -> bytes:
-    return json.dumps({"handle": f"{PREFIX}/{suffix}", "values": [value(1, "A", text)]}).encode() + b"\n"
+    return (
+        json.dumps({"handle": f"{PREFIX}/{suffix}", "values": [value(1, "A", text)]}).encode()
+        + b"\n"
+    )
 
 
 def test_an_endless_line_is_one_rejected_row_in_bounded_memory(node):
     before = node.rss_bytes
-    *receipts, summary = batch(node, row("b1") + b'{"handle":"' + b"x" * 8_000_000 + b"\n" + row("b2"))
+    *receipts, summary = batch(
+        node, row("b1") + b'{"handle":"' + b"x" * 8_000_000 + b"\n" + row("b2")
+    )
     assert [receipt["status"] for receipt in receipts] == ["registered", "rejected", "registered"]
     assert summary["rejected"] == 1
     assert node.rss_bytes - before < 12_000_000
 
 
 BAD_ROWS = [
-    b"{\n", b"[]\n", b"null\n", b"\xff\xfe\n", b'{"handle":1}\n', b'{"handle":""}\n', b'{"handle":"88.118/z","values":{}}\n',
-    b'{"handle":"88.118/z","operation":"frob","values":[]}\n', b'{"handle":"88.118/z","operation":"host","values":[]}\n',
-    b"[" * 5000 + b"\n", b'{"handle":"99.9/z","values":[{"index":1,"type":"A","data":"x"}]}\n',
+    b"{\n",
+    b"[]\n",
+    b"null\n",
+    b"\xff\xfe\n",
+    b'{"handle":1}\n',
+    b'{"handle":""}\n',
+    b'{"handle":"88.118/z","values":{}}\n',
+    b'{"handle":"88.118/z","operation":"frob","values":[]}\n',
+    b'{"handle":"88.118/z","operation":"host","values":[]}\n',
+    b"[" * 5000 + b"\n",
+    b'{"handle":"99.9/z","values":[{"index":1,"type":"A","data":"x"}]}\n',
     b'{"handle":"88.118/z","values":[{"index":1,"type":"A","data":"\\ud800"}]}\n',
     b'{"handle":"88.118/z","ifVersion":-1,"values":[{"index":1,"type":"A","data":"x"}]}\n',
-]  # fmt: skip
+]
 
 
 def test_every_bad_row_is_rejected_with_its_reason_and_the_good_ones_between_are_registered(node):
@@ -409,8 +524,13 @@ def test_every_bad_row_is_rejected_with_its_reason_and_the_good_ones_between_are
 
 
 def test_a_client_that_reads_no_receipts_stops_its_own_intake(node):
-    head = request("POST", "/api/batch", Content_Type="application/x-ndjson", Transfer_Encoding="chunked",
-                   Authorization=node.authorization)  # fmt: skip
+    head = request(
+        "POST",
+        "/api/batch",
+        Content_Type="application/x-ndjson",
+        Transfer_Encoding="chunked",
+        Authorization=node.authorization,
+    )
     rows = b"".join(row(f"unread-{n % 50}", "w" * 200) for n in range(500))
     chunk = b"%x\r\n%b\r\n" % (len(rows), rows)
     before, sent = node.rss_bytes, 0
@@ -418,16 +538,22 @@ def test_a_client_that_reads_no_receipts_stops_its_own_intake(node):
         sock.sendall(head)
         sock.settimeout(1.0)
         with contextlib.suppress(TimeoutError, ConnectionError):
-            for sent in range(1, 400):
+            while sent < 400:
                 sock.sendall(chunk)
-        assert sent < 399, "the node read 50 MB for a client that reads nothing"
+                sent += 1
+        assert sent < 400, "the node read 50 MB for a client that reads nothing"
         assert node.rss_bytes - before < 20_000_000
     assert put(node, b"[" + GOOD_VALUE + b"]", f"/api/handles/{PREFIX}/after-unread").status == 201
 
 
 def test_a_batch_that_breaks_off_keeps_whole_rows_and_no_half_ones(node):
-    head = request("POST", "/api/batch", Content_Type="application/x-ndjson", Content_Length="100000",
-                   Authorization=node.authorization)  # fmt: skip
+    head = request(
+        "POST",
+        "/api/batch",
+        Content_Type="application/x-ndjson",
+        Content_Length="100000",
+        Authorization=node.authorization,
+    )
     descriptors = node.descriptor_count
     for number in range(20):
         with connect(node.http_port, "127.0.11.2") as sock:
@@ -441,8 +567,13 @@ def test_a_batch_that_breaks_off_keeps_whole_rows_and_no_half_ones(node):
 
 
 def test_a_batch_that_dawdles_below_a_kilobyte_a_second_is_ended(node):
-    head = request("POST", "/api/batch", Content_Type="application/x-ndjson", Content_Length="100000",
-                   Authorization=node.authorization)  # fmt: skip
+    head = request(
+        "POST",
+        "/api/batch",
+        Content_Type="application/x-ndjson",
+        Content_Length="100000",
+        Authorization=node.authorization,
+    )
     with connect(node.http_port, "127.0.11.3") as sock:
         started_s = time.monotonic()
         sock.sendall(head + row("dawdle"))
@@ -457,7 +588,9 @@ def test_one_idempotency_key_with_another_content_is_refused_and_changes_nothing
     target = f"/api/handles/{PREFIX}/once"
     first = put(node, b"[" + GOOD_VALUE + b"]", target, Idempotency_Key="k-1")
     again = put(node, b"[" + GOOD_VALUE + b"]", target, Idempotency_Key="k-1")
-    other = put(node, b"[" + GOOD_VALUE.replace(b'"x"', b'"y"') + b"]", target, Idempotency_Key="k-1")
+    other = put(
+        node, b"[" + GOOD_VALUE.replace(b'"x"', b'"y"') + b"]", target, Idempotency_Key="k-1"
+    )
     elsewhere = put(node, b"[" + GOOD_VALUE + b"]", target + "2", Idempotency_Key="k-1")
     assert (first.status, other.status, elsewhere.status) == (201, 422, 422)
     assert again.headers["etag"] == first.headers["etag"]
@@ -469,8 +602,16 @@ def test_one_idempotency_key_with_another_content_is_refused_and_changes_nothing
 
 @pytest.mark.parametrize("key", ["k" * 201, "\t\t\x01", "k\xff"])
 def test_a_key_that_is_none_is_refused(node, key):
-    data = request("PUT", NEW, b"[" + GOOD_VALUE + b"]", Authorization=node.authorization, Content_Type="application/json")
-    raw = data.replace(b"\r\n\r\n", b"\r\nIdempotency-Key: " + key.encode("latin-1") + b"\r\n\r\n", 1)
+    data = request(
+        "PUT",
+        NEW,
+        b"[" + GOOD_VALUE + b"]",
+        Authorization=node.authorization,
+        Content_Type="application/json",
+    )
+    raw = data.replace(
+        b"\r\n\r\n", b"\r\nIdempotency-Key: " + key.encode("latin-1") + b"\r\n\r\n", 1
+    )
     reply = ask_http(node.http_port, raw)
     assert reply.status in {400, 201}
     if reply.status == 201:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 GET = request("GET", f"/api/handles/{GOOD}")
 CLOSING_GET = request("GET", f"/api/handles/{GOOD}", Connection="close")
 LOOK_S = 0.25
-IN_TIME_S = SHORT["http_request_s"] + 2 * LOOK_S + 1.0
+IN_TIME_S = SHORT["http_request_s"] + 2 * LOOK_S + 2.0
 
 
 SLOTS = 256
@@ -38,12 +38,17 @@ def port(node):
 
 @pytest.mark.parametrize(
     "begun",
-    [b"G", b"GET / HTTP/1.1\r\n", GET[:-2], b"PUT /api/handles/88.118/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345",
-     b"PUT /api/handles/88.118/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12",
-     b"GET /api/site HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-     b"GET /api/site HTTP/1.1\r\nHost: a\r\nCONTENT-LENGTH: 9\r\n\r\n"],
+    [
+        b"G",
+        b"GET / HTTP/1.1\r\n",
+        GET[:-2],
+        b"PUT /api/handles/88.118/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345",
+        b"PUT /api/handles/88.118/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12",
+        b"GET /api/site HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /api/site HTTP/1.1\r\nHost: a\r\nCONTENT-LENGTH: 9\r\n\r\n",
+    ],
     ids=["one-byte", "line", "no-end", "body", "chunk", "get-with-chunks", "get-with-length"],
-)  # fmt: skip
+)
 def test_a_request_that_never_ends_is_closed_at_the_deadline(port, begun):
     with connect(port) as sock:
         sock.sendall(begun)
@@ -80,11 +85,16 @@ def test_answers_in_between_do_not_buy_time_for_an_unfinished_request(port):
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 5000, {400, 431}),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", {400, 431}),
         (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", {400, 414, 431}),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X%d: y\r\n" % n for n in range(150)) + b"\r\n", {400, 431}),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\n"
+            + b"".join(b"X%d: y\r\n" % n for n in range(150))
+            + b"\r\n",
+            {400, 431},
+        ),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"y" * 40_000, {400, 431}),
     ],
     ids=["endless-fields", "one-huge-field", "huge-target", "150-fields", "one-huge-name"],
-)  # fmt: skip
+)
 def test_a_header_bomb_is_refused_and_closed(port, bomb, statuses):
     with connect(port) as sock:
         with contextlib.suppress(ConnectionError):
@@ -139,7 +149,9 @@ SMUGGLING = {
 
 
 @pytest.mark.parametrize("name", SMUGGLING)
-def test_a_request_that_two_readers_would_cut_differently_ends_the_connection_unfollowed(port, name):
+def test_a_request_that_two_readers_would_cut_differently_ends_the_connection_unfollowed(
+    port, name
+):
     with connect(port) as sock:
         sock.sendall(SMUGGLING[name] + NEXT)
         replies = []
@@ -150,9 +162,18 @@ def test_a_request_that_two_readers_would_cut_differently_ends_the_connection_un
 
 
 BAD_CHUNKS = [
-    b"-6\r\nXXXX\r\n", b"-1\r\nX", b"+5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"g\r\n", b"\r\n\r\n",
-    b"5\r\nhelloXX0\r\n\r\n", b"f" * 20 + b"\r\n", b"1_0\r\n", b"5;" + b"e" * 10_000, b"5 5\r\nhello\r\n",
-]  # fmt: skip
+    b"-6\r\nXXXX\r\n",
+    b"-1\r\nX",
+    b"+5\r\nhello\r\n0\r\n\r\n",
+    b"0x5\r\nhello\r\n0\r\n\r\n",
+    b"g\r\n",
+    b"\r\n\r\n",
+    b"5\r\nhelloXX0\r\n\r\n",
+    b"f" * 20 + b"\r\n",
+    b"1_0\r\n",
+    b"5;" + b"e" * 10_000,
+    b"5 5\r\nhello\r\n",
+]
 
 
 @pytest.mark.parametrize("chunk", BAD_CHUNKS, ids=lambda chunk: repr(chunk[:8]))
@@ -183,14 +204,21 @@ def test_chunks_as_they_should_be_are_followed_by_the_next_request(port, body):
 def test_endless_trailers_end_at_the_bound(port):
     with connect(port) as sock:
         with contextlib.suppress(ConnectionError):
-            sock.sendall(b"POST /api/site HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+            sock.sendall(
+                b"POST /api/site HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+            )
             for _ in range(2000):
                 sock.sendall(b"X: " + b"y" * 1000 + b"\r\n")
         assert is_closed(sock)
 
 
 def test_a_thousand_requests_in_one_write_are_answered_in_order_one_each(port):
-    targets = (f"/api/handles/{GOOD}", f"/api/handles/{PREFIX}/none", "/api/nothing", f"/api/handles/{BIG}")
+    targets = (
+        f"/api/handles/{GOOD}",
+        f"/api/handles/{PREFIX}/none",
+        "/api/nothing",
+        f"/api/handles/{BIG}",
+    )
     asked = b"".join(request("GET", targets[n % 4]) for n in range(999)) + CLOSING_GET
     with connect(port) as sock:
         sock.sendall(asked)
@@ -252,18 +280,35 @@ def test_hoarding_all_slots_keeps_newcomers_out_for_a_moment_only(port):
 @pytest.mark.parametrize(
     ("target", "status"),
     [
-        (b"/api/handles/88.118/%", 400), (b"/api/handles/88.118/%1", 400), (b"/api/handles/88.118/%zz", 400),
-        (b"/api/handles/88.118/%ff", 400), (b"/api/handles/88.118/%c0%af", 400), (b"/api/handles/88.118/%ed%a0%80", 400),
-        (b"/api/handles/88.118/%u0041", 400), (b"/api/handles/", 400), (b"/api/handles/88.118/good?index=%", 400),
-        (b"/api/handles/88.118/good?index=0", 400), (b"/api/handles/88.118/good?index=-1", 400),
-        (b"/api/handles/88.118/good?index=99999999999", 400), (b"/api/handles/88.118/good?index=%D9%A1", 400),
-        (b"/api/handles/88.118/" + b"x" * 2041, 404), (b"/api/handles/88.118/" + b"x" * 2042, 400),
-        (b"/api/handles/88.118/%2500", 404), (b"/api/handles/88.118//..//.", 404), (b"/api/handles/88.118/%00", 404),
-        (b"/api/handles/../../../etc/passwd", 400), (b"/../../../etc/passwd", 404), (b"/%2e%2e/%2e%2e/etc/passwd", 404),
-        (b"/api", 404), (b"/api/", 404), (b"/hrls/handles", 404), (b"/api/handles?URL=*", 400),
-        (b"/api/handles/88.118/good?" + b"&" * 5000, 413), (b"/api/handles/88.118/good?" + b"type=X&" * 2000, 200),
+        (b"/api/handles/88.118/%", 400),
+        (b"/api/handles/88.118/%1", 400),
+        (b"/api/handles/88.118/%zz", 400),
+        (b"/api/handles/88.118/%ff", 400),
+        (b"/api/handles/88.118/%c0%af", 400),
+        (b"/api/handles/88.118/%ed%a0%80", 400),
+        (b"/api/handles/88.118/%u0041", 400),
+        (b"/api/handles/", 400),
+        (b"/api/handles/88.118/good?index=%", 400),
+        (b"/api/handles/88.118/good?index=0", 400),
+        (b"/api/handles/88.118/good?index=-1", 400),
+        (b"/api/handles/88.118/good?index=99999999999", 400),
+        (b"/api/handles/88.118/good?index=%D9%A1", 400),
+        (b"/api/handles/88.118/" + b"x" * 2041, 404),
+        (b"/api/handles/88.118/" + b"x" * 2042, 400),
+        (b"/api/handles/88.118/%2500", 404),
+        (b"/api/handles/88.118//..//.", 404),
+        (b"/api/handles/88.118/%00", 404),
+        (b"/api/handles/../../../etc/passwd", 400),
+        (b"/../../../etc/passwd", 404),
+        (b"/%2e%2e/%2e%2e/etc/passwd", 404),
+        (b"/api", 404),
+        (b"/api/", 404),
+        (b"/hrls/handles", 404),
+        (b"/api/handles?URL=*", 400),
+        (b"/api/handles/88.118/good?" + b"&" * 5000, 413),
+        (b"/api/handles/88.118/good?" + b"type=X&" * 2000, 200),
     ],
-)  # fmt: skip
+)
 def test_a_strange_target_gets_its_status_with_json_that_says_why(port, target, status):
     reply = ask_http(port, request("GET", target))
     assert reply.status == status, reply
@@ -274,25 +319,38 @@ def test_a_strange_target_gets_its_status_with_json_that_says_why(port, target, 
 
 @pytest.mark.parametrize(
     "target",
-    [b"http://evil.example/api/handles/88.118/good", b"HTTP://user@evil.example:80/api/handles/88.118/good",
-     b"ftp://x/api/handles/88.118/good"],
-)  # fmt: skip
+    [
+        b"http://evil.example/api/handles/88.118/good",
+        b"HTTP://user@evil.example:80/api/handles/88.118/good",
+        b"ftp://x/api/handles/88.118/good",
+    ],
+)
 def test_an_absolute_target_names_the_same_record_and_its_host_goes_nowhere(port, target):
     reply = ask_http(port, request("GET", target))
     assert reply.status in {200, 400}
     assert b"evil" not in reply.body + repr(reply.headers).encode()
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:99", "[::1]", "a b", "", "a, b", "x" * 5000])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:99", "[::1]", "a b", "", "a, b", "x" * 5000]
+)
 def test_whatever_host_is_named_never_comes_back(port, host):
-    for target in (f"/{GOOD}", f"/?handle={GOOD}", "/", f"/api/handles/{GOOD}", "/api/openapi.json"):
+    for target in (
+        f"/{GOOD}",
+        f"/?handle={GOOD}",
+        "/",
+        f"/api/handles/{GOOD}",
+        "/api/openapi.json",
+    ):
         data = b"GET %b HTTP/1.1\r\nHost: %b\r\nX-Forwarded-Host: evil.example\r\n\r\n"
         reply = ask_http(port, data % (target.encode(), host.encode()))
         assert b"evil" not in reply.body + repr(reply.headers).encode()
         assert reply.status in {200, 302, 400}
 
 
-@pytest.mark.parametrize("method", ["PATCH", "TRACE", "CONNECT", "PROPFIND", "LINK", "get", "FROB", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["PATCH", "TRACE", "CONNECT", "PROPFIND", "LINK", "get", "FROB", "OPTIONS"]
+)
 def test_another_method_is_refused_and_echoes_nothing(port, method):
     reply = ask_http(port, request(method, f"/api/handles/{GOOD}", X_Secret="echo-me"))
     assert reply.status in {204, 400, 405, 501}
@@ -301,9 +359,19 @@ def test_another_method_is_refused_and_echoes_nothing(port, method):
 
 @pytest.mark.parametrize(
     "target",
-    [f"/api/handles/{GOOD}", f"/api/handles/{BIG}?index=1", f"/api/handles/{PREFIX}/none", f"/{GOOD}", "/",
-     f"/{GOOD}?noredirect", "/api/site", "/api/openapi.json", "/api/nothing", "/api/handles?prefix=88.118"],
-)  # fmt: skip
+    [
+        f"/api/handles/{GOOD}",
+        f"/api/handles/{BIG}?index=1",
+        f"/api/handles/{PREFIX}/none",
+        f"/{GOOD}",
+        "/",
+        f"/{GOOD}?noredirect",
+        "/api/site",
+        "/api/openapi.json",
+        "/api/nothing",
+        "/api/handles?prefix=88.118",
+    ],
+)
 def test_head_says_what_get_says_without_the_body(port, target):
     changing = {"date", "expires"}
     get = ask_http(port, request("GET", target))
@@ -316,11 +384,20 @@ def test_head_says_what_get_says_without_the_body(port, target):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"Upgrade": "websocket", "Connection": "upgrade"}, {"Upgrade": "tcp", "Connection": "upgrade"}, {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings"},
-     {"Range": "bytes=0-1,0-1,0-1"}, {"Accept-Encoding": "gzip;q=1" + ",x" * 500}, {"Expect": "100-continue"},
-     {"Expect": "200-ok"}, {"Accept-Language": "zh;q=nan,en;q=inf,*;q=1e999"}, {"If-None-Match": "*"},
-     {"X-Forwarded-For": "1.2.3.4, " * 500}, {"Cookie": "a" * 8000}],
-)  # fmt: skip
+    [
+        {"Upgrade": "websocket", "Connection": "upgrade"},
+        {"Upgrade": "tcp", "Connection": "upgrade"},
+        {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings"},
+        {"Range": "bytes=0-1,0-1,0-1"},
+        {"Accept-Encoding": "gzip;q=1" + ",x" * 500},
+        {"Expect": "100-continue"},
+        {"Expect": "200-ok"},
+        {"Accept-Language": "zh;q=nan,en;q=inf,*;q=1e999"},
+        {"If-None-Match": "*"},
+        {"X-Forwarded-For": "1.2.3.4, " * 500},
+        {"Cookie": "a" * 8000},
+    ],
+)
 def test_a_strange_header_is_answered_like_none(port, fields):
     reply, *rest = send_http(port, request("GET", f"/api/handles/{GOOD}", **fields) + CLOSING_GET)
     assert reply.status in {200, 304, 400, 417}

@@ -55,7 +55,14 @@ def assert_silent(said: bytes, forbidden: list[bytes]) -> None:
 
 
 def test_no_native_answer_has_a_secret(node, forbidden):
-    selections = [([], []), ([300], []), ([], [b"HS_SECKEY"]), ([], [b"HS_"]), ([], [b"HS_SECKEY."]), ([1, 300], [])]
+    selections = [
+        ([], []),
+        ([300], []),
+        ([], [b"HS_SECKEY"]),
+        ([], [b"HS_"]),
+        ([], [b"HS_SECKEY."]),
+        ([1, 300], []),
+    ]
     with udp_socket(node.native_port) as udp, connect(node.native_port) as tcp:
         for handle in HANDLES:
             for indexes, types in selections:
@@ -96,7 +103,9 @@ def test_no_anonymous_http_answer_has_a_secret(node, forbidden, accept):
 
 def test_errors_do_not_repeat_passwords_or_bodies_with_secrets(node, forbidden):
     login = basic(f"300:0.NA/{PREFIX}", GUESS)
-    body = json.dumps([value(300, "HS_SECKEY", GUESS), value(300, "HS_SECKEY", {"format": "hex", "value": GUESS})])
+    body = json.dumps(
+        [value(300, "HS_SECKEY", GUESS), value(300, "HS_SECKEY", {"format": "hex", "value": GUESS})]
+    )
     broken = ('[{"index":1,"type":"HS_SECKEY","data":"' + GUESS).encode()
     said = everything_said(node, "PUT", f"/api/handles/{GOOD}", body.encode(), Authorization=login)
     for sent in (body.encode(), broken):
@@ -110,7 +119,9 @@ def test_errors_do_not_repeat_passwords_or_bodies_with_secrets(node, forbidden):
 
 
 def test_the_feed_shows_that_a_secret_changed_and_not_which(node, forbidden):
-    node.put(f"{PREFIX}/feed", value(1, "A", "v"), value(300, "HS_SECKEY", CANARY, permissions="1100"))
+    node.put(
+        f"{PREFIX}/feed", value(1, "A", "v"), value(300, "HS_SECKEY", CANARY, permissions="1100")
+    )
     login = {"Authorization": node.authorization}
     said = everything_said(node, "GET", "/api/changes?limit=1000", **login)
     assert f"{PREFIX}/FEED".encode() in said.upper()
@@ -129,8 +140,14 @@ def test_an_authorised_answer_is_kept_by_no_cache_and_shown_to_nobody_after(node
     assert b"Cache-Control: private, no-cache" in seen
     for _ in range(3):
         assert_silent(everything_said(node, "GET", f"/api/handles/{HIDDEN}"), forbidden)
-    tag = next(line for line in seen.split(b"\r\n") if line.startswith(b"ETag: ")).partition(b" ")[2].decode()
-    assert_silent(everything_said(node, "GET", f"/api/handles/{HIDDEN}", If_None_Match=tag), forbidden)
+    tag = (
+        next(line for line in seen.split(b"\r\n") if line.startswith(b"ETag: "))
+        .partition(b" ")[2]
+        .decode()
+    )
+    assert_silent(
+        everything_said(node, "GET", f"/api/handles/{HIDDEN}", If_None_Match=tag), forbidden
+    )
 
 
 def test_no_page_of_the_operations_port_has_a_secret(node, forbidden):

@@ -43,6 +43,29 @@ def connections(node: AttackedNode, count: int, port: int | None = None):
         yield [stack.enter_context(connect(port, source)) for source in sources(count)]
 
 
+@pytest.fixture(scope="module")
+def never_reading(node):
+    """20 clients that ask and never read, opened before the other attacks: being dropped takes 10 s."""
+    with contextlib.ExitStack() as stack:
+        socks = [
+            stack.enter_context(connect(node.native_port, f"127.0.5.{n}", receive_bytes=4096))
+            for n in range(1, 21)
+        ]
+        before = node.rss_bytes
+        for sock in socks:
+            sock.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                sock.sendall(question(HUGE) * 2000)
+        yield socks, before
+
+
+def test_a_client_that_never_reads_costs_a_bounded_buffer(node, never_reading):
+    """The answers to 2,000 questions would be 400 MB."""
+    _, before = never_reading
+    time.sleep(0.3)
+    assert node.rss_bytes - before < 20 * 600_000
+
+
 def test_500_connections_announcing_two_gigabytes_each_get_none_of_it(node):
     lie = struct.pack(">BBBBIIII", 2, 11, 2, 11, 0, 1, 0, 0x7FFFFFFF)
     with connections(node, 500) as warm:  # what connections cost by themselves
@@ -85,7 +108,7 @@ def test_a_request_that_dawdles_is_closed_at_the_deadline_although_bytes_keep_co
                     break
         assert is_closed(sock)
         took_s = time.monotonic() - started_s
-    assert SHORT["tcp_request_s"] - 0.1 <= took_s < SHORT["tcp_request_s"] + 2 * LOOK_S + 1
+    assert SHORT["tcp_request_s"] - 0.1 <= took_s < SHORT["tcp_request_s"] + 2 * LOOK_S + 2
 
 
 def test_answers_in_between_do_not_buy_time_for_an_unfinished_request(node):
@@ -94,7 +117,7 @@ def test_answers_in_between_do_not_buy_time_for_an_unfinished_request(node):
         assert read_message(sock).response_code == 1
         started_s = time.monotonic()
         assert is_closed(sock)
-        assert time.monotonic() - started_s < SHORT["tcp_request_s"] + 2 * LOOK_S + 1
+        assert time.monotonic() - started_s < SHORT["tcp_request_s"] + 2 * LOOK_S + 2
 
 
 def test_a_thousand_requests_in_one_write_are_answered_in_order_one_each(node):
@@ -135,24 +158,6 @@ def test_resets_in_the_middle_of_everything_leave_nothing_behind(node):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
     assert node.settles_at(descriptors)
-
-
-def test_a_client_that_never_reads_costs_a_bounded_buffer_and_is_dropped(node):
-    """The answers to 2,000 questions would be 400 MB."""
-    with contextlib.ExitStack() as stack:
-        socks = [
-            stack.enter_context(connect(node.native_port, f"127.0.5.{n}", receive_bytes=4096))
-            for n in range(1, 21)
-        ]
-        before = node.rss_bytes
-        for sock in socks:
-            sock.settimeout(0.05)
-            with contextlib.suppress(TimeoutError):
-                sock.sendall(question(HUGE) * 2000)
-        time.sleep(0.3)
-        assert node.rss_bytes - before < 20 * 600_000
-        started_s = time.monotonic()
-        assert all(_is_dropped(sock, started_s + 14) for sock in socks)
 
 
 def _is_dropped(sock: socket.socket, until_s: float) -> bool:
@@ -272,11 +277,20 @@ def test_hoarding_all_slots_keeps_newcomers_out_for_a_moment_only(node):
         assert node.descriptor_count <= descriptors + 1024 + 64  # a few are about to be refused
         until_s, is_served = time.monotonic() + 5, False
         while not is_served and time.monotonic() < until_s:
-            with connect(node.native_port, "127.0.8.1") as newcomer, contextlib.suppress(OSError, EOFError):
+            with (
+                connect(node.native_port, "127.0.8.1") as newcomer,
+                contextlib.suppress(OSError, EOFError),
+            ):
                 is_served = ask_tcp(newcomer, question(GOOD)).response_code == 1
         assert is_served
         assert ask_http(node.http_port, request("GET", f"/api/handles/{GOOD}")).status == 200
     assert node.settles_at(descriptors)
+
+
+def test_clients_that_never_read_are_dropped_in_the_end(never_reading):
+    socks, _ = never_reading
+    until_s = time.monotonic() + 15
+    assert all(_is_dropped(sock, until_s) for sock in socks)
 
 
 def test_the_honest_client_was_served_all_the_while(honest: HonestClient):

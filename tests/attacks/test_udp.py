@@ -1,5 +1,6 @@
 """Attacks over UDP: what a stranger, a liar or a broken client may send, and what it gets."""
 
+import hashlib
 import json
 import struct
 import time
@@ -273,6 +274,31 @@ def test_answers_are_never_larger_than_512_bytes_whatever_is_asked(udp):
             assert reply.size <= 512
 
 
+@pytest.mark.parametrize("tail", [b"", bytes(4), b"surplus"])
+@pytest.mark.parametrize(
+    ("version", "kind", "make"), [((2, 11), 3, hashlib.sha256), ((2, 6), 2, hashlib.sha1)]
+)
+def test_the_request_digest_is_over_the_bytes_received_surplus_included(
+    udp, tail, version, kind, make
+):
+    asked = message(
+        question_body(GOOD.encode(), tail=tail), op_flags=0x19000000 | RRDG, version=version
+    )
+    reply = ask_udp(udp, asked)
+    assert reply is not None
+    assert reply.op_flags & RRDG
+    expected = make(asked[20:-4]).digest()  # header and body, without envelope and credential
+    assert reply.body[: 1 + len(expected)] == bytes([kind]) + expected
+
+
+def test_answers_expire_twelve_hours_from_now_and_never_in_the_past(udp):
+    for handle in (GOOD, f"{PREFIX}/none", "0"):
+        udp.send(question(handle))
+        answer = udp.recv(2048)
+        (expiration_s,) = struct.unpack_from(">I", answer, 36)
+        assert abs(expiration_s - int(time.time()) - 43_200) < 60  # noqa: TID251
+
+
 FLOOD_DATAGRAMS = 100_000
 IN_FLIGHT = 64
 
@@ -301,7 +327,11 @@ def _messages(vectors: object) -> list[str]:
         return [hexed for inner in vectors.values() for hexed in _messages(inner)]
     if isinstance(vectors, list):
         return [hexed for inner in vectors for hexed in _messages(inner)]
-    is_message = isinstance(vectors, str) and len(vectors) >= 88 and not set(vectors) - set("0123456789abcdef")
+    is_message = (
+        isinstance(vectors, str)
+        and len(vectors) >= 88
+        and not set(vectors) - set("0123456789abcdef")
+    )
     return [vectors] if is_message and len(vectors) % 2 == 0 else []
 
 

@@ -88,7 +88,9 @@ def read_reply(data: bytes) -> Reply:
     assert expiration > 1_700_000_000, "an answer that has expired"
     start = ENVELOPE_BYTES + HEADER_BYTES
     assert start + size + 4 <= len(data), "the body is longer than the message"
-    return Reply(data[:4], request_id, op_code, code, op_flags, data[start : start + size], len(data))
+    return Reply(
+        data[:4], request_id, op_code, code, op_flags, data[start : start + size], len(data)
+    )
 
 
 # ------------------------------------------------------------------------------------------- sockets
@@ -195,7 +197,9 @@ def send_http(port: int, data: bytes, source: str = "127.0.0.1") -> list[HttpRep
         return list(read_http(sock))
 
 
-def ask_http(port: int, data: bytes, *, is_head: bool = False, source: str = "127.0.0.1") -> HttpReply:
+def ask_http(
+    port: int, data: bytes, *, is_head: bool = False, source: str = "127.0.0.1"
+) -> HttpReply:
     """The one answer to one request."""
     with connect(port, source) as sock:
         sock.sendall(data)
