@@ -5,6 +5,7 @@ transaction (registry/importing/resume.py says why it knows two positions). Coun
 receipts, in file order, so both are the same however often a run was killed.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -53,7 +54,8 @@ class Plan(NamedTuple):
     @property
     def feed_source(self) -> str:
         """What the feed says about where these changes came from."""
-        return f"import {self.source.path.name}"
+        name = os.fsencode(self.source.path.name)  # any bytes; the feed is text
+        return f"import {name.decode(errors='backslashreplace')}"
 
 
 Pace = Callable[[], int]

@@ -52,6 +52,10 @@ def note_name(identity: FileIdentity, mapping_digest: bytes, reading: str) -> by
     return NAME + digest.hexdigest().encode()
 
 
+_PATH_ERRORS = "surrogateescape"
+"""A path may be any bytes; this is how the system spells those that are not UTF-8."""
+
+
 def encode_resume_point(point: ResumePoint) -> bytes:
     """The note's value."""
     tally = point.tally
@@ -67,7 +71,8 @@ def encode_resume_point(point: ResumePoint) -> bytes:
             tally.unchanged,
             tally.updated,
             tally.reasons,
-        ]
+        ],
+        unicode_errors=_PATH_ERRORS,
     )
     return packed
 
@@ -86,7 +91,7 @@ def decode_resume_point(value: bytes) -> ResumePoint | None:
             unchanged,
             updated,
             reasons,
-        ) = msgpack.unpackb(value)
+        ) = msgpack.unpackb(value, unicode_errors=_PATH_ERRORS)
         if format_ != FORMAT:
             return None
         counts = tuple((str(reason), int(count)) for reason, count in reasons)

@@ -1,5 +1,6 @@
 """Runs against the real registrar and store: real rows, second runs, and death at every single step."""
 
+import os
 import shutil
 
 import pytest
@@ -83,6 +84,14 @@ def test_a_case_sensitive_prefix_keeps_what_only_differs_in_case(tmp_path):
         run, _ = bench.run(path, suffix="{b}", values=["NAME={n}"], checks=())
         assert run.tally.registered == expected
         bench.close()
+
+
+def test_a_file_whose_name_is_not_utf8_is_imported_and_named_in_the_feed(bench, tmp_path):
+    path, rejects = (tmp_path / os.fsdecode(name) for name in (b"\xb2.csv", b"\xfe.csv"))
+    path.write_text("b,n\n1,tea\n,rice\n")
+    run, left = bench.run(path, suffix="{b}", values=["NAME={n}"], checks=(), rejects=rejects)
+    assert (run.tally.registered, run.tally.rejected, left) == (1, 1, None)
+    assert bench.store.changes(1)[0].source == r"import \xb2.csv"
 
 
 def feed(bench):
