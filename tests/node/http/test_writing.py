@@ -79,7 +79,7 @@ async def test_put_with_index_adds_and_replaces_these_values_only(node):
         ("i", {"handle": "88.118/other", "values": [URL1]}, 400, 4),
         ("i", b'{"values": [', 400, 4),
         ("i", b"", 400, 4),
-        ("i", b"[" * 100_000, 400, 4),
+        ("i", b"[" * 100_000, 413, 4),
         ("i", {"values": "no"}, 400, 4),
     ],
 )
