@@ -38,6 +38,7 @@ START_S = 30.0
 SUBMIT_BYTES = 4_194_304
 """Values sent in one frame at most, so that no frame nears its limit."""
 _READ_BYTES = 262_144
+_UNKNOWN = "what was asked may or may not have been carried out"
 
 
 class RegistrarGone(Exception):
@@ -127,9 +128,9 @@ class RegistrarClient:
                 for frame in self._buffer.receive(data):
                     self._answers[frame.id] = frame
             except (OSError, ProtocolError) as error:
-                raise RegistrarGone(f"no answer from the registrar: {error}") from None
+                raise RegistrarGone(f"no answer from the registrar ({error}); {_UNKNOWN}") from None
             if not data:
-                raise RegistrarGone("the registrar hung up")
+                raise RegistrarGone(f"the registrar hung up; {_UNKNOWN}")
             self._answers.pop(0, None)
         frame = self._answers.pop(id_)
         if frame.kind != "ok":

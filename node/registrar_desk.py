@@ -23,6 +23,10 @@ from registry.stores.store import Store
 PAUSE_SHARE = 0.15
 """Pause after a load, as a share of the time it took, while workers serve: bulk keeps more than four fifths."""
 MAX_PAUSE_S = 0.1
+_UNKNOWN = (
+    "the store failed while it was written: what was asked may or may not have been carried out; read the record, or "
+    "repeat the command with the same request id"
+)
 
 log = get_log("registrar")
 
@@ -214,5 +218,5 @@ class Desk:
             extra={"reason": str(failure)},
         )
         for done in waiting:
-            done(Refused(f"the store failed: {failure}"))
+            done(Refused(f"{_UNKNOWN}: {failure}"))
         self._on_failure(str(failure))

@@ -49,9 +49,7 @@ class Process:
     def __init__(self, boot: Boot, store: LmdbStore) -> None:
         self._config, self._store = boot.config, store
         self._view = store.reader()
-        """For figures asked on the loop: the store itself belongs to the desk's thread."""
-        # The store's own snapshot belongs to the desk's thread; the loop looks at sizes through another one.
-        self._view = store.reader()
+        """For figures asked on the loop: the store's own snapshot belongs to the desk's thread."""
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         self._failure = ""

@@ -19,8 +19,8 @@ from node.registrar_wire import (
 )  # fmt: skip
 from protocols.errors import Malformed, ProtocolError
 
-MAX_CONNECTIONS = 64
-"""Workers and commands of one machine."""
+MAX_CONNECTIONS = 192
+"""64 workers, as many again while a reload rolls them, and the commands of one machine."""
 SERVING_LOAD_ROWS, ALONE_LOAD_ROWS = 4_000, 20_000
 """Rows a load should have: with workers, one commit must not keep ordinary commands waiting for long."""
 CUT_AT_ONCE = 10_000
@@ -53,7 +53,7 @@ class Server:
                 connection.write(frame)
 
     def refuse_more(self) -> None:
-        """What arrives from now on is answered "error"."""
+        """What arrives from now on is answered "later"."""
         self.is_closing = True
 
     async def close(self) -> None:
@@ -127,7 +127,8 @@ class Connection(asyncio.Protocol):
         if self._outstanding > MAX_OUTSTANDING + 2:  # status and follow come beside the work
             raise Malformed(f"more than {MAX_OUTSTANDING} frames unanswered")
         if self._server.is_closing:
-            self._answer(frame.id, Refused("the registrar is stopping"))
+            self._outstanding -= 1
+            self.write(encode_frame(frame.id, "later", "the registrar is stopping"))
             return
         handler = HANDLERS.get(frame.kind)
         try:

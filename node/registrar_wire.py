@@ -1,7 +1,8 @@
 """The bytes between the registrar process and its clients (workers, commands): framing and shapes, no sockets.
 
 A frame is ``u32 length + msgpack [id, kind, payload]``. A client chooses ``id`` (1, 2, 3 …) and gets exactly one frame
-``[id, "ok" | "error", payload]`` back, in any order; ``[0, "head", seq]`` is pushed to whoever sent ``follow``.
+``[id, "ok" | "error" | "later", payload]`` back, in any order ("later": a stopping registrar has not done it, its
+successor will); ``[0, "head", seq]`` is pushed to whoever sent ``follow``.
 
 ======== ================================================ =======================================
 kind     payload                                          answer
@@ -125,7 +126,7 @@ _OPERATIONS = {operation.value: operation for operation in Operation}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
-def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their order on the wire  # the fields of one command, in their order on the wire
+def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their order on the wire
     principal: Any,
     source: str,
     operation: str,

@@ -1,7 +1,7 @@
 """Writer: a worker's connection to the registrar. Bounded queue, batches, reconnects by itself.
 
-Commands that have not been sent wait for a registrar that is being restarted; those that were sent and not answered
-when the connection broke get ERROR, because nobody here can know whether they became durable.
+Commands that have not been sent, or came too late for a registrar that is stopping, wait for its successor. Those that
+were sent and not answered when the connection broke get ERROR: nobody here can know whether they became durable.
 """
 
 import asyncio
@@ -80,6 +80,10 @@ class Writer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
         self._last_id = 0
+        self._is_stopping = False
+        """The registrar has said that it takes nothing more."""
+        self._late: list[_Job] = []
+        """What it did not take, in order; goes before the queue to its successor."""
         self.waiting_bytes = 0
         """Bytes of commands queued or sent and unanswered."""
 
@@ -94,19 +98,24 @@ class Writer(asyncio.Protocol):
         retry_s = FIRST_RETRY_S
         while True:
             try:
-                connection = connect_control(self._path)
+                # Without waiting: a registrar that hangs must not hold up readers.
+                connection = connect_control(self._path, timeout_s=0.0)
             except OSError:
                 self._refuse_old(loop.time())
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, MAX_RETRY_S)
                 continue
-            retry_s = FIRST_RETRY_S
             self._lost.clear()
-            connection.setblocking(False)  # noqa: FBT003
+            connected_s = loop.time()
             await loop.create_unix_connection(lambda: self, sock=connection)
             log.info("connected to the registrar")
             await self._lost.wait()
             log.warning("the registrar is gone; writes wait, reads go on")
+            if loop.time() - connected_s > MAX_RETRY_S:
+                retry_s = FIRST_RETRY_S
+            # One that hangs up at once must not be asked without a pause.
+            await asyncio.sleep(retry_s)
+            retry_s = min(retry_s * 2, MAX_RETRY_S)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Receipt]:
         """One receipt for each, in order. BUSY when the queue is full, READ_ONLY when no registrar comes back."""
@@ -136,6 +145,7 @@ class Writer(asyncio.Protocol):
         """The event loop: a peer is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._buffer = FrameBuffer()
+        self._is_stopping = False
         self._send("follow", None)
         self._pump()
 
@@ -158,6 +168,8 @@ class Writer(asyncio.Protocol):
             for job in jobs:
                 job.refuse(Outcome.ERROR, _UNKNOWN)
         self._sent.clear()
+        self._queue.extendleft(reversed(self._late))
+        self._late.clear()
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(ConnectionError(_DOWN))
@@ -167,6 +179,9 @@ class Writer(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         if frame.kind == "head":
             self._on_head(int(frame.payload))
+        elif frame.kind == "later" and frame.id in self._sent:
+            self._is_stopping = True
+            self._late += self._sent.pop(frame.id)
         elif (jobs := self._sent.pop(frame.id, None)) is not None:
             self._done(jobs)
             receipts = unpack_receipts(frame.payload) if frame.kind == "ok" else None
@@ -184,13 +199,16 @@ class Writer(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Send what is queued, joined into frames of at most ``MAX_SUBMISSIONS`` commands."""
-        while self._transport is not None and self._queue and len(self._sent) < MAX_OUTSTANDING:
+        while self._may_send() and self._queue and len(self._sent) < MAX_OUTSTANDING:
             jobs = [self._queue.popleft()]
             count = len(jobs[0].submissions)
             while self._queue and count + len(self._queue[0].submissions) <= MAX_SUBMISSIONS:
                 count += len(self._queue[0].submissions)
                 jobs.append(self._queue.popleft())
             self._send_jobs(jobs)
+
+    def _may_send(self) -> bool:
+        return self._transport is not None and not self._is_stopping
 
     def _send_jobs(self, jobs: list[_Job]) -> None:
         try:

@@ -15,7 +15,7 @@ from registry.errors import StoreFailed
 from registry.loading import Load, LoadReceipt
 from registry.registrar import Registrar, Submission
 from registry.stores.memory import MemoryStore
-from registry.stores.store import Store, Write
+from registry.stores.store import Head, Store, Write
 from tests.node.parts import PREFIX, SEALER, make_store
 
 PATIENCE_S = 10.0
@@ -180,3 +180,24 @@ def test_the_disk_is_not_asked_before_every_commit(tmp_path: Path, least: float)
     assert (watch.trouble(100.1) == "") is (watch.free_percent >= least)
     watch.trouble(101.0)
     assert watch.free_percent not in {0.0, 100.0}
+
+
+def test_a_desk_that_meets_a_bug_outside_of_any_job_says_so_instead_of_dying_silently(
+    tmp_path: Path,
+) -> None:
+    class Blind(MemoryStore):
+        """Commits, and then cannot say where it stands."""
+
+        is_blind = False
+
+        def head(self) -> Head:
+            if self.is_blind:
+                raise StoreFailed("the head row is damaged")
+            return super().head()
+
+    store = Blind(bytes(16))
+    office = Office(tmp_path, store)
+    store.is_blind = True
+    office.desk.submit(put("a"), office.note("a"))
+    office.finish()
+    assert office.failures == ["the head row is damaged"]

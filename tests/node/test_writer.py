@@ -128,6 +128,44 @@ async def test_commands_in_flight_when_the_registrar_dies_are_not_called_done(
         server.close()
 
 
+async def test_commands_that_reach_a_stopping_registrar_are_done_by_its_successor(
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    async with asyncio.timeout(10), writer(tmp_path / "s") as one:
+        async with registrar(tmp_path / "s", store) as server:
+            await one.submit([put("before")])
+            server.refuse_more()
+            late = [asyncio.create_task(one.submit([put(f"late{n}")])) for n in range(20)]
+            while len(one._late) < 4 or one._sent:  # four frames are the most that travel at once
+                await asyncio.sleep(0)
+        async with registrar(tmp_path / "s", store):
+            receipts = [(await task)[0] for task in late]
+    assert {receipt.outcome for receipt in receipts} == {Outcome.SUCCESS}
+    assert [r.seq for r in receipts] == sorted(r.seq for r in receipts), "and in their order"
+    assert one.waiting_bytes == 0
+
+
+async def test_a_registrar_that_hangs_up_at_once_is_not_asked_without_a_pause(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+    connections = 0
+
+    class Refusing(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            nonlocal connections
+            connections += 1
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+
+    server = await loop.create_unix_server(Refusing, sock=listen_control(tmp_path / "s"))
+    async with writer(tmp_path / "s"):
+        await asyncio.sleep(0.3)
+    server.close()
+    assert 1 < connections < 10
+
+
 async def test_one_value_that_cannot_be_packed_does_not_harm_its_neighbours(tmp_path: Path) -> None:
     async with writer(tmp_path / "s") as one:
         bad = asyncio.create_task(one.submit([put("bad", index=2**70)]))
