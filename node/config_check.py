@@ -27,13 +27,13 @@ class Budget(NamedTuple):
     most_bytes: int
 
 
-def check_config(config: Config, *, is_running: bool = False) -> list[str]:
-    """Raises ``ConfigError`` with one trouble a line; returns warnings. ``is_running``: the ports are our own."""
+def check_config(config: Config) -> list[str]:
+    """Raises ``ConfigError`` with one trouble a line; returns warnings."""
     troubles = [
         *_ports(config),
         *_site(config),
         *_tls(config),
-        *_files(config, is_running=is_running),
+        *_files(config),
     ]
     if troubles:
         raise ConfigError("\n".join(troubles))
@@ -48,7 +48,6 @@ def budgets(config: Config) -> list[Budget]:
         Budget("answers not taken by native clients", memory.unread_answers_mib * MIB),
         Budget("commands waiting for the registrar", memory.write_queue_mib * MIB),
         Budget("frames to and from the registrar", MAX_WRITE_FRAMES_BYTES),
-        Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
         Budget("remembered addresses", memory.proven_addresses * PROVEN_ADDRESS_BYTES),
         Budget("connections, native and HTTP", 2 * limits.connections * CONNECTION_BYTES),
     ]
@@ -123,7 +122,7 @@ def _tls(config: Config) -> Iterator[str]:
             yield f"http.tls_key_file: {trouble}"
 
 
-def _files(config: Config, *, is_running: bool) -> Iterator[str]:
+def _files(config: Config) -> Iterator[str]:
     data = config.node.data_dir
     if not data.is_dir():
         yield f"node.data_dir = {data}: no such directory; `biaojie init` makes it"
@@ -145,7 +144,6 @@ def _files(config: Config, *, is_running: bool) -> Iterator[str]:
         read_server_key(config.node.server_key_file)
     except KeyTrouble as trouble:
         yield f"node.server_key_file: {trouble}"
-    _ = is_running
 
 
 def _warnings(config: Config) -> Iterator[str]:

@@ -133,7 +133,7 @@ class LimitsSection:
     idle_s: Annotated[float, Bounds(1, 86_400)] = 600.0
     """How long a connection may rest between requests; shrinks as slots fill. National SDK pools keep theirs 600 s."""
     unread_answer_bytes: Annotated[int, Bounds(4096, 16 * MIB)] = 65_536
-    """Answers a client has not taken: above it no more requests are read, at four times it the client is dropped."""
+    """Answers a client has not taken: above it no more requests are read; who takes none for 10 s is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,6 @@ class MemorySection:
     """Answers of all native connections of one worker that clients have not taken yet."""
     write_queue_mib: Annotated[int, Bounds(1, 4096)] = 8
     """Commands waiting for the registrar in one worker; more is answered "busy" at once."""
-    rendered_answers_mib: Annotated[int, Bounds(0, 4096)] = 16
-    """Rendered HTTP answers kept by one worker."""
     proven_addresses: Annotated[int, Bounds(16, 1_000_000)] = 16_384
     """Remembered proved addresses, some 200 bytes each; the oldest is forgotten first."""
 

@@ -11,7 +11,7 @@ SITE_TYPE = "HS_SITE"
 
 
 class SiteInfo:
-    """``look`` is called once a second, so a changed site is told within one; every answer carries ``serial``."""
+    """``look`` is called twice a second, so a changed site is told at once; every answer carries ``serial``."""
 
     def __init__(self, reader: Reader, prefix: str) -> None:
         self._reader = reader

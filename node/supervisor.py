@@ -216,7 +216,7 @@ class Supervisor:
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             fresh = load_config(self._config.path)
-            check_config(fresh, is_running=True)
+            check_config(fresh)
             self._apply(fresh)
             log.info("settings reloaded")
         except (ConfigError, PortTaken, StartFailed) as trouble:

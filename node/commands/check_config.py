@@ -7,7 +7,6 @@ import click
 from node.commands.options import config_option, json_option, read_config
 from node.config import ConfigError, show_config
 from node.config_check import check_config
-from node.control_socket import connect_control
 from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
 
 
@@ -19,7 +18,7 @@ def command(*, config_path: Path | None, as_json: bool) -> None:
     config = read_config(config_path)
     settings = show_config(config)
     try:
-        warnings = check_config(config, is_running=_is_running(config.socket_path))
+        warnings = check_config(config)
     except ConfigError as error:
         raise CommandError(
             str(error), "docs/reference/settings.md explains every key", EXIT_USAGE
@@ -32,11 +31,3 @@ def command(*, config_path: Path | None, as_json: bool) -> None:
     for warning in warnings:
         say(f"warning: {warning}")
     say("the settings can work")
-
-
-def _is_running(socket_path: Path) -> bool:
-    try:
-        connect_control(socket_path, timeout_s=1).close()
-    except OSError:
-        return False
-    return True

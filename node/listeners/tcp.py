@@ -32,8 +32,6 @@ LOOK_EVERY_S = 0.25
 """How often all connections are looked at; deadlines are exact to this."""
 STALLED_S = 10.0
 """A client that takes nothing of its answers for so long is dropped."""
-DROP_FACTOR = 4
-"""Answers beyond this many times ``unread_answer_bytes`` cannot happen to a client that reads."""
 MOST_ANSWER_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES
 
 
