@@ -231,6 +231,7 @@ FORBIDDEN = {
     "surplus": ((b"a", encode_values([url()]) + b"\0"), "bytes left over"),
     "a count too low": ((b"a", bytes(4) + encode_values([url()])[4:]), "bytes left over"),
     "a count too high": ((b"a", b"\0\0\0\2" + encode_values([url()])[4:]), "value"),
+    "a reference too few": ((b"a", encode_values([url()])[:-1] + b"\1"), "value references"),
     "no bytes": ((b"a", b""), "value list"),
 }
 
