@@ -48,7 +48,11 @@ def _prepare_default(config: Config) -> None:
     _say(
         f"  native UDP and TCP on port {config.listen.port}, HTTP on {config.http.port}, loopback only"
     )
-    _say("  `biaojie init DIR --prefix PREFIX` makes a node to keep")
+    _say("  first identifier, in another terminal (once the log says serving):")
+    _say("    biaojie prefix add 88.118")
+    _say("    biaojie put 88.118/SN-1 --value URL=https://example.org/1")
+    _say("    biaojie resolve 88.118/SN-1")
+    _say("  a node to keep, with an administrator: biaojie init DIR --prefix 88.118")
 
 
 def _log_choices(config: Config) -> None:

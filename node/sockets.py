@@ -175,7 +175,7 @@ def _explain(error: OSError, transport: str, address: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         holder = find_holder(transport, port)
         hint = f"held by {holder}" if holder else f"see `ss -lnp | grep :{port}` as root"
-        return f"{where}: the port is taken ({hint})"
+        return f"{where}: the port is taken ({hint}); set another one in node.toml"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{where}: this machine has no such address; `ip address` lists those it has"
     if error.errno == errno.EACCES:

@@ -30,6 +30,8 @@ from registry.sealing import Sealer
 from resolver.answering import answer_now
 from resolver.source import Peer
 
+CREATED = 201
+"""HTTP's status when the record is new."""
 _LOCAL = Peer("127.0.0.1", 0, "command", is_loopback=True)
 
 
@@ -123,7 +125,9 @@ class FarNode:
         """As ``Node`` says."""
         query = [("index", str(index)) for index in command.indexes]
         headers = {}
-        if command.expect_version is not None:
+        if command.expect_version == 0:
+            headers["If-None-Match"] = "*"
+        elif command.expect_version is not None:
             headers["If-Match"] = f'"{command.expect_version}"'
         if command.request_id:
             headers["Idempotency-Key"] = command.request_id
@@ -136,7 +140,8 @@ class FarNode:
                 query.append(("index", "various"))
         target = handle_target(command.identifier.text, urlencode(query))
         answer = self._server.ask(method, target, document, headers)
-        return with_version(answer.document, answer.headers)
+        created = {"created": True} if answer.status == CREATED else {}
+        return {**with_version(answer.document, answer.headers), **created}
 
     def changes(self, after: int, limit: int) -> dict[str, Any]:
         """As ``Node`` says."""

@@ -1,10 +1,18 @@
 """``biaojie backup``: a hot copy of the store with a manifest, while the node runs or not."""
 
+import shlex
 from pathlib import Path
 
 import click
 
-from node.commands.options import config_option, json_option, plain_errors, read_config
+from node.commands.options import (
+    config_option,
+    json_option,
+    need_folder_of,
+    plain_errors,
+    read_config,
+    same_node,
+)
 from node.output import CommandError, print_json, say
 from node.store import open_view, store_settings
 from registry.snapshots.backup import backup
@@ -20,6 +28,7 @@ def command(*, directory: Path, config_path: Path | None, as_json: bool) -> None
     The node key is not in it: keep key files apart from backups, so that a stolen backup stays sealed.
     """
     config = read_config(config_path)
+    need_folder_of(directory)
     with plain_errors():
         reader = open_view(config)
         try:
@@ -32,4 +41,4 @@ def command(*, directory: Path, config_path: Path | None, as_json: bool) -> None
         print_json({"directory": str(directory), **manifest._asdict()})
         return
     say(f"{directory}: the store up to change {manifest.seq:,}, {manifest.data_bytes:,} bytes")
-    say(f"check: biaojie verify --backup {directory}")
+    say(f"check: biaojie verify --backup {shlex.quote(str(directory))}{same_node()}")

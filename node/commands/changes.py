@@ -3,7 +3,7 @@
 import click
 
 from node.asking.node import Node
-from node.commands.options import json_option, node_options
+from node.commands.options import json_option, node_options, same_node
 from node.commands.show import refuse_failure
 from node.output import CommandError, print_json, print_table, say
 from registry.errors import Gone
@@ -27,7 +27,7 @@ def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
         document = node.changes(after, limit)
     except Gone as gone:
         raise CommandError(
-            str(gone), f"biaojie changes --after {gone.oldest_available - 1}"
+            str(gone), f"biaojie changes --after {gone.oldest_available - 1}{same_node()}"
         ) from None
     if as_json:
         print_json(document)
@@ -41,4 +41,5 @@ def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
         "", ("change", "time", "operation", "identifier", "version", "actor", "source"), rows
     )
     if document["next"] < document["head"]:
-        say(f"more: biaojie changes --after {document['next']} (the newest is {document['head']})")
+        more = f"biaojie changes --after {document['next']}{same_node()}"
+        say(f"more: {more}   (the newest is {document['head']})")

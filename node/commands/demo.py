@@ -35,8 +35,9 @@ def command(*, ends_itself: bool, as_json: bool) -> None:
         node.start()
         lines = _play(Stage(node), as_json=as_json)
         is_all_right = all(line.is_right for line in lines)
-        _show(lines, node, as_json=as_json)
+        _show(lines, as_json=as_json)
         if not (ends_itself or as_json):
+            _invite(node)
             _stay(node)
     except (NotReady, WebTrouble) as trouble:
         raise CommandError(
@@ -61,7 +62,7 @@ def _play(stage: Stage, *, as_json: bool) -> list[Line]:
     return lines
 
 
-def _show(lines: list[Line], node: NodeProcess, *, as_json: bool) -> None:
+def _show(lines: list[Line], *, as_json: bool) -> None:
     if as_json:
         shown = [line._asdict() for line in lines]
         print_json({"is_right": all(line.is_right for line in lines), "lines": shown})
@@ -82,9 +83,12 @@ def _show(lines: list[Line], node: NodeProcess, *, as_json: bool) -> None:
         f"{len(lines) - wrong} of {len(lines)} lines as they should be"
         + (", SOMETHING IS WRONG" if wrong else "")
     )
+
+
+def _invite(node: NodeProcess) -> None:
     settings = node.made.settings
     click.echo(
-        "\nGo on with:\n"
+        "\nGo on in another terminal (`. .venv/bin/activate` first):\n"
         f"  biaojie resolve {KNOWN} --server {node.native.name} --trace\n"
         f"  biaojie get {OWN} --config {settings}\n"
         f"  biaojie changes --config {settings} --limit 10\n"

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from node.commands.options import config_option, json_option, plain_errors, read_config
+from node.commands.options import (
+    config_option,
+    json_option,
+    need_folder_of,
+    plain_errors,
+    read_config,
+)
 from node.output import CommandError, print_json, progress, say
 from node.store import open_view, store_settings
 from registry.errors import StoreMoved
@@ -24,6 +30,7 @@ def command(*, file: Path, config_path: Path | None, as_json: bool) -> None:
     Non-public values stay encrypted: whoever restores them needs this node's key file.
     """
     config = read_config(config_path)
+    need_folder_of(file)
     if file.exists():
         raise CommandError(f"{file} exists already", "name a new file")
     with plain_errors():

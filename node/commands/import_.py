@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import click
 
-from node.commands.options import config_option, json_option, read_config
+from node.commands.options import config_option, json_option, read_config, same_node
 from node.config import Config
 from node.importing.reject_file import RejectFile, RejectFileCut
 from node.importing.run import LOAD_ROWS, Plan, Run
@@ -172,7 +172,7 @@ def _plan(config: Config, mapping: Mapping, source: Source, reader: Reader) -> P
         ]
         raise CommandError(
             f"this node does not host the prefix {name}; it hosts: {', '.join(hosted) or 'none yet'}",
-            f"biaojie prefix add {name}",
+            f"biaojie prefix add {name}{same_node()}",
         )
     reader.release()
     seen = Seen(ScratchFiles(config.node.data_dir))

@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913  one parameter for each option
             case_sensitive=case_sensitive,
         )
     except InitFailed as failed:
-        raise CommandError(str(failed), "biaojie init --help") from None
+        raise CommandError(str(failed), "biaojie init --help explains the options") from None
     _tell(made, as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """Options that several commands share, so that they are spelled and explained alike."""
 
 import functools
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,28 @@ def read_config(path: Path | None) -> Config:
     try:
         return load_config(path)
     except ConfigError as error:
-        raise CommandError(str(error), "biaojie check-config --config FILE", EXIT_USAGE) from None
+        raise CommandError(str(error), f"biaojie check-config{same_node()}", EXIT_USAGE) from None
+
+
+def same_node(*, is_own: bool = False) -> str:
+    """The options that name the node of the present command, so that a recommended one can be pasted as it is.
+
+    ``is_own``: for a command that only takes ``--config``.
+    """
+    context = click.get_current_context(silent=True)
+    given = context.params if context else {}
+    names = {"--config": given.get("config_path")}
+    if not is_own and "://" in str(given.get("server") or ""):
+        names |= {"--server": given["server"], "--user": given.get("user")}
+        names |= {"--secret-file": given.get("secret_file")}
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value)
+
+
+def need_folder_of(path: Path) -> None:
+    """Raises ``CommandError`` when there is no folder to write ``path`` into."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise CommandError(f"{folder}: no such folder", f"mkdir -p {shlex.quote(str(folder))}")
 
 
 _SERVER_OPTIONS = (
@@ -133,14 +155,20 @@ def plain_errors() -> Iterator[None]:
             str(trouble), "is the node running, and is this its address?", EXIT_UNREACHABLE
         ) from None
     except RegistrarGone as gone:
-        raise CommandError(
-            str(gone), "biaojie check-config --config FILE", EXIT_UNREACHABLE
-        ) from None
+        raise CommandError(str(gone), _how_to_a_node("check-config"), EXIT_UNREACHABLE) from None
     except KeyTrouble as trouble:
         raise CommandError(str(trouble), "") from None
     except FileNotFoundError as error:
         raise CommandError(
-            f"{error.filename or error}: there is no store yet", "biaojie init DIR --prefix 88.118"
+            f"{error.filename or error}: there is no store yet", _how_to_a_node("serve")
         ) from None
     except (RegistrarRefused, StoreError) as error:
-        raise CommandError(str(error), "biaojie verify --config FILE") from None
+        raise CommandError(str(error), f"biaojie verify{same_node(is_own=True)}") from None
+
+
+def _how_to_a_node(command: str) -> str:
+    """``command`` on the node that was named; when none was, most likely the name is what is missing."""
+    named = same_node(is_own=True)
+    if named:
+        return f"biaojie {command}{named}"
+    return "name a node with --config DIR/node.toml, or start one: biaojie serve"

@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from node.asking.node import OwnNode, receipt_document
-from node.commands.options import config_option, json_option, plain_errors, read_config
+from node.commands.options import (
+    config_option,
+    json_option,
+    plain_errors,
+    read_config,
+    same_node,
+)
 from node.commands.show import show_receipt
 from node.config import Config
 from node.init_node import ADMIN_INDEX, GROUP_INDEX, SECRET_INDEX, SITE_INDEX
@@ -26,7 +32,7 @@ def command() -> None:
     """Take responsibility for prefixes, and see which ones this node has."""
 
 
-@command.command(name="add")
+@command.command(name="add", short_help="host a prefix")
 @click.argument("prefix")
 @click.option("--case-sensitive", is_flag=True, help="Suffixes keep their case. Fixed for ever.")
 @click.option(
@@ -61,9 +67,13 @@ def add(
         (receipt,) = OwnNode(config).send_many([order])
         if receipt.outcome is not Outcome.SUCCESS and secret_path is not None:
             secret_path.unlink()  # the administrator it was for was not made
-    show_receipt(receipt_document(order, receipt), as_json=as_json)
-    if secret_path is not None and not as_json:
+    show_receipt(receipt_document(order, receipt), as_json=as_json, done="hosted")
+    if as_json:
+        return
+    if secret_path is not None:
         say(f"administrator {SECRET_INDEX}:{identifier.text}, its secret is in {secret_path}")
+    first = f"{prefix}/SN-1 --value URL=https://example.org/1"
+    say(f"next:  biaojie put {first}{same_node()}")
 
 
 def _first_values(
@@ -107,7 +117,7 @@ def _own_site(config: Config) -> tuple[Value, ...]:
         reader.close()
 
 
-@command.command(name="list")
+@command.command(name="list", short_help="the hosted prefixes, with their counts")
 @config_option
 @json_option
 def list_(*, config_path: Path | None, as_json: bool) -> None:
@@ -134,7 +144,7 @@ def list_(*, config_path: Path | None, as_json: bool) -> None:
         return
     print_table("", ("prefix", "identifiers", "case of suffixes"), rows)
     if not rows:
-        say("none yet; biaojie prefix add 88.118")
+        say(f"none yet; biaojie prefix add 88.118{same_node()}")
 
 
 def _all_authorities(reader: Reader) -> list[Authority]:

@@ -62,14 +62,14 @@ def command(  # noqa: PLR0913  one parameter for each option
     """
     asked = read_identifier_argument(identifier)
     if delete and (texts or document or add):
-        raise CommandError("--delete goes alone", "", EXIT_USAGE)
+        raise CommandError("--delete goes without --value, --from and --add", "", EXIT_USAGE)
     values = () if delete else read_values(asked, texts, document, ttl)
     operation = Operation.DELETE if delete else Operation.ADD if add else Operation.PUT
     order = Command(
         operation, asked, values, overwrite=not must_be_new, expect_version=if_version,
         request_id=secrets.token_hex(16),
     )  # fmt: skip
-    show_receipt(node.send(order), as_json=as_json)
+    show_receipt(node.send(order), as_json=as_json, done="deleted" if delete else "")
 
 
 def read_values(

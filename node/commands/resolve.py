@@ -7,7 +7,7 @@ import click
 
 from node.asking.native import Hop, Resolution, Server, ask, resolve_question
 from node.asking.web import WebServer, WebTrouble, handle_target
-from node.commands.options import json_option, read_config, read_identifier_argument
+from node.commands.options import json_option, read_config, read_identifier_argument, same_node
 from node.commands.show import refuse_failure, show_record
 from node.output import (
     EXIT_FAILED,
@@ -99,7 +99,9 @@ def _tell(hops: list[Hop], document: dict[str, Any] | None, *, trace: bool, as_j
     if document is None:
         last = hops[-1]
         raise CommandError(
-            f"{last.server}: {last.note}", "is the node running? biaojie serve", EXIT_UNREACHABLE
+            f"{last.server}: {last.note}",
+            f"is the node running? biaojie serve{same_node(is_own=True)}",
+            EXIT_UNREACHABLE,
         )
     refuse_failure(document)
     show_record(document, as_json=False)

@@ -1,11 +1,18 @@
 """``biaojie restore``: a store from a backup or an export. Nothing that is there is ever overwritten."""
 
 import os
+import shlex
 from pathlib import Path
 
 import click
 
-from node.commands.options import config_option, json_option, plain_errors, read_config
+from node.commands.options import (
+    config_option,
+    json_option,
+    plain_errors,
+    read_config,
+    same_node,
+)
 from node.config import Config
 from node.control_socket import connect_control
 from node.output import CommandError, print_json, say
@@ -38,7 +45,8 @@ def command(*, source: Path, move_away: bool, config_path: Path | None, as_json:
             head = _restore(source, config)
         except (FileExistsError, DamagedExport) as trouble:
             _put_back(config.node.data_dir, old)
-            step = "" if isinstance(trouble, DamagedExport) else "biaojie restore --move-away …"
+            again = f"biaojie restore {shlex.quote(str(source))} --move-away{same_node()}"
+            step = "" if isinstance(trouble, DamagedExport) else again
             raise CommandError(str(trouble), step) from None
         except BaseException:
             _put_back(config.node.data_dir, old)

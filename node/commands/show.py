@@ -1,7 +1,9 @@
 """How documents of the JSON API look to people: a record, a receipt, the reason of a refusal."""
 
+import shlex
 from typing import Any
 
+from node.commands.options import same_node
 from node.output import EXIT_FAILED, CommandError, print_json, print_table, say
 
 GOOD = 1
@@ -34,15 +36,17 @@ def show_record(document: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def show_receipt(document: dict[str, Any], *, as_json: bool) -> None:
-    """What became of a write."""
+def show_receipt(document: dict[str, Any], *, as_json: bool, done: str = "") -> None:
+    """What became of a write; ``done`` is the word for it when it is neither a new record nor an update."""
     if as_json:
         print_json(document)
         if document.get("responseCode") != GOOD:
             raise SystemExit(EXIT_FAILED)
         return
     refuse_failure(document)
-    what = "was so already" if document.get("unchanged") else "done"
+    created = document.get("created")
+    what = done or ("done" if created is None else "registered" if created else "updated")
+    what = "was so already" if document.get("unchanged") else what
     at = f", version {document['version']}" if document.get("version") else ""
     change = f", change {document['seq']}" if document.get("seq") else ""
     say(f"{document['handle']}: {what}{at}{change}")
@@ -55,12 +59,18 @@ def refuse_failure(document: dict[str, Any]) -> None:
         return
     where = f" [{document['field']}]" if document.get("field") else ""
     said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
-    raise CommandError(f"{said}{where} (response code {code})", _NEXT_STEPS.get(code or 0, ""))
+    where = "" if where[2:-1] in str(said) else where  # most sentences begin with the place
+    step = _NEXT_STEPS.get(code or 0, "").format(
+        handle=shlex.quote(document.get("handle", "IDENTIFIER")),
+        node=same_node(),
+        own=same_node(is_own=True),
+    )
+    raise CommandError(f"{said}{where} (response code {code})", step)
 
 
 _NEXT_STEPS = {
-    100: "register it: biaojie put IDENTIFIER --value URL=https://…",
-    301: "biaojie prefix list shows what this node hosts",
+    100: "register it: biaojie put {handle} --value URL=https://…{node}",
+    301: "biaojie prefix list{own} shows what this node hosts",
     402: "say who you are: --user INDEX:HANDLE --secret-file FILE",
     403: "check the secret and the index:handle it belongs to",
 }

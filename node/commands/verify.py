@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from node.commands.options import config_option, json_option, plain_errors, read_config
+from node.commands.options import (
+    config_option,
+    json_option,
+    plain_errors,
+    read_config,
+    same_node,
+)
 from node.config import Config
 from node.keys import read_node_key
 from node.output import EXIT_FAILED, CommandError, print_json, print_table, progress, say
@@ -85,7 +91,8 @@ def _tell(report: Report, *, as_json: bool) -> None:
         if as_json:
             raise SystemExit(EXIT_FAILED)
         raise CommandError(
-            f"{report.count:,} things are wrong", "restore a backup: biaojie restore"
+            f"{report.count:,} things are wrong",
+            f"restore a backup: biaojie restore SOURCE --move-away{same_node()}",
         )
     if not as_json:
         say("everything is whole")

@@ -37,6 +37,8 @@ _OPERATIONS = {
     )
 }
 _MAX_VERSION = 0xFFFF_FFFF
+_MEMBERS = {"identifier": "handle", "expect_version": "ifVersion", "request_id": "Idempotency-Key"}
+"""What the fields of a command are called in the row that made it."""
 
 
 class Row(NamedTuple):
@@ -130,5 +132,5 @@ def receipt_line(row: Row, receipt: Receipt, status: str) -> bytes:
     else:
         content["message"] = receipt.reason
         if receipt.field:
-            content["field"] = receipt.field
+            content["field"] = _MEMBERS.get(receipt.field, receipt.field)
     return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)

@@ -19,6 +19,8 @@ from protocols.rest.record_json import parse_put_body
 
 MAX_REQUEST_ID_CHARS = 200
 """Room for any UUID, URL or file name with line number; it is kept in the feed with every change."""
+_FIELDS = {"identifier": "handle", "expect_version": "If-Match", "request_id": "Idempotency-Key"}
+"""What the fields of a command are called in the request that made it."""
 NO_VERSION = -1
 """``If-Match`` names versions, and none of them is the present one."""
 
@@ -89,8 +91,7 @@ async def _register(api: Api, request: Request, principal: Principal, command: C
     expected = _expected_version(api, request, command.identifier)
     if expected == NO_VERSION:
         receipt = Receipt(
-            Outcome.VERSION_CONFLICT,
-            reason="the record is not at the version that the request expects",
+            Outcome.VERSION_CONFLICT, reason=_present_version(api, command.identifier)
         )
     else:
         command = command._replace(expect_version=expected)
@@ -116,6 +117,13 @@ def _expected_version(api: Api, request: Request, identifier: Identifier) -> int
     return record.version if record else 0
 
 
+def _present_version(api: Api, identifier: Identifier) -> str:
+    record = api.service.reader.lookup(identifier)
+    if record is None:
+        return "there is no such record; the request expects one"
+    return f"the record is at version {record.version}, which is not what the request expects"
+
+
 def _told(request: Request, identifier: Identifier, receipt: Receipt) -> Reply:
     """A receipt as JSON."""
     handle = identifier.text
@@ -127,7 +135,9 @@ def _told(request: Request, identifier: Identifier, receipt: Receipt) -> Reply:
             request.method,
             handle=handle,
             message=receipt.reason,
-            field=receipt.field,
+            field="index"
+            if receipt.field.startswith("indexes")
+            else _FIELDS.get(receipt.field, receipt.field),
         )
     content = {"responseCode": CODES[receipt.outcome].response_code, "handle": handle}
     headers: tuple[tuple[str, str], ...] = (("ETag", etag(receipt.version)),)

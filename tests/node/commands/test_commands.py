@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import stat
 
 import pytest
@@ -196,6 +197,46 @@ def test_a_backup_verifies_and_a_damaged_one_is_refused(own, tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("command", ["backup", "export"])
+def test_a_folder_that_is_not_there_is_what_the_error_names(stopped, tmp_path, command):
+    refused = stopped(command, tmp_path / "absent" / "copy")
+    assert refused.exit_code == 1
+    assert f"{tmp_path / 'absent'}: no such folder" in refused.stderr
+    assert f"mkdir -p {tmp_path / 'absent'}" in refused.stderr
+
+
+@pytest.mark.process
+def test_a_recommended_command_names_the_same_node_and_works_as_it_is(stopped):
+    absent = stopped("get", f"{PREFIX}/not yet")
+    recommended = absent.stderr.partition("next:")[2].partition(": ")[2].strip()
+    assert recommended.startswith("biaojie put ")
+    done = call(*shlex.split(recommended)[1:])
+    assert f"{PREFIX}/not yet: registered, version 1" in done.stderr
+    listed = stopped("changes", "--limit", "1")
+    more = listed.stderr.partition("more: ")[2].partition("   (")[0]
+    assert document(call(*shlex.split(more)[1:], "--json"))["changes"][0]["seq"] == 2
+
+
+@pytest.mark.process
+def test_what_was_done_has_its_own_word(stopped):
+    words = [
+        stopped("put", f"{PREFIX}/word", "--value", "A=1"),
+        stopped("put", f"{PREFIX}/word", "--value", "A=2"),
+        stopped("put", f"{PREFIX}/word", "--value", "A=2"),
+        stopped("put", f"{PREFIX}/word", "--delete"),
+    ]
+    said = [result.stderr.partition(": ")[2].partition(",")[0] for result in words]
+    assert said == ["registered", "updated", "was so already", "deleted"]
+
+
+def test_without_any_node_the_next_step_leads_to_one(tmp_path):
+    result = call("prefix", "list", env={"XDG_DATA_HOME": str(tmp_path)})
+    assert result.exit_code == 1
+    assert "--config DIR/node.toml" in result.stderr
+    assert "biaojie serve" in result.stderr
+
+
+@pytest.mark.process
 def test_verify_finds_a_node_whole_while_it_runs_and_when_it_does_not(own):
     report = document(own("verify", "--json"))
     assert report["isWhole"]
@@ -254,6 +295,9 @@ def test_a_far_node_is_asked_over_http_with_and_without_a_name(running):
     assert got["version"] == 1
     late = call("put", f"{PREFIX}/far", "--value", "A=2", "--if-version", "9", *far, *login)
     assert late.exit_code == 1
+    absent = ("put", f"{PREFIX}/far-new", "--value", "A=1", "--if-version", "0", *far, *login)
+    assert "registered, version 1" in call(*absent).stderr
+    assert call(*absent).exit_code == 1  # version 0 = must not exist
     assert document(call("changes", *far, *login, "--json"))["head"] >= 2
     assert call("changes", *far).exit_code == 1
 

@@ -108,6 +108,37 @@ async def test_an_error_in_the_body_names_its_place(node):
     assert response.json["field"] == "values[1].data.value"
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "field"),
+    [
+        ("PUT", "/api/handles/88.118/f?overwrite=false", {}, "handle"),
+        ("DELETE", "/api/handles/88.118/f?index=77", {}, "index"),
+        ("PUT", "/api/handles/88.118/f", {"Idempotency_Key": "used"}, "Idempotency-Key"),
+    ],
+)
+async def test_a_refusal_names_the_place_as_the_request_spells_it(
+    node, method, target, headers, field
+):
+    await node.ask(
+        "PUT", "/api/handles/88.118/f", {"values": [BARE]}, Idempotency_Key="used", **AUTH
+    )
+    body = {"values": [URL1]} if method == "PUT" else None
+    response = await node.ask(method, target, body, **headers, **AUTH)
+    assert response.json["field"] == field, response.json
+
+
+async def test_a_change_that_comes_too_late_is_told_the_present_version(node):
+    node.put("88.118/late", url("https://a.cn/"))
+    late = await node.ask(
+        "PUT", "/api/handles/88.118/late", {"values": [BARE]}, If_Match='"7"', **AUTH
+    )
+    assert late.status == 412
+    assert "is at version 1" in late.json["message"]
+    absent = await node.ask("DELETE", "/api/handles/88.118/absent", If_Match='"7"', **AUTH)
+    assert absent.status == 412
+    assert "there is no such record" in absent.json["message"]
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "", "application/x-www-form-urlencoded"])
 async def test_only_json_is_read(node, content_type):
     response = await node.ask(
