@@ -1,30 +1,38 @@
-"""Authentication by secret key: is this the HS_SECKEY value at that index, compared in constant time?
+"""Authentication by secret key: does the asker know the HS_SECKEY value at that index (RFC 3651 §3.2.6)?
 
-Every failure of a source makes its next try wait longer, and no more than a few tries of a source are judged at once,
-so that guessing is slow for the guesser only. An unknown handle costs the same as a wrong secret.
+Guessing is slow for the guesser only. Every failure makes the next try wait longer, counted for the asking address and
+for the account tried; a pair of address and account that was right before does not wait, so nobody is locked out by
+somebody else's guesses. No more than a few tries of one address wait at once. An unknown handle costs the same as a
+wrong secret.
 """
 
 import asyncio
-import hmac
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from protocols.errors import ProtocolError
 from protocols.identifier import parse_identifier
-from protocols.message import Principal
-from protocols.values.value import Value
+from protocols.message import Outcome, Principal
+from protocols.values.secret import secret_matches
 from registry.holdings import Holdings
 from resolver.source import Peer
 
 SECRET_TYPE = "HS_SECKEY"  # noqa: S105  # the name of a value type
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 5.0
 """Doubles with every failure in a row: eleven guesses take 10 s, each one after them 5 s."""
+MAX_ACCOUNT_DELAY_S = 1.0
+"""Guesses from many addresses at one account: its owner, at a new address, waits no longer than this."""
 FORGET_S = 900.0
-"""A source that has not failed for so long starts anew."""
-MAX_SOURCES = 4096
-"""Remembered sources; the one that failed longest ago is forgotten first."""
+"""What has not failed for so long starts anew."""
+MAX_REMEMBERED = 4096
+"""Addresses, accounts and right pairs each; the one unused for longest is forgotten first."""
 MAX_WAITING_PER_SOURCE = 8
-"""Tries of one source that wait at once; more fail at once, unjudged."""
+"""Tries of one address that wait at once; more are told to come back later."""
+MAX_COUNT = 16
+"""Failures beyond it make no difference, the delay is at its maximum."""
+
+Key = TypeVar("Key", str, tuple[str, str])
 
 
 class _Failures:
@@ -34,6 +42,33 @@ class _Failures:
         self.count = self.waiting = 0
         self.last_s = 0.0
 
+    def delay_s(self, now_s: float, most_s: float) -> float:
+        if not self.count or now_s - self.last_s >= FORGET_S:
+            return 0.0
+        return float(min(FIRST_DELAY_S * 2 ** (self.count - 1), most_s))
+
+    def add(self, now_s: float) -> None:
+        self.count = min(1 if now_s - self.last_s >= FORGET_S else self.count + 1, MAX_COUNT)
+        self.last_s = now_s
+
+
+class _Memory(Generic[Key]):
+    """Failures by name, bounded."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[Key, _Failures] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._failures)
+
+    def of(self, key: Key) -> _Failures:
+        """What is remembered, or a new entry."""
+        failures = self._failures.setdefault(key, _Failures())
+        self._failures.move_to_end(key)
+        if len(self._failures) > MAX_REMEMBERED:
+            self._failures.popitem(last=False)
+        return failures
+
 
 class Authenticator:
     """``monotonic_s`` is the clock, ``sleep`` how to wait; both are handed in so that tests need no time."""
@@ -42,53 +77,62 @@ class Authenticator:
         self,
         holdings: Holdings,
         monotonic_s: Callable[[], float],
-        sleep: Callable[[float], "asyncio.Future[None] | asyncio.Task[None]"] | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._holdings = holdings
         self._monotonic_s = monotonic_s
-        self._sleep = sleep or asyncio.sleep
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        self._sleep = sleep
+        self._sources: _Memory[str] = _Memory()
+        self._accounts: _Memory[str] = _Memory()
+        self._right: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Pairs of address and account that were right last time."""
         self.failed_count = 0
         """Wrong secrets so far, for the metrics."""
 
     async def authenticate(
         self, handle: str, index: int, secret: bytes, peer: Peer
-    ) -> Principal | None:
-        """The principal when the secret is right, else None."""
-        now_s = self._monotonic_s()
-        failures = self._failures.get(peer.address)
-        if failures is not None and now_s - failures.last_s < FORGET_S:
-            if failures.waiting >= MAX_WAITING_PER_SOURCE:
-                return None
-            failures.waiting += 1
-            try:
-                await self._sleep(min(FIRST_DELAY_S * 2 ** (failures.count - 1), MAX_DELAY_S))
-            finally:
-                failures.waiting -= 1
+    ) -> Principal | Outcome:
+        """The principal when the secret is right, else AUTHENTICATION_FAILED; BUSY when it was not even looked at."""
+        account = f"{index}:{handle.upper()}"
+        pair = (peer.address, account)
+        if pair not in self._right and not await self._wait(peer.address, account):
+            return Outcome.BUSY
         if self._knows(handle, index, secret):
-            self._failures.pop(peer.address, None)
+            self._right[pair] = None
+            self._right.move_to_end(pair)
+            if len(self._right) > MAX_REMEMBERED:
+                self._right.popitem(last=False)
             return Principal(handle, index)
-        self._remember_failure(peer.address)
-        return None
+        self._right.pop(pair, None)
+        self.failed_count += 1
+        now_s = self._monotonic_s()
+        self._sources.of(peer.address).add(now_s)
+        self._accounts.of(account).add(now_s)
+        return Outcome.AUTHENTICATION_FAILED
+
+    async def _wait(self, address: str, account: str) -> bool:
+        """Wait as long as past failures ask for; False when too many wait already."""
+        now_s = self._monotonic_s()
+        source = self._sources.of(address)
+        delay_s = max(
+            source.delay_s(now_s, MAX_DELAY_S),
+            self._accounts.of(account).delay_s(now_s, MAX_ACCOUNT_DELAY_S),
+        )
+        if not delay_s:
+            return True
+        if source.waiting >= MAX_WAITING_PER_SOURCE:
+            return False
+        source.waiting += 1
+        try:
+            await self._sleep(delay_s)
+        finally:
+            source.waiting -= 1
+        return True
 
     def _knows(self, handle: str, index: int, secret: bytes) -> bool:
         try:
             values = self._holdings.values_of(parse_identifier(handle)) or ()
         except ProtocolError:
             values = ()
-        stored = [v for v in values if v.index == index and v.type.upper() == SECRET_TYPE]
-        value = stored[0] if stored else Value(0, "", b"")
-        is_equal = hmac.compare_digest(value.data, secret)
-        return is_equal and bool(stored) and bool(secret)
-
-    def _remember_failure(self, address: str) -> None:
-        self.failed_count += 1
-        now_s = self._monotonic_s()
-        failures = self._failures.pop(address, None)
-        if failures is None or now_s - failures.last_s >= FORGET_S:
-            failures = _Failures()
-        failures.count = min(failures.count + 1, 16)  # beyond it the delay is at its maximum
-        failures.last_s = now_s
-        self._failures[address] = failures
-        if len(self._failures) > MAX_SOURCES:
-            self._failures.popitem(last=False)
+        stored = (v.data for v in values if v.index == index and v.type.upper() == SECRET_TYPE)
+        return secret_matches(next(stored, b""), secret)

@@ -72,8 +72,8 @@ class Service:
 
     async def authenticate(
         self, handle: str, index: int, secret: bytes, peer: Peer
-    ) -> Principal | None:
-        """Who knows the HS_SECKEY at ``index`` of ``handle``; None when nobody, after a delay that grows per source."""
+    ) -> Principal | Outcome:
+        """Who knows the HS_SECKEY at ``index`` of ``handle``, or AUTHENTICATION_FAILED, BUSY (too many guesses wait)."""
         return await self._authenticator.authenticate(handle, index, secret, peer)
 
     def may(self, principal: Principal, identifier: Identifier, permission: int) -> Outcome:

@@ -46,7 +46,10 @@ class Api:
         principal = await self.service.authenticate(
             login.handle, login.index, login.secret, request.peer
         )
-        if principal is None:
+        if principal is Outcome.BUSY:
+            words = "too many logins of your address are waiting"
+            return failure(Outcome.BUSY, request.method, message=words)
+        if isinstance(principal, Outcome):
             words = f"the password is not the one of HS_SECKEY at {login.index}:{login.handle}"
             return challenge(request, Outcome.AUTHENTICATION_FAILED, words)
         return principal

@@ -59,5 +59,5 @@ def behind_proxies(peer: Peer, headers: Mapping[str, str], proxies: Networks) ->
 
 
 def came_over_plain_http(headers: Mapping[str, str]) -> bool:
-    """Whether the proxy says that its own client did not use TLS."""
-    return headers.get("X-Forwarded-Proto", "https").strip().lower() != "https"
+    """Whether the proxy's own client did not use TLS; a proxy that does not say is taken for plain."""
+    return headers.get("X-Forwarded-Proto", "").strip().lower() != "https"

@@ -2,9 +2,20 @@
 
 import asyncio
 
-from node.authentication import MAX_DELAY_S, MAX_SOURCES, MAX_WAITING_PER_SOURCE, Authenticator
-from protocols.message import Principal
+from node.authentication import (
+    FORGET_S,
+    MAX_ACCOUNT_DELAY_S,
+    MAX_DELAY_S,
+    MAX_REMEMBERED,
+    MAX_WAITING_PER_SOURCE,
+    Authenticator,
+)
+from protocols.identifier import parse_identifier
+from protocols.message import OPERATOR, Command, Operation, Outcome, Principal
+from protocols.values.secret import hash_secret
+from protocols.values.value import SECRET_PERMISSIONS, Value
 from registry.holdings import Holdings
+from registry.registrar import Registrar, Submission
 from resolver.source import Peer
 from tests.node.parts import PREFIX, SEALER, make_store
 
@@ -49,33 +60,66 @@ async def test_wrong_secret_index_or_name_is_nobody() -> None:
         ("", 0, b""),
         ("/", 300, b"hidden"),
     ]:
-        assert await authenticator.authenticate(handle, index, secret, peer(handle)) is None
+        answer = await authenticator.authenticate(handle, index, secret, peer(handle))
+        assert answer is Outcome.AUTHENTICATION_FAILED
     assert authenticator.failed_count == 6
 
 
-async def test_each_failure_makes_the_source_wait_longer_and_success_forgives() -> None:
+async def test_each_failure_makes_the_source_wait_longer() -> None:
     authenticator, clock = make()
-    for _ in range(10):
-        await authenticator.authenticate(NAME, 300, b"guess", peer())
+    for n in range(10):
+        await authenticator.authenticate(f"{PREFIX}/{n}", 300, b"guess", peer())
     assert clock.slept[:4] == [0.1, 0.2, 0.4, 0.8]
     assert clock.slept[-1] == MAX_DELAY_S
-    assert await authenticator.authenticate(NAME, 300, b"hidden", peer("192.0.2.2")) is not None
-    assert len(clock.slept) == 9, "others do not wait"
-    assert await authenticator.authenticate(NAME, 300, b"hidden", peer()) is not None
-    before = len(clock.slept)
+
+
+async def test_guesses_at_one_account_from_many_addresses_wait_too_and_its_owner_not_for_long() -> (
+    None
+):
+    authenticator, clock = make()
+    for n in range(20):
+        await authenticator.authenticate(NAME, 300, b"guess", peer(f"198.51.100.{n}"))
+    assert clock.slept[-1] == MAX_ACCOUNT_DELAY_S
+    assert await authenticator.authenticate(NAME, 300, b"hidden", peer()) == Principal(NAME, 300)
+    assert clock.slept[-1] == MAX_ACCOUNT_DELAY_S
+
+
+async def test_whoever_was_right_does_not_wait_for_the_guesses_of_others() -> None:
+    authenticator, clock = make()
     await authenticator.authenticate(NAME, 300, b"hidden", peer())
+    for n in range(10):
+        await authenticator.authenticate(NAME, 300, b"guess", peer(f"198.51.100.{n}"))
+        await authenticator.authenticate(f"{PREFIX}/{n}", 300, b"guess", peer())
+    before = len(clock.slept)
+    assert await authenticator.authenticate(NAME, 300, b"hidden", peer()) == Principal(NAME, 300)
     assert len(clock.slept) == before
 
 
-async def test_one_source_cannot_have_many_guesses_waiting() -> None:
-    authenticator, _ = make()
+async def test_a_right_login_does_not_forgive_guesses_at_another_account() -> None:
+    authenticator, clock = make()
+    for _ in range(6):
+        await authenticator.authenticate(f"{PREFIX}/other", 300, b"guess", peer())
+        await authenticator.authenticate(NAME, 300, b"hidden", peer())
+    await authenticator.authenticate(f"{PREFIX}/other", 300, b"guess", peer())
+    assert clock.slept[-1] >= 3.2
+
+
+async def test_a_failure_is_forgotten_after_a_while() -> None:
+    authenticator, clock = make()
     await authenticator.authenticate(NAME, 300, b"guess", peer())
+    clock.now_s += FORGET_S
+    await authenticator.authenticate(NAME, 300, b"guess", peer())
+    assert clock.slept == []
+
+
+async def test_tries_beyond_the_waiting_ones_are_told_to_come_back_unjudged() -> None:
     gate = asyncio.Event()
 
     async def wait(_: float) -> None:
         await gate.wait()
 
-    authenticator._sleep = wait  # type: ignore[assignment]
+    authenticator = Authenticator(Holdings(make_store().reader(), SEALER), lambda: 0.0, wait)
+    await authenticator.authenticate(NAME, 300, b"guess", peer())
     tries = [
         asyncio.create_task(authenticator.authenticate(NAME, 300, b"hidden", peer()))
         for _ in range(MAX_WAITING_PER_SOURCE + 5)
@@ -85,11 +129,26 @@ async def test_one_source_cannot_have_many_guesses_waiting() -> None:
     assert sum(task.done() for task in tries) == 5
     gate.set()
     answers = await asyncio.gather(*tries)
-    assert answers.count(None) == 5
+    assert answers.count(Outcome.BUSY) == 5
+    assert answers.count(Principal(NAME, 300)) == MAX_WAITING_PER_SOURCE
 
 
-async def test_remembered_sources_are_bounded() -> None:
+async def test_a_secret_kept_as_its_hash_is_known_by_the_secret() -> None:
+    store = make_store()
+    name = f"{PREFIX}/hashed"
+    value = Value(300, "HS_SECKEY", hash_secret(b"pass phrase"), permissions=SECRET_PERMISSIONS)
+    command = Command(Operation.PUT, parse_identifier(name), (value,))
+    Registrar(store, SEALER).commit([Submission(OPERATOR, command, "test")], 1_700_000_000_000)
+    authenticator = Authenticator(Holdings(store.reader(), SEALER), lambda: 0.0)
+    assert await authenticator.authenticate(name, 300, b"pass phrase", peer()) == Principal(
+        name, 300
+    )
+
+
+async def test_what_is_remembered_is_bounded() -> None:
     authenticator, _ = make()
-    for n in range(MAX_SOURCES + 10):
-        await authenticator.authenticate(NAME, 300, b"guess", peer(f"10.0.{n >> 8}.{n & 255}"))
-    assert len(authenticator._failures) == MAX_SOURCES
+    for n in range(MAX_REMEMBERED + 10):
+        await authenticator.authenticate(
+            f"{PREFIX}/{n}", 300, b"guess", peer(f"10.0.{n >> 8}.{n & 255}")
+        )
+    assert len(authenticator._sources) == len(authenticator._accounts) == MAX_REMEMBERED
