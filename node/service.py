@@ -73,7 +73,7 @@ class Service:
     async def authenticate(
         self, handle: str, index: int, secret: bytes, peer: Peer
     ) -> Principal | Outcome:
-        """Who knows the HS_SECKEY at ``index`` of ``handle``, or AUTHENTICATION_FAILED, BUSY (too many guesses wait)."""
+        """Who knows the HS_SECKEY at ``index`` of ``handle``, or AUTHENTICATION_FAILED, BUSY (too many wait)."""
         return await self._authenticator.authenticate(handle, index, secret, peer)
 
     def may(self, principal: Principal, identifier: Identifier, permission: int) -> Outcome:
