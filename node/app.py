@@ -4,8 +4,9 @@ Read ``build`` to see what a worker is made of; ``start`` and ``stop`` to see in
 """
 
 import asyncio
-import contextlib
 import socket
+from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from node.authentication import Authenticator
@@ -20,6 +21,7 @@ from node.listeners.limits import ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
+from node.logs import get_log
 from node.metrics import (
     FAILED_LOGINS,
     FOLLOWER_SEQ,
@@ -40,14 +42,20 @@ from registry.stores.lmdb_reader import LmdbReader
 
 TICK_S = 0.5
 """Site record, snapshot and lag are looked at twice a second."""
+LAGS_KEPT = 10
+"""Health speaks of the last five seconds: a probe must not miss what went by between two ticks."""
+
+log = get_log("app")
 
 
 class App:
-    """One worker's parts. Make it with ``build``."""
+    """One worker's parts. Make it with ``build``; ``on_broken`` is called when a part that must live has died."""
 
-    def __init__(self, config: Config, reader: LmdbReader) -> None:
+    def __init__(self, config: Config, reader: LmdbReader, on_broken: Callable[[], None]) -> None:
         self._config = config
         self._reader = reader
+        self._on_broken = on_broken
+        self._lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
         self.follower = Follower(reader)
         self.writer = Writer(
             config.socket_path, config.memory.write_queue_mib * MIB, lambda _: self._catch_up()
@@ -71,8 +79,8 @@ class App:
 
     async def start(self, sockets: dict[str, list[socket.socket]]) -> None:
         """Serve on bound sockets."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self.writer.run()), loop.create_task(self._tick())]
+        self._keep(self.writer.run())
+        self._keep(self._tick())
         for sock in sockets.get(UDP, []):
             listener = UdpListener(
                 sock, self.service, self.speaker, self.site, self.proven, self._config.limits
@@ -100,14 +108,23 @@ class App:
         await self.operations.stop()
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reader.close()
 
     def _catch_up(self) -> None:
         """Somebody committed: hear of it soon, but not inside the registrar's callback."""
-        task = asyncio.get_running_loop().create_task(self.follower.catch_up())
+        self._keep(self.follower.catch_up())
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have it done beside everything else; a worker in which such work dies must not pretend to be well."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._ended)
         self._tasks = [t for t in self._tasks if not t.done()] + [task]
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of the worker died; the worker ends and is replaced", exc_info=error)
+            self._on_broken()
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -115,7 +132,8 @@ class App:
         while True:
             expected_s += TICK_S
             await asyncio.sleep(max(0.0, expected_s - loop.time()))
-            self.health.loop_lag_s = max(0.0, loop.time() - expected_s)
+            self._lags_s.append(max(0.0, loop.time() - expected_s))
+            self.health.loop_lag_s = max(self._lags_s)
             expected_s = loop.time()
             self._reader.refresh()
             self.site.look()
@@ -131,6 +149,6 @@ class App:
         LOOP_LAG_SECONDS.set(self.health.loop_lag_s)
 
 
-def build(boot: Boot) -> App:
+def build(boot: Boot, on_broken: Callable[[], None]) -> App:
     """Open the store and join the parts. Raises ``StoreError``, ``KeyTrouble``, ``OSError``."""
-    return App(boot.config, open_view(boot.config))
+    return App(boot.config, open_view(boot.config), on_broken)

@@ -23,14 +23,12 @@ async def _serve(boot: Boot) -> None:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    loop.add_reader(
-        0, end.set
-    )  # only the end of file can come after the boot line: the parent is gone
+    loop.add_reader(0, end.set)  # only the end of file can come after the boot line: no parent
     sockets = {
         use: [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for use, descriptors in boot.sockets.items()
     }
-    app = build(boot)
+    app = build(boot, end.set)
     await app.start(sockets)
     gc.collect()
     gc.freeze()  # what lives from the start on need not be looked through again
