@@ -67,8 +67,8 @@ class LazyGroup(click.Group):
 def main() -> None:
     """Biaojie (标解): register and resolve identifiers of the Industrial Internet.
 
-    Every command explains itself with --help, prints JSON with --json, and exits with 0 when all went well,
-    1 when it could not be done, 2 when it was not understood, 3 when nobody answered.
+    Every command explains itself with --help and, but for serve, prints JSON with --json. It exits with 0 when all
+    went well, 1 when it could not be done, 2 when it was not understood, 3 when nobody answered.
     """
 
 

@@ -1,7 +1,9 @@
 """Makes a new node's directory: settings, keys, an empty store with the node's own prefix, and its first administrator.
 
-Everything is made in a hidden directory beside the wanted one and renamed into place at the end, so that a failure
-leaves nothing half-made. The prefix record ``0.NA/PREFIX`` gets, as Handle administrators expect (Handle.Net manual):
+Everything is made in a hidden directory beside the wanted one, or in it when it is there already, and renamed into
+place at the end, so that a failure leaves nothing half-made.
+
+The prefix record ``0.NA/PREFIX`` gets, as Handle administrators expect (Handle.Net manual):
 
 ===== ========= ==============================================================
 index type      what
@@ -88,16 +90,19 @@ def init_node(  # noqa: PLR0913  # what an operator may choose
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InitFailed(f"{directory} is not empty; choose another directory or empty it")
     values = _chosen(prefix, addresses, (native_port, http_port, operations_port))
+    is_new = not directory.exists()
+    place = directory.parent if is_new else directory
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        place.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=place))
     except OSError as error:
-        raise InitFailed(f"{directory.parent}: {error.strerror}") from None
+        raise InitFailed(f"{place}: {error.strerror}") from None
     try:
         site = _build(building, values, case_sensitive=case_sensitive)
-        building.rename(
-            directory
-        )  # onto an empty directory too; one that was filled meanwhile stays
+        if is_new:
+            building.rename(directory)  # fails when somebody has filled it meanwhile
+        else:
+            _move_in(building, directory)
     except ConfigError as error:
         raise InitFailed(str(error)) from None
     except OSError as error:
@@ -154,6 +159,19 @@ def _build(building: Path, values: dict[str, object], *, case_sensitive: bool) -
     finally:
         os.close(descriptor)
     return site
+
+
+def _move_in(building: Path, directory: Path) -> None:
+    """Into a directory that stays itself: it may be a mount point, and its parent is often another user's."""
+    moved: list[str] = []
+    try:
+        for name in ("data", "keys", SETTINGS_NAME):
+            (building / name).rename(directory / name)
+            moved.append(name)
+    except OSError:
+        for name in moved:
+            (directory / name).rename(building / name)
+        raise
 
 
 def make_site(config: Config, public_key: bytes, serial: int = 1) -> Site:

@@ -52,6 +52,7 @@ def command(  # noqa: PLR0913  one parameter for each option
 
 def _tell(made: Made, *, as_json: bool) -> None:
     servers = [server.address for server in made.site.servers]
+    servers += [one.value for one in made.site.attributes if one.name == "alt_addr"]
     if as_json:
         print_json(
             {

@@ -82,6 +82,23 @@ def test_an_empty_directory_is_used_and_one_with_anything_in_it_refused(tmp_path
         init_node(tmp_path / "empty", "88.118")
 
 
+def test_an_empty_directory_stays_itself_for_it_may_be_a_mount_point(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir(mode=0o750)
+    before = volume.stat()
+    init_node(volume, "88.118")
+    after = volume.stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert sorted(path.name for path in volume.iterdir()) == ["data", "keys", "node.toml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["volume"]
+
+
+def test_a_refusal_leaves_an_empty_directory_empty(tmp_path: Path) -> None:
+    with pytest.raises(InitFailed, match=r"node\.prefix"):
+        init_node(tmp_path, "88/118")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("prefix", "addresses", "said"),
     [

@@ -344,6 +344,12 @@ def test_init_refuses_a_directory_that_holds_something_and_leaves_nothing_half_m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["node"]
 
 
+def test_init_tells_every_address_it_publishes(tmp_path):
+    words = ("--prefix", PREFIX, "--address", "203.0.113.10", "--address", "2001:db8::10", "--json")
+    made = document(call("init", tmp_path / "node", *words))
+    assert made["addresses"] == ["203.0.113.10", "2001:db8::10"]
+
+
 def test_check_config_names_key_value_and_the_nearest_valid_one(tmp_path):
     settings = tmp_path / "node.toml"
     settings.write_text('[listen]\nprot = 2641\nport = "many"\n')
