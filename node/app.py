@@ -39,6 +39,7 @@ from node.writer import Writer
 from registry.holdings import Holdings
 from registry.sealing import Sealer
 from registry.stores.lmdb_reader import LmdbReader
+from resolver.policies.ratelimit import RateLimit
 
 TICK_S = 0.5
 """Site record, snapshot and lag are looked at twice a second."""
@@ -69,6 +70,9 @@ class App:
         self.proven = ProvenAddresses(
             config.access.proven_networks, config.limits.proven_s, config.memory.proven_addresses
         )
+        self.rate = RateLimit(
+            config.limits.udp_answers_per_s, config.limits.udp_burst, config.access.proven_networks
+        )
         self.tcp = TcpListener(self.service, self.speaker, self.site, self.proven, config)
         self.udp: list[UdpListener] = []
         self.http: http.HttpListener | None = None
@@ -83,11 +87,18 @@ class App:
         self._keep(self._tick())
         for sock in sockets.get(UDP, []):
             listener = UdpListener(
-                sock, self.service, self.speaker, self.site, self.proven, self._config.limits
+                sock,
+                self.service,
+                self.speaker,
+                self.site,
+                self.proven,
+                self.rate,
+                self._config.limits,
             )
             listener.start()
             self.udp.append(listener)
         self._counters.add("udp", lambda: sum(listener.hits for listener in self.udp))
+        self._counters.add_refused(lambda: sum(listener.refused for listener in self.udp))
         await self.tcp.start(sockets.get(TCP, []))
         self._counters.add("tcp", lambda: self.tcp.hits)
         if sockets.get(HTTP):

@@ -13,10 +13,6 @@ def read_clocks() -> Now:
     return Now(time.monotonic(), time.time())  # noqa: TID251  # the one place
 
 
-read_wall_s = time.time  # noqa: TID251  # the C function itself: the hot path has no room for a frame
-"""Seconds since 1970."""
-
-
 class StepWatch:
     """Notices that somebody set the wall clock."""
 

@@ -12,10 +12,13 @@ from typing import NamedTuple
 from node.config import Config, ConfigError
 from node.config_sections import MIB
 from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
+from resolver.policies.ratelimit import MAX_SOURCES
 
 CONNECTION_BYTES = 8192
 """Buffers and objects of one idle connection."""
 PROVEN_ADDRESS_BYTES = 200
+RATED_SOURCE_BYTES = 200
+"""Two generations of buckets, and the /64s of IPv6 addresses."""
 MAX_WRITE_FRAMES_BYTES = 4 * 16 * MIB
 """Frames between one worker and the registrar, should all be of the largest size."""
 
@@ -49,6 +52,7 @@ def budgets(config: Config) -> list[Budget]:
         Budget("commands waiting for the registrar", memory.write_queue_mib * MIB),
         Budget("frames to and from the registrar", MAX_WRITE_FRAMES_BYTES),
         Budget("remembered addresses", memory.proven_addresses * PROVEN_ADDRESS_BYTES),
+        Budget("rates of UDP sources", 3 * MAX_SOURCES * RATED_SOURCE_BYTES),
         Budget("connections, native and HTTP", 2 * limits.connections * CONNECTION_BYTES),
     ]
 

@@ -116,6 +116,10 @@ class LimitsSection:
     """Largest UDP answer; Handle clients drop more than 512 (RFC 3652 §2.3)."""
     udp_amplification: Annotated[float, Bounds(1, 100)] = 3.0
     """Answer bytes per request byte to an unproved address; 3 is QUIC's rule (RFC 9000 §8)."""
+    udp_answers_per_s: Annotated[float, Bounds(1, 1_000_000)] = 200.0
+    """Answers a second to one source over UDP; over it silence and RC 2 alternate. proven_networks are exempt."""
+    udp_burst: Annotated[float, Bounds(1, 1_000_000)] = 500.0
+    """Answers at once to a source that was silent."""
     proven_s: Annotated[float, Bounds(0, 86_400)] = 600.0
     """For so long after a TCP connection from an address its UDP answers are bounded by udp_answer_bytes alone."""
     resolve_request_bytes: Annotated[int, Bounds(256, 262_144)] = 8192

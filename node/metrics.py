@@ -114,6 +114,7 @@ QUERY_ERRORS = Counter(
     "biaojie_query_errors", "Questions that met a bug and got a server error.", registry=WORKER
 )
 
+OVER_RATE = ("biaojie_udp_over_rate", "UDP questions of sources that were over their rate.")
 HOT_ANSWERS = (
     "biaojie_hot_answers",
     "Answers sent straight from the store's memory map, by transport.",
@@ -126,14 +127,20 @@ class HotCounters(Collector):
 
     def __init__(self) -> None:
         self._sources: list[tuple[str, Callable[[], int]]] = []
+        self._refused: Callable[[], int] = int
         WORKER.register(self)
 
     def add(self, transport: str, read: Callable[[], int]) -> None:
         """One more source."""
         self._sources.append((transport, read))
 
+    def add_refused(self, read: Callable[[], int]) -> None:
+        """Where questions over their source's rate are counted."""
+        self._refused = read
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """prometheus_client: the values now."""
+        yield CounterMetricFamily(*OVER_RATE, value=self._refused())
         name, help_, label = HOT_ANSWERS
         family = CounterMetricFamily(name, help_, labels=[label])
         for transport, read in self._sources:

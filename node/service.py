@@ -7,7 +7,7 @@ passed the change, so whoever wrote can read what was written.
 from collections.abc import Sequence
 
 from node.authentication import Authenticator
-from node.clock import read_clocks, read_wall_s
+from node.clock import read_clocks
 from node.follower import Follower
 from node.metrics import RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
@@ -41,10 +41,6 @@ class Service:
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""
         return read_clocks()
-
-    def wall_s(self) -> float:
-        """The wall clock alone, for the hot path."""
-        return read_wall_s()
 
     def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer:
         """The answer to one question, from what this node holds."""

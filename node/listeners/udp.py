@@ -20,6 +20,7 @@ from protocols.handle.envelope import Action, accept
 from protocols.handle.fast import plain_answer, plain_question
 from protocols.handle.header import DEFAULT_EXPIRATION_S
 from protocols.record import DELETED, NO_VALUES, public_offset
+from resolver.policies.ratelimit import RateLimit
 from resolver.source import Peer
 
 DATAGRAMS_PER_WAKEUP = 64
@@ -34,23 +35,27 @@ _Outgoing = tuple[bytes, tuple[str, int]]
 class UdpListener:
     """One socket of one worker. ``hits`` and ``faults`` are read by the metrics."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # everything a datagram meets
         self,
         sock: socket.socket,
         service: Service,
         speaker: NativeSpeaker,
         site: SiteInfo,
         proven: ProvenAddresses,
+        rate: RateLimit,
         limits: LimitsSection,
     ) -> None:
         self._socket = sock
         self._service, self._speaker, self._site, self._proven = service, speaker, site, proven
+        self._rate = rate
         self._most_bytes = limits.udp_answer_bytes
         self._amplification = limits.udp_amplification
         self.hits = 0
         """Answers of the hot path."""
         self.unsent = 0
         """Answers the kernel did not take; the client asks again."""
+        self.refused = 0
+        """Questions of sources over their rate."""
 
     def start(self) -> None:
         """Begin to receive."""
@@ -80,12 +85,19 @@ class UdpListener:
         """The hot path. Names are local because each look-up counts here."""
         reader = self._service.reader
         reader.refresh()
-        stored_of = reader.stored
+        stored_of, may_answer = reader.stored, self._rate.take
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
-        expiration_s = int(self._service.wall_s()) + DEFAULT_EXPIRATION_S
+        now_s, wall_s = self._service.now()
+        expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         answers: list[_Outgoing] = []
         slow_count = 0
         for data, address in received:
+            if not may_answer(address[0], now_s):
+                slow_count += 1
+                refusal = self._over_rate(data)
+                if refusal is not None:
+                    answers.append((refusal, address))
+                continue
             question = plain_question(data)
             if question is not None:
                 stored = stored_of(question[0])
@@ -117,6 +129,14 @@ class UdpListener:
                 self.unsent += 1  # the rest goes on
             else:
                 return
+
+    def _over_rate(self, data: bytes) -> bytes | None:
+        """Every second one gets RC 2 and can go on over TCP, where its address is proved; the others get silence."""
+        self.refused += 1
+        if self.refused % 2 or accept(data).action is Action.IGNORE:
+            return None
+        now = self._service.now()
+        return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, now, len(data))
 
     def _answer(self, data: bytes, address: tuple[str, int]) -> bytes | None:
         """Anything but a plain hit; None = silence."""

@@ -1,8 +1,9 @@
 """Rate limit: a token bucket per source, so that nobody can make this node flood a forged address.
 
-A source is an IPv4 address or an IPv6 /64, which is what one household or rack gets. Only UDP is limited by ``before``:
-the address of a TCP or HTTP peer is proved by its handshake, and their connections are limited where they are accepted.
-The hot path calls ``take`` itself.
+A source is an IPv4 address or an IPv6 /64, which is what one household or rack gets. Only UDP is limited: the address
+of a TCP or HTTP peer is proved by its handshake, and their connections are limited where they are accepted. The UDP
+listener calls ``take`` for every datagram; ``before`` is the same as a stage, for whoever has a query only. Use one or
+the other, or a question counts twice.
 """
 
 from collections.abc import Iterable
@@ -46,6 +47,7 @@ class RateLimit:
         self._burst = burst
         self._exempt = [ip_network(network) for network in exempt]
         self._max_sources = max_sources
+        self._ipv6_sources: dict[str, str] = {}
         self._young: dict[str, _Bucket | None] = {}
         self._old: dict[str, _Bucket | None] = {}
 
@@ -61,11 +63,11 @@ class RateLimit:
 
     def take(self, address: str, now_s: float) -> bool:
         """Whether one more answer may go to the address (IP text) at monotonic time ``now_s``; if so, it is counted."""
-        source = address if ":" not in address else _ipv6_source(address)
+        source = address if ":" not in address else self._ipv6_source(address)
         try:
             bucket = self._young[source]
         except KeyError:
-            bucket = self._enter(source, address, now_s)
+            bucket = self._enter(source, now_s)
         if bucket is None:
             return True
         tokens = bucket.tokens + (now_s - bucket.time_s) * self._rate_per_s
@@ -77,15 +79,27 @@ class RateLimit:
         bucket.tokens = tokens - 1.0
         return True
 
-    def _enter(self, source: str, address: str, now_s: float) -> "_Bucket | None":
+    def _enter(self, source: str, now_s: float) -> "_Bucket | None":
         if len(self._young) >= self._max_sources:
             self._old, self._young = self._young, {}
         if source in self._old:
             bucket = self._old.pop(source)
         else:
-            bucket = None if self._is_exempt(address) else _Bucket(self._burst, now_s)
+            bucket = (
+                None if self._is_exempt(source.partition("/")[0]) else _Bucket(self._burst, now_s)
+            )
         self._young[source] = bucket
         return bucket
+
+    def _ipv6_source(self, address: str) -> str:
+        """Its /64; of an exempt address itself, so that one exempt host does not exempt its neighbours."""
+        source = self._ipv6_sources.get(address)
+        if source is None:
+            if len(self._ipv6_sources) >= self._max_sources:
+                self._ipv6_sources.clear()
+            source = address if self._is_exempt(address) else _network_of(address)
+            self._ipv6_sources[address] = source
+        return source
 
     def _is_exempt(self, address: str) -> bool:
         ip = ip_address(address)
@@ -101,7 +115,7 @@ class _Bucket:
         self.time_s = time_s
 
 
-def _ipv6_source(address: str) -> str:
+def _network_of(address: str) -> str:
     ip = ip_address(address)
     mapped = getattr(ip, "ipv4_mapped", None)
     if mapped is not None:

@@ -29,6 +29,7 @@ from registry.holdings import Holdings
 from registry.registrar import Registrar, Submission
 from registry.sealing import Sealer
 from registry.stores.memory import MemoryStore
+from resolver.policies.ratelimit import RateLimit
 from resolver.source import Now, Peer
 
 PREFIX = "88.118"
@@ -87,6 +88,7 @@ class Parts(NamedTuple):
     speaker: NativeSpeaker
     site: SiteInfo
     proven: ProvenAddresses
+    rate: RateLimit
     config: Config
 
 
@@ -101,7 +103,8 @@ def make_parts(config: Config | None = None) -> Parts:
     site = SiteInfo(reader, PREFIX)
     limits = config.limits
     proven = ProvenAddresses(config.access.proven_networks, limits.proven_s, 64)
-    return Parts(store, service, NativeSpeaker(service, site), site, proven, config)
+    rate = RateLimit(limits.udp_answers_per_s, limits.udp_burst, config.access.proven_networks)
+    return Parts(store, service, NativeSpeaker(service, site), site, proven, rate, config)
 
 
 def make_config(**limits: float) -> Config:
@@ -121,7 +124,13 @@ async def udp_node(parts: Parts) -> AsyncIterator[tuple[UdpListener, int]]:
     sock.bind(("127.0.0.1", 0))
     sock.setblocking(False)
     listener = UdpListener(
-        sock, parts.service, parts.speaker, parts.site, parts.proven, parts.config.limits
+        sock,
+        parts.service,
+        parts.speaker,
+        parts.site,
+        parts.proven,
+        parts.rate,
+        parts.config.limits,
     )
     listener.start()
     try:

@@ -54,6 +54,13 @@ def test_a_mapped_ipv4_address_is_that_ipv4_address():
     assert passed(limit, "::ffff:127.0.0.1", 10) == 10
 
 
+def test_an_exempt_host_does_not_exempt_its_neighbours():
+    limit = RateLimit(rate_per_s=1, burst=3, exempt=("2001:db8:1:2::1/128",))
+    assert passed(limit, "2001:db8:1:2::1", 10) == 10
+    assert passed(limit, "2001:db8:1:2::2", 10) == 3
+    assert passed(limit, "2001:db8:1:2::1", 10) == 10
+
+
 def test_an_address_with_a_zone_is_limited_like_any_other():
     limit = RateLimit(rate_per_s=1, burst=3)
     assert passed(limit, "fe80::1%eth0", 5) == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,17 @@ from protocols.handle.resolution import ResolveAnswer, ResolveRequest
 from protocols.handle.site_info import SiteAnswer
 from protocols.message import Operation
 from protocols.values.value import Value
-from tests.node.parts import PREFIX, RECORDS, SITE, STRANGER, ask, make_parts, put, udp_node
+from tests.node.parts import (
+    PREFIX,
+    RECORDS,
+    SITE,
+    STRANGER,
+    ask,
+    make_config,
+    make_parts,
+    put,
+    udp_node,
+)
 
 WAIT_S = 5.0
 
@@ -194,6 +205,33 @@ def test_no_request_gets_more_than_three_times_its_bytes_from_an_unproved_addres
     assert len(answers) <= 1
 
 
+def test_a_source_over_its_rate_gets_silence_and_rc_2_in_turn_and_never_more_than_it_sent() -> None:
+    parts = make_parts(make_config(udp_burst=3.0, udp_answers_per_s=1.0))
+    listener = UdpListener(
+        None, parts.service, parts.speaker, parts.site, parts.proven, parts.rate, parts.config.limits,  # type: ignore[arg-type]
+    )  # fmt: skip
+    question = ask(f"{PREFIX}/small")
+    source = ("192.0.2.77", 5353)
+    answers = listener._answers([(question, source)] * 9)
+    codes = [decode(answer).header.response_code for answer, _ in answers]
+    assert codes == [ResponseCode.SUCCESS] * 3 + [ResponseCode.ERROR] * 3
+    assert all(len(answer) <= len(question) for answer, _ in answers[3:])
+    assert listener.refused == 6
+    assert listener._answers([(question, ("192.0.2.78", 5353))]), "another source is served"
+
+
+def test_a_network_whose_addresses_are_believed_has_no_rate() -> None:
+    config = make_config(udp_burst=3.0, udp_answers_per_s=1.0)
+    config = replace(config, access=replace(config.access, proven_networks=("192.0.2.0/24",)))
+    parts = make_parts(config)
+    listener = UdpListener(
+        None, parts.service, parts.speaker, parts.site, parts.proven, parts.rate, config.limits,  # type: ignore[arg-type]
+    )  # fmt: skip
+    question = ask(f"{PREFIX}/small")
+    assert len(listener._answers([(question, ("192.0.2.77", 5353))] * 20)) == 20
+    assert listener.refused == 0
+
+
 @given(HANDLES, st.binary(max_size=6))
 def test_the_hot_path_says_what_the_long_way_says(handle: str, tail: bytes) -> None:
     request = ask(handle.encode() + tail.replace(b"/", b""))
@@ -218,5 +256,6 @@ def _listener() -> UdpListener:
         PARTS.speaker,
         PARTS.site,
         PARTS.proven,
+        PARTS.rate,
         PARTS.config.limits,  # type: ignore[arg-type]
     )
