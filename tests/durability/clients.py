@@ -275,7 +275,7 @@ class SocketClient(Client):
 class LoadClient(SocketClient):
     """Bulk loads of new rows, each with its resume point in the same transaction."""
 
-    most_rows = 300
+    most_rows = 80
 
     def step(self) -> None:
         self.counter += 1
