@@ -114,6 +114,11 @@ QUERY_ERRORS = Counter(
     "biaojie_query_errors", "Questions that met a bug and got a server error.", registry=WORKER
 )
 
+DAMAGED_RECORDS = Counter(
+    "biaojie_damaged_records",
+    "Questions that met a record which cannot be read; `biaojie verify` names it.",
+    registry=WORKER,
+)
 OVER_RATE = ("biaojie_udp_over_rate", "UDP questions of sources that were over their rate.")
 HOT_ANSWERS = (
     "biaojie_hot_answers",

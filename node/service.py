@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.follower import Follower
-from node.metrics import RECEIPTS, REGISTER_SECONDS
+from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
 from protocols.identifier import Identifier
 from protocols.message import Answer, Command, Outcome, Principal, Query, Receipt
+from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.registrar import Submission
 from registry.stores.store import Reader
 from resolver.answering import answer_now
 from resolver.source import Now, Peer
+
+UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
 
 
 class Service:
@@ -44,7 +47,12 @@ class Service:
 
     def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer:
         """The answer to one question, from what this node holds."""
-        answer = answer_now(query, self._holdings, peer, now)
+        try:
+            answer = answer_now(query, self._holdings, peer, now)
+        except DamagedRecord:
+            # Counted, not logged: whoever asks for it again and again must not fill the log.
+            DAMAGED_RECORDS.inc()
+            return Answer(Outcome.ERROR, reason=UNREADABLE)
         if answer is None:
             return Answer(
                 Outcome.NOT_RESPONSIBLE, reason="this node answers for its own prefixes only"

@@ -96,16 +96,3 @@ def plain_answer(question: PlainQuestion, public: bytes, serial: int, expiration
         version, ids, body_length + 28, operation, serial, 0, expiration_s, body_length, size
     )
     return b"".join((head, handle, public, _NO_CREDENTIAL))
-
-
-def plain_error(
-    question: PlainQuestion, response_code: int, text: bytes, serial: int, expiration_s: int
-) -> bytes:
-    """The answer that there is none. ``response_code``: one that every version spells alike (100, 200, 301, 2, 3)."""
-    _, version, ids, operation = question
-    size = len(text)
-    operation = operation[:4] + response_code.to_bytes(4) + operation[8:]
-    head = _write_answer(
-        version, ids, size + 32, operation, serial, 0, expiration_s, size + 4, size
-    )
-    return b"".join((head, text, _NO_CREDENTIAL))

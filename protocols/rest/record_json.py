@@ -60,11 +60,6 @@ def render_outcome(
     return orjson.dumps(document)
 
 
-def render_error(error: ProtocolError, outcome: Outcome, handle: bytes = b"") -> bytes:
-    """What a decoder found wrong, with the place."""
-    return render_outcome(outcome, handle, str(error), error.field)
-
-
 def render_listing(
     prefix: str, total_count: int, page: int, page_size: int, handles: Sequence[str]
 ) -> bytes:

@@ -4,13 +4,12 @@ import orjson
 import pytest
 from hypothesis import given
 
-from protocols.errors import Malformed, ProtocolError, TooLarge
+from protocols.errors import ProtocolError
 from protocols.identifier import parse_identifier
 from protocols.message import Outcome
 from protocols.rest.record_json import (
     parse_put_body,
     prettify,
-    render_error,
     render_listing,
     render_no_values,
     render_outcome,
@@ -38,22 +37,6 @@ def test_no_value_of_those_asked_for_is_an_empty_list():
         "responseCode": 200,
         "handle": "a/b",
         "values": [],
-    }
-
-
-def test_an_error_says_what_and_where():
-    error = TooLarge(
-        "values[2].data.value: 9 bytes, at most 4 allowed", field="values[2].data.value"
-    )
-    assert orjson.loads(render_error(error, Outcome.INVALID_VALUE, b"a/b")) == {
-        "responseCode": 202,
-        "handle": "a/b",
-        "message": "values[2].data.value: 9 bytes, at most 4 allowed",
-        "field": "values[2].data.value",
-    }
-    assert orjson.loads(render_error(Malformed("JSON: broken", 7), Outcome.PROTOCOL_ERROR)) == {
-        "responseCode": 4,
-        "message": "JSON: broken (at byte 7)",
     }
 
 
