@@ -4,6 +4,7 @@ Everything that can be wrong with the command line or the file's columns is said
 itself is ``node/importing/run.py``.
 """
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -43,6 +44,8 @@ from registry.importing.tally import Tally
 from registry.importing.template import MappingError
 from registry.stores.store import Reader
 
+BULK_NICENESS = 10
+"""How far an import steps back for the processor beside a serving node: readers go first, it gets the rest."""
 ASK_PACE_S = 0.25
 """How often the registrar is asked how many rows a load should have: it may be serving others by then."""
 NAMED_PREFIXES = 5
@@ -148,6 +151,8 @@ def command(  # noqa: PLR0913  one parameter for each option
 def _import(asked: Asked, config: Config, mapping: Mapping, source: Source) -> None:
     with ExitStack() as stack:
         client = None if asked.is_dry_run else stack.enter_context(open_registrar(config))
+        if client is not None and client.status().get("serving"):
+            os.nice(BULK_NICENESS)
         reader = stack.enter_context(open_view(config))
         plan = _plan(config, mapping, source, reader)
         point = _first_point(asked, plan, reader)

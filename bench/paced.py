@@ -1,0 +1,65 @@
+"""A steady, modest asker in a process of its own: waits of single UDP and HTTP questions, until its input ends.
+
+Usage: ``python -m bench.paced UDP_PORT HTTP_PORT IDENTIFIER``; at the end one JSON object, milliseconds by protocol.
+It asks on a fixed schedule whether or not the last answer was late, so a stalled server cannot hide behind a pause of
+its own making.
+"""
+
+import http.client
+import json
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from node.asking.native import resolve_question
+from node.asking.web import handle_target
+from node.clock import read_clocks
+
+PERIOD_S = 0.01
+"""A hundred questions a second, UDP and HTTP in turn."""
+LOST_S = 5.0
+"""A question that is unanswered for so long counts as that."""
+
+
+def main() -> int:
+    udp_port, http_port, identifier = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    question = resolve_question(identifier.encode(), (), (), read_clocks().wall_s)
+    target = handle_target(identifier)
+    web = http.client.HTTPConnection("127.0.0.1", http_port, timeout=LOST_S)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.connect(("127.0.0.1", udp_port))
+        udp.settimeout(LOST_S)
+
+        def ask_udp() -> None:
+            udp.send(question)
+            udp.recv(2048)
+
+        def ask_http() -> None:
+            web.request("GET", target)
+            answer = web.getresponse()
+            assert answer.status == 200
+            answer.read()
+
+        print(json.dumps(_ask({"udp": ask_udp, "http": ask_http})))
+    return 0
+
+
+def _ask(ways: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
+    waits_ms: dict[str, list[float]] = {name: [] for name in ways}
+    names = list(ways)
+    due_s = time.monotonic()
+    turn = 0
+    while not select.select([sys.stdin], [], [], max(0.0, due_s - time.monotonic()))[0]:
+        name = names[turn % len(names)]
+        asked_s = max(due_s, time.monotonic() - LOST_S)
+        ways[name]()
+        waits_ms[name].append((time.monotonic() - asked_s) * 1000)
+        due_s += PERIOD_S
+        turn += 1
+    return waits_ms
+
+
+if __name__ == "__main__":
+    sys.exit(main())
