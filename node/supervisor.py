@@ -277,7 +277,9 @@ class Supervisor:
         for child in children:
             while child.process.poll() is None:
                 if time.monotonic() >= deadline_s:
-                    log.error("a process did not end and is killed", extra={"module_": child.module})
+                    log.error(
+                        "a process did not end and is killed", extra={"module_": child.module}
+                    )
                     child.kill()
                     is_clean = False
                 self._sleep(0.05, [])
