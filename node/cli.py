@@ -5,10 +5,13 @@ To add one: write ``node/commands/NAME.py`` with a click command called ``comman
 ``node/commands/options.py``; errors for people are ``node.output.CommandError``.
 """
 
+import errno
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+
+from node.output import CommandError
 
 
 class Entry(NamedTuple):
@@ -56,6 +59,16 @@ class LazyGroup(click.Group):
         command = importlib.import_module(entry.module).command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What no command expects of files and disks (no permission, no room) is still told in a sentence."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read our output has seen enough; click ends quietly
+            name = f"{error.filename}: " if error.filename else ""
+            raise CommandError(f"{name}{error.strerror or error}") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table itself, without importing anything."""

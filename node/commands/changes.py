@@ -4,8 +4,8 @@ import click
 
 from node.asking.node import Node
 from node.commands.options import json_option, node_options, same_node
-from node.commands.show import refuse_failure
-from node.output import CommandError, print_json, print_table, say
+from node.commands.show import GOOD, refuse_failure
+from node.output import EXIT_FAILED, CommandError, print_json, print_table, say
 from registry.errors import Gone
 
 
@@ -31,6 +31,8 @@ def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
         ) from None
     if as_json:
         print_json(document)
+        if document.get("responseCode") != GOOD:
+            raise SystemExit(EXIT_FAILED)
         return
     refuse_failure(document)
     rows = [

@@ -132,7 +132,13 @@ def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
         raise CommandError(
             f"--user {user}: not INDEX:HANDLE", "for example --user 300:0.NA/88.118", EXIT_USAGE
         )
-    return Login(int(index), handle, secret_file.read_text().strip())
+    try:
+        secret = secret_file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{secret_file}: not a secret, byte {error.start} is not text", "", EXIT_USAGE
+        ) from None
+    return Login(int(index), handle, secret)
 
 
 def read_identifier_argument(text: str) -> Identifier:

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -66,3 +67,22 @@ def test_tables_show_data_as_it_is_and_numbers_with_thousands_apart(capsys):
     assert out.startswith("title\n")
     assert "[red]x[/red]" in out
     assert "12,345" in out
+
+
+def test_a_full_disk_behind_the_output_is_told_in_a_sentence():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "node.cli", "version", "--json"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "error: No space left on device\n"
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe")
+    asked = ["get", "88.118/x", "--server", "http://127.0.0.1:1", "--user", "300:0.NA/88.118"]
+    done = CliRunner().invoke(main, [*asked, "--secret-file", str(path)])
+    assert done.exit_code == 2
+    assert f"{path}: not a secret" in done.stderr

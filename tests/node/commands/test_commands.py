@@ -300,6 +300,7 @@ def test_a_far_node_is_asked_over_http_with_and_without_a_name(running):
     assert call(*absent).exit_code == 1  # version 0 = must not exist
     assert document(call("changes", *far, *login, "--json"))["head"] >= 2
     assert call("changes", *far).exit_code == 1
+    assert call("changes", *far, "--json").exit_code == 1
 
 
 def test_a_server_that_is_not_there_is_told_with_the_next_step():
