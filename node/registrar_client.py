@@ -35,6 +35,9 @@ ANSWER_S = 600.0
 """Longest wait for one answer, behind other loads on a slow disk. A dead registrar is noticed at once."""
 START_S = 30.0
 """Longest wait for a registrar we started; opening takes milliseconds, a slow disk seconds."""
+HOLDER_S = 5.0
+"""Somebody holds the store and does not listen yet, or not any more: how long it may take."""
+RETRY_S = 0.02
 SUBMIT_BYTES = 4_194_304
 """Values sent in one frame at most, so that no frame nears its limit."""
 _READ_BYTES = 262_144
@@ -182,6 +185,14 @@ def _connect(config: Config) -> socket.socket | None:
         raise RegistrarGone(f"{config.socket_path}: {error.strerror}") from None
 
 
+def _await_holder(config: Config) -> socket.socket | None:
+    """The registrar that holds the store, once it listens: the node's own is starting, or being replaced."""
+    deadline = time.monotonic() + HOLDER_S
+    while (other := _connect(config)) is None and time.monotonic() < deadline:
+        select.select([], [], [], RETRY_S)
+    return other
+
+
 def _await_ready(child: Child, config: Config) -> socket.socket:
     deadline = time.monotonic() + START_S
     failure = "it ended without a word"
@@ -193,8 +204,8 @@ def _await_ready(child: Child, config: Config) -> socket.socket:
             if said["event"] == "failed":
                 failure = str(said.get("reason"))
         code = child.process.poll()
-        if code == EXIT_LOCKED and (other := _connect(config)) is not None:
-            return other  # a registrar was started by somebody else in the same moment
+        if code == EXIT_LOCKED and (other := _await_holder(config)) is not None:
+            return other
         if code is not None:
             raise RegistrarGone(f"the registrar could not start: {failure}")
     raise RegistrarGone(f"the registrar was not ready within {START_S:g} s")

@@ -1,5 +1,6 @@
 """The node as processes: what happens when they are started, killed, reloaded, stopped or started twice."""
 
+import concurrent.futures
 import os
 import resource
 import signal
@@ -14,6 +15,9 @@ import pytest
 
 from node.child import EXIT_CONFIG, EXIT_LOCKED
 from node.config import load_config
+from node.control_socket import listen_control
+from node.registrar_client import RegistrarGone
+from node.store import open_store
 from protocols.handle.resolution import ResolveAnswer
 from protocols.message import Outcome
 from registry.stores.writer_lock import writer_pid
@@ -244,6 +248,21 @@ def test_a_command_on_a_stopped_node_starts_a_registrar_for_itself_only(settings
     assert put(config, "s", b"https://s").outcome is Outcome.SUCCESS
     assert put(config, "s", b"https://s").is_unchanged
     assert writer_pid(config.node.data_dir) is None
+
+
+def test_a_command_waits_for_the_holder_of_the_store_to_listen(settings: Path) -> None:
+    config = load_config(settings)
+    with open_store(config), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        receipt = pool.submit(put, config, "w", b"https://w")
+        with pytest.raises(
+            TimeoutError
+        ):  # the store is held and nobody listens: it starts one, in vain
+            receipt.result(timeout=2)
+        with listen_control(config.socket_path) as listener:
+            listener.settimeout(20)
+            listener.accept()[0].close()
+        with pytest.raises(RegistrarGone, match="may or may not"):
+            receipt.result(timeout=20)
 
 
 def test_the_control_socket_is_its_owners_only(node: RunningNode) -> None:
