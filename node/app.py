@@ -25,8 +25,10 @@ from node.logs import get_log
 from node.metrics import (
     FAILED_LOGINS,
     FOLLOWER_SEQ,
+    HOT_ANSWERS,
     IS_WRITABLE,
     LOOP_LAG_SECONDS,
+    OVER_RATE,
     WAITING_WRITE_BYTES,
     HotCounters,
 )  # fmt: skip
@@ -97,10 +99,10 @@ class App:
             )
             listener.start()
             self.udp.append(listener)
-        self._counters.add("udp", lambda: sum(listener.hits for listener in self.udp))
-        self._counters.add_refused(lambda: sum(listener.refused for listener in self.udp))
+        self._counters.add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in self.udp))
+        self._counters.add(OVER_RATE, "udp", lambda: sum(one.refused for one in self.udp))
         await self.tcp.start(sockets.get(TCP, []))
-        self._counters.add("tcp", lambda: self.tcp.hits)
+        self._counters.add(HOT_ANSWERS, "tcp", lambda: self.tcp.hits)
         if sockets.get(HTTP):
             self.http = await http.start(self.service, sockets[HTTP], self._config)
         await self.operations.start(sockets.get(OPERATIONS, []))

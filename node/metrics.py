@@ -119,38 +119,38 @@ DAMAGED_RECORDS = Counter(
     "Questions that met a record which cannot be read; `biaojie verify` names it.",
     registry=WORKER,
 )
-OVER_RATE = ("biaojie_udp_over_rate", "UDP questions of sources that were over their rate.")
 HOT_ANSWERS = (
     "biaojie_hot_answers",
     "Answers sent straight from the store's memory map, by transport.",
     "transport",
 )
+OVER_RATE = (
+    "biaojie_over_rate",
+    "Questions of sources that were over their rate, by transport.",
+    "transport",
+)
+HotFamily = tuple[str, str, str]
+"""Name, help and label of a family of hot counters."""
 
 
 class HotCounters(Collector):
-    """Plain integers of the hot path, read at scrape time: ``add("udp", lambda: listener.hits)``."""
+    """Plain integers of the hot path, read at scrape time: ``add(HOT_ANSWERS, "udp", lambda: listener.hits)``."""
 
     def __init__(self) -> None:
-        self._sources: list[tuple[str, Callable[[], int]]] = []
-        self._refused: Callable[[], int] = int
+        self._sources: dict[HotFamily, list[tuple[str, Callable[[], int]]]] = {}
         WORKER.register(self)
 
-    def add(self, transport: str, read: Callable[[], int]) -> None:
+    def add(self, family: HotFamily, transport: str, read: Callable[[], int]) -> None:
         """One more source."""
-        self._sources.append((transport, read))
-
-    def add_refused(self, read: Callable[[], int]) -> None:
-        """Where questions over their source's rate are counted."""
-        self._refused = read
+        self._sources.setdefault(family, []).append((transport, read))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """prometheus_client: the values now."""
-        yield CounterMetricFamily(*OVER_RATE, value=self._refused())
-        name, help_, label = HOT_ANSWERS
-        family = CounterMetricFamily(name, help_, labels=[label])
-        for transport, read in self._sources:
-            family.add_metric([transport], read())
-        yield family
+        for (name, help_, label), sources in self._sources.items():
+            family = CounterMetricFamily(name, help_, labels=[label])
+            for transport, read in sources:
+                family.add_metric([transport], read())
+            yield family
 
 
 def scrape(registry: CollectorRegistry) -> bytes:

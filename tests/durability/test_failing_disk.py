@@ -47,7 +47,7 @@ def test_a_failed_sync_stops_the_registrar_and_loses_nothing(ground, journal, fa
     assert said[:done] == [DONE] * done
     assert DONE not in said[done:], "something was told after a sync had failed"
     if said:
-        assert script.reasons[0].startswith("the store failed: ")
+        assert script.reasons[0].startswith("the store failed while it was written: ")
         assert "Input/output error" in script.reasons[0]
     assert faults() == ()
     assert work(ground, {}, script) == ([DONE] * STEPS, None)
