@@ -35,9 +35,9 @@ ANSWER_S = 600.0
 """Longest wait for one answer, behind other loads on a slow disk. A dead registrar is noticed at once."""
 START_S = 30.0
 """Longest wait for a registrar we started; opening takes milliseconds, a slow disk seconds."""
-HOLDER_S = 5.0
-"""Somebody holds the store and does not listen yet, or not any more: how long it may take."""
-RETRY_S = 0.02
+HOLDER_S = 10.0
+"""How long a holder of the store who does not listen yet, or not any more, is waited for: a last load is a second."""
+RETRY_S = 0.05
 SUBMIT_BYTES = 4_194_304
 """Values sent in one frame at most, so that no frame nears its limit."""
 _READ_BYTES = 262_144
@@ -46,6 +46,10 @@ _UNKNOWN = "what was asked may or may not have been carried out"
 
 class RegistrarGone(Exception):
     """The registrar closed the connection or cannot be reached; what was not answered may or may not be durable."""
+
+
+class _Held(RegistrarGone):
+    """Another process is the writer: one that is starting, at work, or finishing what a killed command had asked."""
 
 
 class RegistrarRefused(Exception):
@@ -161,15 +165,31 @@ def open_registrar(config: Config) -> Iterator[RegistrarClient]:
 
     Raises ``RegistrarGone`` with a sentence for the operator when neither is possible.
     """
-    connection = _connect(config)
-    if connection is not None:
-        with RegistrarClient(connection) as client:
-            yield client
-        return
+    deadline_s = time.monotonic() + HOLDER_S
+    while True:
+        connection = _connect(config)
+        if connection is not None:
+            with RegistrarClient(connection) as client:
+                yield client
+            return
+        with _own_registrar(config) as child:
+            try:
+                connection = _await_ready(child, config)
+            except _Held:
+                if time.monotonic() >= deadline_s:
+                    raise
+            else:
+                with RegistrarClient(connection) as client:
+                    yield client
+                return
+        select.select([], [], [], RETRY_S)
+
+
+@contextlib.contextmanager
+def _own_registrar(config: Config) -> Iterator[Child]:
     child = Child("node.registrar_process", Boot(config, 0, {}, {"serving": False}))
     try:
-        with RegistrarClient(_await_ready(child, config)) as client:
-            yield client
+        yield child
     finally:
         child.stop()
         child.process.wait()
@@ -185,14 +205,6 @@ def _connect(config: Config) -> socket.socket | None:
         raise RegistrarGone(f"{config.socket_path}: {error.strerror}") from None
 
 
-def _await_holder(config: Config) -> socket.socket | None:
-    """The registrar that holds the store, once it listens: the node's own is starting, or being replaced."""
-    deadline = time.monotonic() + HOLDER_S
-    while (other := _connect(config)) is None and time.monotonic() < deadline:
-        select.select([], [], [], RETRY_S)
-    return other
-
-
 def _await_ready(child: Child, config: Config) -> socket.socket:
     deadline = time.monotonic() + START_S
     failure = "it ended without a word"
@@ -204,8 +216,8 @@ def _await_ready(child: Child, config: Config) -> socket.socket:
             if said["event"] == "failed":
                 failure = str(said.get("reason"))
         code = child.process.poll()
-        if code == EXIT_LOCKED and (other := _await_holder(config)) is not None:
-            return other
+        if code == EXIT_LOCKED:
+            raise _Held(f"the registrar could not start: {failure}")
         if code is not None:
             raise RegistrarGone(f"the registrar could not start: {failure}")
     raise RegistrarGone(f"the registrar was not ready within {START_S:g} s")
