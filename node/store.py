@@ -3,6 +3,7 @@
 import os
 
 from node.config_sections import Config
+from registry.errors import NeverFinished
 from registry.stores.lmdb import LmdbStore, create_store, open_reader, open_writer
 from registry.stores.lmdb_environment import DATA_FILE, LmdbSettings
 from registry.stores.lmdb_reader import LmdbReader
@@ -23,9 +24,11 @@ def has_store(config: Config) -> bool:
 def open_store(config: Config) -> LmdbStore:
     """As its writer; an empty store is made where there is none. Raises ``StoreError``, ``OSError``."""
     directory = config.node.data_dir
-    if not has_store(config):
+    try:
+        return open_writer(directory, store_settings(config))
+    except (FileNotFoundError, NeverFinished):
         create_store(directory, os.urandom(16), store_settings(config))
-    return open_writer(directory, store_settings(config))
+        return open_writer(directory, store_settings(config))
 
 
 def open_view(config: Config) -> LmdbReader:

@@ -29,6 +29,10 @@ class WrongFormat(StoreError):
     """The store, backup or export was written by a newer or foreign program."""
 
 
+class NeverFinished(WrongFormat):
+    """The making of the store was interrupted; nothing was ever in it, and it can be made again in place."""
+
+
 class Gone(StoreError):
     """The feed entry was cut by retention; the follower must start from a snapshot."""
 

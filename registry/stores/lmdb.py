@@ -58,7 +58,7 @@ _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def create_store(directory: Path, log_id: bytes, settings: LmdbSettings = DEFAULT_SETTINGS) -> None:
     """Make an empty store (``log_id``: 16 random bytes); the directory may exist. Raises ``FileExistsError``.
 
-    Safe to repeat after a crash: until it has finished, the directory opens as ``WrongFormat``.
+    Safe to repeat after a crash: until it has finished, the directory opens as ``NeverFinished``.
     """
     if len(log_id) != 16:
         raise ValueError(f"log_id: 16 bytes needed, not {len(log_id)}")

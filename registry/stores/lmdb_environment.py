@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import lmdb
 
-from registry.errors import StoreFailed, WrongFormat
+from registry.errors import NeverFinished, StoreFailed, WrongFormat
 from registry.stores.lmdb_layout import FORMAT, FORMAT_KEY, HEAD_KEY, TABLES, unseal
 
 DATA_FILE = "data.mdb"
@@ -95,6 +95,8 @@ def _open_tables(env: lmdb.Environment, directory: Path, *, create: bool) -> Env
     try:
         tables = [env.open_db(name.encode(), create=create) for name in TABLES]
     except lmdb.NotFoundError:
+        if _is_ours_so_far(env):
+            raise _never_finished(directory) from None
         raise WrongFormat(
             f"{directory} holds an LMDB file, but not a store of this program"
         ) from None
@@ -106,10 +108,22 @@ def _open_tables(env: lmdb.Environment, directory: Path, *, create: bool) -> Env
     return Environment(env, directory, *tables)
 
 
+def _is_ours_so_far(env: lmdb.Environment) -> bool:
+    """Whether the file holds nothing but tables of ours, as the first moments of ``create_store`` leave it."""
+    with env.begin() as txn, txn.cursor() as cursor:
+        return all(
+            bytes(name).decode(errors="replace") in TABLES for name in cursor.iternext(values=False)
+        )
+
+
+def _never_finished(directory: Path) -> NeverFinished:
+    return NeverFinished(f"{directory} was never finished: make it again")
+
+
 def _check_format(txn: "lmdb.Transaction[bytes]", directory: Path) -> None:
     row = txn.get(FORMAT_KEY)
     if row is None or txn.get(HEAD_KEY) is None:
-        raise WrongFormat(f"{directory} was never finished: make it again")
+        raise _never_finished(directory)
     number = int.from_bytes(unseal(FORMAT_KEY, row))
     if number != FORMAT:
         raise WrongFormat(

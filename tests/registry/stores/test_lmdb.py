@@ -54,7 +54,8 @@ def test_a_foreign_file_is_named(tmp_path, content):
 
 
 def test_a_foreign_lmdb_file_is_named(tmp_path):
-    lmdb.open(str(tmp_path)).close()
+    with lmdb.open(str(tmp_path)) as env, env.begin(write=True) as txn:
+        txn.put(b"theirs", b"something")
     with pytest.raises(WrongFormat, match="not a store of this program"):
         open_reader(tmp_path, SMALL)
     with pytest.raises(WrongFormat, match="not a store of this program"):
