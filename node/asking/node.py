@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import orjson
 
 from node.asking.web import WebServer, handle_target
+from node.change_json import change_to_json
 from node.clock import read_clocks
 from node.config import Config
 from node.keys import read_node_key
@@ -20,10 +21,8 @@ from node.store import open_view
 from protocols.identifier import Identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Query, Receipt
 from protocols.rest.codes import response_code
-from protocols.rest.dates import format_date
 from protocols.rest.record_json import render_no_values, render_outcome, render_record
 from protocols.rest.value_json import value_to_json
-from registry.change import Change
 from registry.holdings import Holdings
 from registry.registrar import Submission
 from registry.sealing import Sealer
@@ -102,7 +101,7 @@ class OwnNode:
             "head": head.seq,
             "oldestAvailable": head.oldest_available,
             "next": found[-1].seq if found else after,
-            "changes": [change_document(change) for change in found],
+            "changes": [change_to_json(change) for change in found],
         }
 
 
@@ -167,20 +166,3 @@ def receipt_document(command: Command, receipt: Receipt) -> dict[str, Any]:
             created=receipt.was_created, unchanged=receipt.is_unchanged,
         )  # fmt: skip
     return document
-
-
-def change_document(change: Change) -> dict[str, Any]:
-    """A feed entry for people and programs; it never holds values."""
-    return {
-        "seq": change.seq,
-        "time": format_date(change.time_ms // 1000),
-        "timeMs": change.time_ms,
-        "operation": change.operation.value,
-        "handle": change.key.decode(errors="replace"),
-        "version": change.version,
-        "digest": change.content.hex(),
-        "actor": change.actor,
-        "source": change.source,
-        "requestId": change.request_id,
-        "previous": change.previous.hex(),
-    }

@@ -6,6 +6,7 @@ for whoever may list ``0.NA`` (the operator, as a rule); with ``prefix`` the rig
 
 from typing import Final
 
+from node.change_json import change_to_json
 from node.http.api import Api
 from node.http.asked import read_number
 from node.http.errors import failure, http_trouble
@@ -15,8 +16,6 @@ from node.http.request import Request
 from protocols.errors import ProtocolError
 from protocols.identifier import PREFIX_AUTHORITY, prefix_record_of
 from protocols.message import Outcome
-from protocols.rest.dates import format_date
-from registry.change import Change
 from registry.errors import Gone
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
@@ -52,7 +51,7 @@ async def list_changes(api: Api, request: Request) -> Reply:
         "head": head.seq,
         "oldestAvailable": head.oldest_available,
         "next": changes[-1].seq if changes else after,
-        "changes": [_shown(change) for change in changes if _is_below(change.key, only)],
+        "changes": [change_to_json(change) for change in changes if _is_below(change.key, only)],
     }
     headers = (("Cache-Control", "private, no-cache"),)
     return json_reply(200, content, headers, is_pretty=request.is_pretty)
@@ -63,19 +62,3 @@ def _is_below(key: bytes, prefix: bytes) -> bool:
     if prefix == PREFIX_AUTHORITY:
         return True
     return key.startswith(prefix + b"/") or key == PREFIX_AUTHORITY + b"/" + prefix
-
-
-def _shown(change: Change) -> dict[str, object]:
-    return {
-        "seq": change.seq,
-        "time": format_date(change.time_ms // 1000),
-        "timeMs": change.time_ms,
-        "operation": change.operation.value,
-        "handle": change.key.decode(errors="replace"),
-        "version": change.version,
-        "digest": change.content.hex(),
-        "actor": change.actor,
-        "source": change.source,
-        "requestId": change.request_id,
-        "previous": change.previous.hex(),
-    }
