@@ -50,7 +50,7 @@ def test_every_image_of_a_power_loss_holds_what_was_told_before(tmp_path, record
     recording = record(tmp_path, recorder, SEED, 0.6)
     assert recording.acknowledged > 50
     assert {entry.kind for entry in recording.written} == {"W", "D", "S"}
-    images = list(examine_images(recording, tmp_path, 18, SEED, judge))
+    images = list(examine_images(recording, tmp_path, 12, SEED, judge))
     assert [image for image in images if image.faults] == []
     assert max(image.acknowledged for image in images) > 50
 
