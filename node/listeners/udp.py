@@ -85,14 +85,18 @@ class UdpListener:
         """The hot path. Names are local because each look-up counts here."""
         reader = self._service.reader
         reader.refresh()
-        stored_of, may_answer = reader.stored, self._rate.take
+        stored_of, rate = reader.stored, self._rate
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
         now_s, wall_s = self._service.now()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         answers: list[_Outgoing] = []
         slow_count = 0
+        host, is_free = "", False
         for data, address in received:
-            if not may_answer(address[0], now_s):
+            if address[0] != host:  # bursts come from few sources
+                host = address[0]
+                is_free = rate.is_free(host)
+            if not is_free and not rate.take(host, now_s):
                 slow_count += 1
                 refusal = self._over_rate(data)
                 if refusal is not None:
@@ -108,7 +112,7 @@ class UdpListener:
                     if (
                         size <= most_bytes
                         and public != NO_VALUES
-                        and (size <= amplification * len(data) or self._is_proven(address[0]))
+                        and (size <= amplification * len(data) or self._is_proven(host))
                     ):
                         answers.append((answer, address))
                         continue

@@ -79,6 +79,12 @@ class RateLimit:
         bucket.tokens = tokens - 1.0
         return True
 
+    def is_free(self, address: str) -> bool:
+        """Whether the address (IP text) belongs to an exempt network; remembered like a bucket, so asking is cheap."""
+        source = address if ":" not in address else self._ipv6_source(address)
+        bucket = self._young[source] if source in self._young else self._enter(source, 0.0)
+        return bucket is None
+
     def _enter(self, source: str, now_s: float) -> "_Bucket | None":
         if len(self._young) >= self._max_sources:
             self._old, self._young = self._young, {}

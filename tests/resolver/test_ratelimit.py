@@ -61,6 +61,14 @@ def test_an_exempt_host_does_not_exempt_its_neighbours():
     assert passed(limit, "2001:db8:1:2::1", 10) == 10
 
 
+@given(st.lists(st.sampled_from([SOURCE, OTHER, "127.0.0.1", "::1", "2001:db8::1"]), max_size=30))
+def test_asking_who_is_free_changes_nothing_for_anybody(asked):
+    plain, asking = RateLimit(burst=3), RateLimit(burst=3)
+    for address in asked:
+        assert asking.is_free(address) == (address in ("127.0.0.1", "::1"))
+        assert plain.take(address, 1.0) == asking.take(address, 1.0)
+
+
 def test_an_address_with_a_zone_is_limited_like_any_other():
     limit = RateLimit(rate_per_s=1, burst=3)
     assert passed(limit, "fe80::1%eth0", 5) == 3
