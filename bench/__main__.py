@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.cpu import tree
 from bench.load_http import HttpLoad
 from bench.load_udp import UdpLoad
-from bench.slices import Peer, Slice, alternate, median_cpu_us, ratios
+from bench.slices import Peer, Slice, alternate, least_ratio, median_cpu_us, ratios
 from node.asking.native import ask, resolve_question
 from node.asking.web import handle_target
 from node.clock import read_clocks
@@ -102,6 +102,7 @@ def _report(name: str, results: dict[str, list[Slice]], *, as_json: bool) -> Non
             "ratio": round(ratio, 3),
             "ratio_low": round(low, 3),
             "ratio_high": round(high, 3),
+            "ratio_of_least": round(least_ratio(ours, slices), 3),
             "our_us": round(median_cpu_us(ours), 3),
             "peer_us": round(median_cpu_us(slices), 3),
             "client_share": round(max(one.client_share for one in (*ours, *slices)), 2),
@@ -111,7 +112,8 @@ def _report(name: str, results: dict[str, list[Slice]], *, as_json: bool) -> Non
             continue
         print(
             f"{name}: {facts['ratio']} of {peer} (server CPU per answer, median of {facts['slices']} slices, "
-            f"{facts['ratio_low']} to {facts['ratio_high']}; the load used {facts['client_share']:.0%} of a core)"
+            f"{facts['ratio_low']} to {facts['ratio_high']}; {facts['ratio_of_least']} by the least slice of each; "
+            f"the load used {facts['client_share']:.0%} of a core)"
         )
 
 

@@ -73,6 +73,11 @@ def median_cpu_us(slices: Sequence[Slice]) -> float:
     return statistics.median(one.cpu_us_per_answer for one in slices)
 
 
+def least_ratio(ours: Sequence[Slice], peer: Sequence[Slice]) -> float:
+    """Of the least disturbed slice of each; what noise has least to do with, on a machine shared with strangers."""
+    return min(one.cpu_us_per_answer for one in peer) / min(one.cpu_us_per_answer for one in ours)
+
+
 def ratios(ours: Sequence[Slice], peer: Sequence[Slice]) -> tuple[float, float, float]:
     """(of the medians, lowest, highest): peer's CPU per answer divided by ours; above 1 we are cheaper."""
     each = [p.cpu_us_per_answer / o.cpu_us_per_answer for o, p in zip(ours, peer, strict=True)]

@@ -26,7 +26,10 @@ SPELLING, SEALED, DELETED, ABSOLUTE_TTL = 1, 2, 4, 8
 HEAD = struct.Struct(">BBIQII")
 """format, flags, version, seq, modified_s, least_ttl_s."""
 _CHECKSUM_BYTES = 4
-_BODY = HEAD.size + _CHECKSUM_BYTES
+BODY_OFFSET = HEAD.size + _CHECKSUM_BYTES
+"""Where a record begins to differ: SPELLING and SEALED parts, or at once the public values."""
+PARTS = SPELLING | SEALED
+"""Flags of parts before the public values."""
 """Where the parts begin; use ``public_offset`` to find the values."""
 
 NO_VALUES = b"\0\0\0\0"
@@ -67,15 +70,15 @@ def encode_record(record: Record) -> bytes:
 
 def decode_record(key: bytes, stored: bytes) -> Record:
     """The inverse of ``encode_record``. Raises ``Malformed`` on damage, ``Unsupported`` on a newer format."""
-    if len(stored) < _BODY:
+    if len(stored) < BODY_OFFSET:
         raise Malformed("stored record: shorter than its head", 0)
     format_, flags, version, seq, modified_s, least_ttl_s = HEAD.unpack_from(stored)
     if format_ != FORMAT:
         raise Unsupported(f"stored record: format {format_}, this node reads {FORMAT}", 0)
-    checksum = _checksum(key, stored[: HEAD.size], stored[_BODY:])
-    if checksum != stored[HEAD.size : _BODY]:
+    checksum = _checksum(key, stored[: HEAD.size], stored[BODY_OFFSET:])
+    if checksum != stored[HEAD.size : BODY_OFFSET]:
         raise Malformed("stored record: damaged, the checksum does not match", HEAD.size)
-    offset, spelling, sealed = _BODY, key, b""
+    offset, spelling, sealed = BODY_OFFSET, key, b""
     if flags & SPELLING:
         spelling, offset = _read_part(stored, offset, 2)
     if flags & SEALED:
@@ -92,9 +95,9 @@ def decode_record(key: bytes, stored: bytes) -> Record:
 def public_offset(stored: bytes) -> int:
     """Where the public value list begins; for the hot path, no checks (the store verified the record on write)."""
     flags = stored[1]
-    if not flags & (SPELLING | SEALED):
-        return _BODY
-    offset = _BODY
+    if not flags & PARTS:
+        return BODY_OFFSET
+    offset = BODY_OFFSET
     if flags & SPELLING:
         offset += 2 + int.from_bytes(stored[offset : offset + 2])
     if flags & SEALED:

@@ -19,7 +19,7 @@ from protocols.handle.codes import ResponseCode
 from protocols.handle.envelope import Action, accept
 from protocols.handle.fast import plain_answer, plain_question
 from protocols.handle.header import DEFAULT_EXPIRATION_S
-from protocols.record import DELETED, NO_VALUES, public_offset
+from protocols.record import BODY_OFFSET, DELETED, NO_VALUES, PARTS, public_offset
 from resolver.policies.ratelimit import RateLimit
 from resolver.source import Peer
 
@@ -105,8 +105,8 @@ class UdpListener:
             question = plain_question(data)
             if question is not None:
                 stored = stored_of(question[0])
-                if stored is not None and not stored[1] & DELETED:
-                    public = stored[public_offset(stored) :]
+                if stored is not None and not (flags := stored[1]) & DELETED:
+                    public = stored[public_offset(stored) if flags & PARTS else BODY_OFFSET :]
                     answer = plain_answer(question, public, serial, expiration_s)
                     size = len(answer)
                     if (
