@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from protocols.identifier import Identifier
+from protocols.trail import Trail, Verdict
 from protocols.values.value import Value
 
 
@@ -37,6 +38,10 @@ class Outcome(Enum):
     READ_ONLY = "read-only"
     """Writes are stopped (free disk below the limit, draining, mirror); reads go on."""
     BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    """No server that is responsible answered in time (HTTP 504)."""
+    UNTRUSTED = "untrusted"
+    """A server answered, but its answer or its key could not be proved (HTTP 502)."""
     ERROR = "error"
 
 
@@ -55,6 +60,9 @@ class Operation(Enum):
     """Delete the record."""
     HOST = "host"
     """Take responsibility for a prefix: create its authority and its ``0.NA/`` record in one transaction."""
+    DELEGATE = "delegate"
+    """Give responsibility for a prefix to the servers in its ``0.NA/`` record's HS_SITE, in one transaction: records
+    below it that are kept here are not answered from any more, until HOST takes responsibility back."""
 
 
 class Principal(NamedTuple):
@@ -88,7 +96,11 @@ class Query(NamedTuple):
     may_recurse: bool = False
     may_refer: bool = True
     hop_count: int = 0
+    """How often the question was forwarded before it came here."""
     principal: Principal = ANONYMOUS
+    via: tuple[str, ...] = ()
+    """Ids of the nodes that forwarded it, as far as they said so; one's own among them is a loop."""
+    wants_trail: bool = False
 
 
 class Answer(NamedTuple):
@@ -100,6 +112,11 @@ class Answer(NamedTuple):
     modified_s: int = 0
     reason: str = ""
     """For people: what, where and why, when the outcome is not success."""
+    is_authoritative: bool = True
+    """From the records of the responsible node, which this node then is; False = it was asked or remembered."""
+    verdict: Verdict = Verdict.LOCAL
+    trail: Trail | None = None
+    """When the question wanted one."""
 
 
 class Command(NamedTuple):

@@ -1,35 +1,58 @@
 """The read spine: what happens to a question, from policy to answer. Pure; both clocks are arguments.
 
-Policy -> whose identifier is it -> the local record -> what of it may be seen. Selection is applied here, on the whole
-record. The serving worker answers plain public questions straight from stored bytes; a property test holds those
-answers equal to these.
+Policy -> whose identifier is it -> the local record, what is remembered of a foreign one, a referral, or the word that
+somebody must be asked -> what of it may be seen. Selection is applied here, on the whole record. The serving worker
+answers plain public questions straight from stored bytes; a property test holds those answers equal to these.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from protocols.identifier import prefix_record_of
 from protocols.message import Answer, Outcome, Query
-from resolver.delegation import Local, NotHere, locate
+from protocols.values.value_list import decode_values
+from resolver.delegation import Delegated, Local, NotHere, locate
 from resolver.policies.visibility import visible_answer
 from resolver.policy import Stage, first_refusal
 from resolver.source import LocalRecords, Now, Peer
 
+SITE_TYPES = ("HS_SITE", "HS_SITE.6")
 
-def answer_now(
+
+class Foreign(Protocol):
+    """What this node can do about identifiers that others hold; ``forwarding.Forwarder`` does it."""
+
+    def lookup(
+        self, query: Query, place: Delegated | NotHere, peer: Peer, now: Now
+    ) -> Answer | None:
+        """What is remembered or refused at once; None when somebody must be asked."""
+
+
+def answer_now(  # noqa: PLR0913  # everything an answer depends on, and nothing else
     query: Query,
     records: LocalRecords,
     peer: Peer,
     now: Now,
     stages: Sequence[Stage] = (),
+    foreign: Foreign | None = None,
 ) -> Answer | None:
     """The answer from what is at hand; None when another node would have to be asked."""
     refusal = first_refusal(stages, query, peer, now)
     if refusal is not None:
         return refusal
-    match locate(query.identifier, records):
-        case Local():
-            return _local_answer(query, records)
-        case NotHere(prefix, nearest):
-            return Answer(Outcome.NOT_RESPONSIBLE, reason=_not_here(prefix, nearest))
+    place = locate(query.identifier, records)
+    if isinstance(place, Local):
+        return _local_answer(query, records)
+    if foreign is not None and query.may_recurse and is_askable(place):
+        return foreign.lookup(query, place, peer, now)
+    if isinstance(place, Delegated) and query.may_refer:
+        return _referral(place, records)
+    return Answer(Outcome.NOT_RESPONSIBLE, reason=_not_here(place))
+
+
+def is_askable(place: Delegated | NotHere) -> bool:
+    """Whether anybody else could know: below a prefix hosted here nobody can."""
+    return isinstance(place, Delegated) or place.nearest is None
 
 
 def _local_answer(query: Query, records: LocalRecords) -> Answer:
@@ -39,6 +62,17 @@ def _local_answer(query: Query, records: LocalRecords) -> Answer:
     return visible_answer(query, record, records)
 
 
-def _not_here(prefix: bytes, nearest: bytes | None) -> str:
-    reason = f"prefix {prefix.decode()} is not hosted by this node"
-    return reason if nearest is None else f"{reason}; {nearest.decode()} above it is"
+def _referral(place: Delegated, records: LocalRecords) -> Answer:
+    """RC 302 with the HS_SITE values to go on with (RFC 3652 §3.3)."""
+    record = records.lookup(prefix_record_of(place.prefix))
+    values = decode_values(record.public) if record is not None else ()
+    sites = tuple(value for value in values if value.type.upper() in SITE_TYPES)
+    reason = f"prefix {place.prefix.decode()} is delegated; ask its servers"
+    return Answer(Outcome.REFERRAL, sites, reason=reason)
+
+
+def _not_here(place: Delegated | NotHere) -> str:
+    reason = f"prefix {place.prefix.decode()} is not hosted by this node"
+    if isinstance(place, Delegated):
+        return f"{reason} but delegated; ask its servers, or ask with recursion (RECU)"
+    return reason if place.nearest is None else f"{reason}; {place.nearest.decode()} above it is"

@@ -1,13 +1,14 @@
 """Who answers for an identifier: the longest prefix this node knows decides.
 
-A prefix is hosted here or it is not; below a hosted prefix this node knows everything, so what it does not find does
-not exist. The record of a prefix (``0.NA/88.118.7``) belongs to the node that hosts the prefix above it, too: it is
-there that derived prefixes are allotted.
+A prefix is hosted here, or delegated from here, or neither; below a hosted prefix this node knows everything, so what
+it does not find does not exist. The record of a prefix (``0.NA/88.118.7``) belongs to the node that hosts the prefix
+above it, too: it is there that derived prefixes are allotted.
 """
 
 from typing import NamedTuple
 
 from protocols.identifier import Identifier, parent_prefix
+from protocols.values.site import Site
 from resolver.source import LocalRecords
 
 
@@ -18,31 +19,39 @@ class Local(NamedTuple):
     """Folded; the hosted prefix that makes it so."""
 
 
+class Delegated(NamedTuple):
+    """The servers of a prefix that was delegated from here answer."""
+
+    prefix: bytes
+    """Folded; the delegated prefix, the identifier's own or one above it."""
+    sites: tuple[Site, ...]
+    """Of its HS_SITE values, in order of index; at least one."""
+
+
 class NotHere(NamedTuple):
-    """This node is not responsible."""
+    """This node is not responsible and has delegated to nobody."""
 
     prefix: bytes
     """Folded; the prefix asked for."""
     nearest: bytes | None
-    """The longest hosted prefix above it, None when there is none."""
+    """The longest hosted prefix above it, None when there is none: then a node above this one may know."""
 
 
-def locate(identifier: Identifier, records: LocalRecords) -> Local | NotHere:
-    """Whose identifier it is. At most one look-up per label of the prefix."""
+def locate(identifier: Identifier, records: LocalRecords) -> Local | Delegated | NotHere:
+    """Whose identifier it is. At most two look-ups per label of the prefix."""
     prefix = identifier.responsible_prefix
     if records.hosts(prefix):
         return Local(prefix)
-    nearest = _nearest_hosted(prefix, records)
+    place: bytes | None = prefix
     if identifier.is_prefix_record:
-        if nearest is not None:
-            return Local(nearest)
-        if records.lookup(identifier) is not None:  # entered by hand by the operator
+        if records.lookup(identifier) is not None:  # allotted, delegated, or entered by hand
             return Local(prefix)
-    return NotHere(prefix, nearest)
-
-
-def _nearest_hosted(prefix: bytes, records: LocalRecords) -> bytes | None:
-    above = parent_prefix(prefix)
-    while above is not None and not records.hosts(above):
-        above = parent_prefix(above)
-    return above
+        place = parent_prefix(prefix)
+    while place is not None:
+        if records.hosts(place):
+            return Local(place) if identifier.is_prefix_record else NotHere(prefix, place)
+        sites = records.delegation(place)
+        if sites is not None:
+            return Delegated(place, sites)
+        place = parent_prefix(place)
+    return NotHere(prefix, None)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from protocols.identifier import Identifier
 from protocols.message import Outcome, Principal
 from protocols.record import Record
+from protocols.values.site import Site
 from protocols.values.value import Value
 
 
@@ -39,6 +40,9 @@ class LocalRecords(Protocol):
 
     def hosts(self, prefix: bytes) -> bool:
         """Whether this node is responsible for the folded prefix."""
+
+    def delegation(self, prefix: bytes) -> tuple[Site, ...] | None:
+        """The sites of the folded prefix if it was delegated from here: not hosted, and its record has HS_SITE."""
 
     def nonpublic(self, record: Record) -> tuple[Value, ...]:
         """The record's non-public values, sorted by index; the caller answers for who gets to see them."""

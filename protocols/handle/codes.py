@@ -132,6 +132,9 @@ RESPONSE_CODES: dict[Outcome, ResponseCode] = {
     Outcome.HOP_LIMIT: ResponseCode.RECURSION_LIMIT,
     Outcome.READ_ONLY: ResponseCode.READ_ONLY,
     Outcome.BUSY: ResponseCode.TOO_BUSY,
+    # Both are "error" to a client: on UDP it asks again over TCP at once, where it gets the same, remembered.
+    Outcome.UNREACHABLE: ResponseCode.ERROR,
+    Outcome.UNTRUSTED: ResponseCode.ERROR,
     Outcome.ERROR: ResponseCode.ERROR,
 }
 

@@ -23,6 +23,8 @@ class Code(NamedTuple):
 CODES: dict[Outcome, Code] = {
     Outcome.SUCCESS: Code(1, 200, 200),
     Outcome.ERROR: Code(2, 500, 500),
+    Outcome.UNREACHABLE: Code(2, 504, 504),
+    Outcome.UNTRUSTED: Code(2, 502, 502),
     Outcome.BUSY: Code(3, 503, 503),
     Outcome.PROTOCOL_ERROR: Code(4, 400, 400),
     Outcome.NOT_SUPPORTED: Code(5, 501, 501),
@@ -48,7 +50,11 @@ CREATED = 201
 FORBIDDEN = 403
 INSUFFICIENT_STORAGE = 507
 
-RETRY_AFTER_S: dict[Outcome, int] = {Outcome.BUSY: 1, Outcome.READ_ONLY: 30}
+RETRY_AFTER_S: dict[Outcome, int] = {
+    Outcome.BUSY: 1,
+    Outcome.READ_ONLY: 30,
+    Outcome.UNREACHABLE: 5,
+}
 """Seconds for the Retry-After header: a queue empties at once, a disk or a restart needs somebody's hand."""
 
 
