@@ -9,8 +9,10 @@ from protocols.identifier import Identifier
 from protocols.message import Outcome, Principal
 from protocols.record import Record
 from protocols.values.admin import AUTHORIZED_READ
+from protocols.values.site import Site
 from protocols.values.value import Value
 from registry import authority as authority_
+from registry.delegation import SiteLists
 from registry.sealing import Sealer, merge
 from registry.stores.store import Authority
 
@@ -28,7 +30,7 @@ class Lookups(Protocol):
 class Holdings:
     """``server_admins`` are ``index:handle`` texts that count as operator."""
 
-    __slots__ = ("_lookups", "_sealer", "_server_admins")
+    __slots__ = ("_lookups", "_sealer", "_server_admins", "_sites")
 
     def __init__(
         self, lookups: Lookups, sealer: Sealer, server_admins: frozenset[str] = frozenset()
@@ -36,17 +38,34 @@ class Holdings:
         self._lookups = lookups
         self._sealer = sealer
         self._server_admins = server_admins
+        self._sites = SiteLists()
 
     def lookup(self, identifier: Identifier) -> Record | None:
-        """The record, None when absent or deleted."""
+        """The record this node answers for; None when absent, deleted, or kept below a delegated prefix."""
+        authority = self._lookups.authority(identifier.prefix)
+        if authority is not None and authority.is_delegated:
+            return None
         return self._lookups.lookup(identifier)
 
     def hosts(self, prefix: bytes) -> bool:
-        """Whether this node is responsible for the folded prefix: it was hosted, and its record is not deleted."""
+        """Whether this node is responsible for the folded prefix: hosted, not delegated, its record not deleted."""
+        authority = self._lookups.authority(prefix)
         return (
-            self._lookups.authority(prefix) is not None
+            authority is not None
+            and not authority.is_delegated
             and self._lookups.lookup(authority_.prefix_record(prefix)) is not None
         )
+
+    def delegation(self, prefix: bytes) -> tuple[Site, ...] | None:
+        """The sites the folded prefix is delegated to; None when it is hosted here, or its record names none.
+
+        A record with HS_SITE is enough where this node never kept anything below the prefix.
+        """
+        authority = self._lookups.authority(prefix)
+        if authority is not None and not authority.is_delegated:
+            return None
+        record = self._lookups.lookup(authority_.prefix_record(prefix))
+        return (self._sites.sites_of(record.public) or None) if record is not None else None
 
     def key_of(self, identifier: Identifier) -> bytes:
         """The key under which the identifier's record is, or would be, kept."""

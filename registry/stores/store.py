@@ -14,7 +14,7 @@ from registry.change import Change, genesis
 
 
 class Authority(NamedTuple):
-    """A prefix this node is responsible for. Authority 0 is ``0.NA`` itself and always exists."""
+    """A prefix whose records this node keeps. Authority 0 is ``0.NA`` itself and always exists."""
 
     id: int
     prefix: bytes
@@ -23,6 +23,8 @@ class Authority(NamedTuple):
     """As first given."""
     is_case_sensitive: bool
     created_s: int
+    is_delegated: bool = False
+    """Others answer for it: what is kept below it is out of sight until responsibility is taken back."""
 
 
 ROOT = Authority(0, PREFIX_AUTHORITY, PREFIX_AUTHORITY, is_case_sensitive=False, created_s=0)

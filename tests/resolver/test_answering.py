@@ -26,6 +26,7 @@ from tests.registry.desk import (
     secret,
     url,
 )
+from tests.resolver.test_delegation import site_value
 
 NOW = Now(1000.0, 2_000_000_000.0)
 PEER = Peer("192.0.2.7", 4711, "udp", is_loopback=False)
@@ -33,6 +34,9 @@ WRITER = Principal("88.118/writer", 1)
 """An administrator of the prefix without authorised read."""
 OWNER = Principal("88.118/owner", 1)
 """An administrator of one record only."""
+
+SITE = site_value("192.0.2.8", "192.0.2.9", index=3)
+SITE6 = site_value("2001:db8::8", index=4, kind="hs_site.6")
 
 UNREADABLE = Value(400, "SEALED", b"for nobody", permissions=4)
 
@@ -57,13 +61,26 @@ def desk():
         command(HOST, "88.case", case_sensitive=True),
         command(PUT, "88.case/a", url()),
         command(PUT, "0.NA/88.118.9", url("site")),
+        command(PUT, "0.NA/88.118.5", url(), SITE, SITE6, secret()),
     )
     return desk
 
 
-def ask(desk, text, *indexes, types=(), who=ANONYMOUS, public_only=False, stages=(), peer=PEER):
-    query = Query(parse_identifier(text), indexes, types, public_only=public_only, principal=who)
-    return answer_now(query, desk.holdings, peer, NOW, stages)
+def ask(
+    desk,
+    text,
+    *indexes,
+    types=(),
+    who=ANONYMOUS,
+    public_only=False,
+    stages=(),
+    foreign=None,
+    **more,
+):
+    query = Query(
+        parse_identifier(text), indexes, types, public_only=public_only, principal=who, **more
+    )
+    return answer_now(query, desk.holdings, PEER, NOW, stages, foreign)
 
 
 OK, NONE = Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND
@@ -123,6 +140,14 @@ SCENARIOS = [
     ("88.case/A", (), (), ANONYMOUS, True, Outcome.NOT_FOUND, []),
     ("88.119/x", (), (), OPERATOR, False, Outcome.NOT_RESPONSIBLE, []),
     ("88.118.9/x", (), (), ANONYMOUS, True, Outcome.NOT_RESPONSIBLE, []),
+    # a delegated prefix: its record is here, what is below it is elsewhere
+    ("88.118.5", (), (), ANONYMOUS, True, OK, [1, 3, 4]),
+    ("0.NA/88.118.5", (), ("HS_SITE",), ANONYMOUS, True, OK, [3]),
+    ("88.118.5", (), ("HS_SITE.",), ANONYMOUS, True, OK, [3, 4]),
+    ("88.118.5/x", (), (), ANONYMOUS, True, Outcome.REFERRAL, [3, 4]),
+    ("88.118.5/x", (1,), ("URL",), OPERATOR, False, Outcome.REFERRAL, [3, 4]),
+    ("88.118.5.1/x", (), (), ANONYMOUS, True, Outcome.REFERRAL, [3, 4]),
+    ("88.118.5.1", (), (), ANONYMOUS, True, Outcome.REFERRAL, [3, 4]),
 ]
 
 
@@ -153,6 +178,79 @@ def test_reasons_say_what_where_and_why(desk):
     refusal = ask(desk, FULL, 300, who=STRANGER).reason
     assert "300:0.NA/88.999 is not one" in refusal
     assert refusal.endswith("(stage: visibility)")
+
+
+def test_a_referral_names_the_delegated_prefix_and_tells_only_where_to_go_on(desk):
+    answer = ask(desk, "88.118.5.1/x")
+    assert [(value.index, value.type, value.data) for value in answer.values] == [
+        (3, "HS_SITE", SITE.data),
+        (4, "hs_site.6", SITE6.data),
+    ]
+    assert answer.reason == "prefix 88.118.5 is delegated; ask its servers"
+
+
+def test_who_wants_no_referral_hears_that_others_are_responsible(desk):
+    answer = ask(desk, "88.118.5/x", may_refer=False)
+    assert (answer.outcome, answer.values) == (Outcome.NOT_RESPONSIBLE, ())
+    assert answer.reason == (
+        "prefix 88.118.5 is not hosted by this node but delegated; ask its servers, or ask with "
+        "recursion (RECU)"
+    )
+
+
+# -- asking elsewhere
+
+
+class Elsewhere:
+    """Remembers what it is asked about; knows one answer, or none."""
+
+    def __init__(self, answer=None):
+        self.answer, self.asked = answer, []
+
+    def lookup(self, query, place, peer, now):
+        assert (peer, now) == (PEER, NOW)
+        self.asked.append((query.identifier.text, place.prefix))
+        return self.answer
+
+
+KNOWN = Answer(OK, (url(),), is_authoritative=False)
+
+
+@pytest.mark.parametrize("answer", [KNOWN, None])
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("88.118.5/x", b"88.118.5"),
+        ("88.118.5.1/x", b"88.118.5"),
+        ("88.118.5.1", b"88.118.5"),
+        ("99/x", b"99"),
+        ("0.NA/99", b"99"),
+    ],
+)
+def test_with_recursion_what_others_hold_is_looked_up_there_instead_of_referred(
+    desk, text, prefix, answer
+):
+    elsewhere = Elsewhere(answer)
+    for may_refer in (True, False):
+        said = ask(desk, text, foreign=elsewhere, may_recurse=True, may_refer=may_refer)
+        assert said is answer
+    assert elsewhere.asked == [(text, prefix)] * 2
+
+
+@pytest.mark.parametrize(
+    "text", ["88.118/open", "88.118/none", "88.118", "88.118.5", "88.118.10", "88.118.9/x"]
+)
+def test_nobody_is_asked_about_what_this_node_must_know(desk, text):
+    elsewhere = Elsewhere(KNOWN)
+    assert ask(desk, text, foreign=elsewhere, may_recurse=True) == ask(desk, text)
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("text", ["88.118.5/x", "99/x"])
+def test_without_recursion_nobody_is_asked(desk, text):
+    elsewhere = Elsewhere(KNOWN)
+    assert ask(desk, text, foreign=elsewhere) == ask(desk, text)
+    assert elsewhere.asked == []
 
 
 def test_a_refusal_tells_nothing_of_the_record(desk):

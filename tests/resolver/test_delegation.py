@@ -1,8 +1,25 @@
 import pytest
 
 from protocols.identifier import parse_identifier
-from resolver.delegation import Local, NotHere, locate
+from protocols.values.site import Interface, Server, Site, encode_site
+from protocols.values.value import Value
+from resolver.delegation import Delegated, Local, NotHere, locate
 from tests.registry.desk import DELETE, HOST, PUT, Desk, command, url
+
+
+def site(*addresses, serial=1):
+    """A site of servers that answer on UDP and TCP 2641."""
+    both = (Interface(0, 2641), Interface(1, 2641))
+    servers = tuple(Server(n, address, both) for n, address in enumerate(addresses, 1))
+    return Site(servers, serial)
+
+
+def site_value(*addresses, index=1, serial=1, kind="HS_SITE", **fields):
+    return Value(index, kind, encode_site(site(*addresses, serial=serial)), **fields)
+
+
+HERE = ("192.0.2.7",)
+THERE = ("192.0.2.8", "2001:db8::8")
 
 
 @pytest.fixture(scope="module")
@@ -14,9 +31,18 @@ def records():
         command(PUT, "0.NA/20.500", url()),
         command(HOST, "88.118.6", url()),
         command(DELETE, "88.118.6"),
+        command(PUT, "0.NA/88.118.5", site_value(*HERE)),
+        command(PUT, "0.NA/88.118.5.3", site_value(*THERE, index=4), site_value(*HERE, index=2)),
+        command(HOST, "88.118.5.4", site_value(*HERE)),
+        command(PUT, "0.NA/88.118.5.5", url()),
+        command(PUT, "0.NA/20.600", site_value(*THERE, kind="hs_site.6")),
+        command(PUT, "0.NA/20.700", site_value(*THERE)),
+        command(DELETE, "0.NA/20.700"),
     )
     return desk.holdings
 
+
+TO_HERE = Delegated(b"88.118.5", (site(*HERE),))
 
 CASES = {
     "88.118/x": Local(b"88.118"),
@@ -31,7 +57,7 @@ CASES = {
     "20.500/x": NotHere(b"20.500", None),
     "0.NA/88.118": Local(b"88.118"),
     "88.118": Local(b"88.118"),
-    "0.NA/88.118.9": Local(b"88.118"),
+    "0.NA/88.118.9": Local(b"88.118.9"),
     "0.na/88.118.10": Local(b"88.118"),
     "88.118.7.1.5": Local(b"88.118.7.1"),
     "0.NA/20.500": Local(b"20.500"),
@@ -39,22 +65,44 @@ CASES = {
     "0.NA/88": NotHere(b"88", None),
     "0.NA/0.NA": NotHere(b"0.NA", None),
     "0.TYPE/URL": NotHere(b"0.TYPE", None),
+    # below a delegated prefix its servers answer, the nearest one's
+    "88.118.5/x": TO_HERE,
+    "88.118.5.2/x": TO_HERE,
+    "88.118.5.2.1/x": TO_HERE,
+    "88.118.55/x": NotHere(b"88.118.55", b"88.118"),
+    "88.118.5.3/x": Delegated(b"88.118.5.3", (site(*HERE), site(*THERE))),
+    "88.118.5.4/x": Local(b"88.118.5.4"),
+    "88.118.5.4.1/x": NotHere(b"88.118.5.4.1", b"88.118.5.4"),
+    "88.118.5.5/x": TO_HERE,
+    # its own record is kept here, those of the prefixes derived from it are kept there
+    "88.118.5": Local(b"88.118.5"),
+    "0.NA/88.118.5": Local(b"88.118.5"),
+    "88.118.5.2": TO_HERE,
+    "0.na/88.118.5.2.1": TO_HERE,
+    "88.118.5.5": Local(b"88.118.5.5"),
+    # a node below another one than ours, entered by hand
+    "20.600/x": Delegated(b"20.600", (site(*THERE),)),
+    "20.600.1/x": Delegated(b"20.600", (site(*THERE),)),
+    "20.700/x": NotHere(b"20.700", None),
+    "20.700": NotHere(b"20.700", None),
 }
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.items(), ids=CASES)
-def test_the_longest_hosted_prefix_decides_who_answers(records, text, expected):
+def test_the_longest_prefix_known_here_decides_who_answers(records, text, expected):
     assert locate(parse_identifier(text), records) == expected
 
 
 def test_prefixes_are_told_apart_without_case():
     desk = Desk()
-    desk.submit(command(HOST, "88.tst", url()))
+    desk.commit(command(HOST, "88.tst", url()), command(PUT, "0.NA/88.far", site_value(*HERE)))
     for text in ("88.TST/x", "88.tst/x"):
         assert locate(parse_identifier(text), desk.holdings) == Local(b"88.TST")
+    for text in ("88.FAR/x", "88.far/x", "88.Far.1/x"):
+        assert locate(parse_identifier(text), desk.holdings) == Delegated(b"88.FAR", (site(*HERE),))
 
 
-def test_a_long_chain_of_labels_costs_one_look_up_each():
+def test_a_long_chain_of_labels_costs_two_look_ups_each():
     class Counting:
         count = 0
 
@@ -62,6 +110,9 @@ def test_a_long_chain_of_labels_costs_one_look_up_each():
             self.count += 1
             return False
 
+        def delegation(self, prefix):
+            self.count += 1
+
     records = Counting()
     locate(parse_identifier(".".join("1" * 1000) + "/x"), records)
-    assert records.count <= 1001
+    assert records.count <= 2001
