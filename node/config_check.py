@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from node.clock import read_clocks
 from node.config import Config, ConfigError
+from node.config_kinds import read_place
 from node.config_sections import MIB
 from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
+from protocols.rest.dates import format_date, parse_date
 from resolver.policies.ratelimit import MAX_SOURCES
 
 CONNECTION_BYTES = 8192
@@ -19,6 +22,12 @@ CONNECTION_BYTES = 8192
 PROVEN_ADDRESS_BYTES = 200
 RATED_SOURCE_BYTES = 200
 """Two generations of buckets, and the /64s of IPv6 addresses."""
+ASKED_BYTES = 2048
+"""One question that waits for another node, with what is needed to answer it."""
+MAX_UNPROVED_S = 86_400
+"""How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
+MAX_WAITING_DATAGRAMS = 8192
+"""UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
 MAX_WRITE_FRAMES_BYTES = 4 * 16 * MIB
 """Frames between one worker and the registrar, should all be of the largest size."""
 
@@ -35,6 +44,7 @@ def check_config(config: Config) -> list[str]:
     troubles = [
         *_ports(config),
         *_site(config),
+        *_upstream(config),
         *_tls(config),
         *_files(config),
     ]
@@ -53,6 +63,9 @@ def budgets(config: Config) -> list[Budget]:
         Budget("frames to and from the registrar", MAX_WRITE_FRAMES_BYTES),
         Budget("remembered addresses", memory.proven_addresses * PROVEN_ADDRESS_BYTES),
         Budget("rates of UDP sources", 3 * MAX_SOURCES * RATED_SOURCE_BYTES),
+        Budget("records of other nodes", memory.foreign_cache_mib * MIB),
+        Budget("encoded answers of other nodes", memory.encoded_answers_mib * MIB),
+        Budget("UDP questions that wait for other nodes", MAX_WAITING_DATAGRAMS * ASKED_BYTES),
         Budget("connections, native and HTTP", 2 * limits.connections * CONNECTION_BYTES),
     ]
 
@@ -113,6 +126,43 @@ def _is_served(
     return False
 
 
+def own_places(config: Config) -> frozenset[tuple[str, int]]:
+    """Addresses and ports at which this node answers, as far as the settings tell: whom it must never ask."""
+    places: set[tuple[str, int]] = set()
+    for addresses, port in (
+        (config.listen.addresses, config.listen.port),
+        (config.http.addresses, config.http.port),
+        (config.site.addresses, config.site.native_port or config.listen.port),
+        (config.site.addresses, config.site.http_port or config.http.port),
+    ):
+        for text in addresses:
+            places.add((text, port))
+            address = ipaddress.ip_address(text)
+            if address.is_unspecified:
+                places |= {("127.0.0.1" if address.version == 4 else "::1", port)}
+    return frozenset(place for place in places if place[1])
+
+
+def _upstream(config: Config) -> Iterator[str]:
+    upstream, own = config.upstream, own_places(config)
+    for text in upstream.servers:
+        place = read_place(text)
+        host = "127.0.0.1" if place.host == "localhost" else place.host
+        if (host, place.port) in own:
+            yield f'upstream.servers: "{text}" is this node itself; name the node above it, or another port'
+    if upstream.pinned_keys and not any(read_place(t).scheme != "http" for t in upstream.servers):
+        yield "upstream.pinned_keys: no server in upstream.servers can prove a key; name one by tcp, udp or https"
+    if upstream.trust_unproved_until:
+        latest_s = int(read_clocks().wall_s) + MAX_UNPROVED_S
+        if parse_date(upstream.trust_unproved_until) > latest_s:
+            yield (
+                f'upstream.trust_unproved_until = "{upstream.trust_unproved_until}": more than 24 hours ahead; '
+                f'the nearest valid value is "{format_date(latest_s)}"'
+            )
+    if upstream.ca_file is not None and not os.access(upstream.ca_file, os.R_OK):
+        yield f"upstream.ca_file = {upstream.ca_file}: cannot be read"
+
+
 def _tls(config: Config) -> Iterator[str]:
     http = config.http
     if (http.tls_cert_file is None) != (http.tls_key_file is None):
@@ -156,6 +206,7 @@ def _warnings(config: Config) -> Iterator[str]:
         yield "site.addresses: only this machine can reach the published address; fine for a trial"
     if not config.site.addresses and config.node.prefix:
         yield "site.addresses = []: no address is published, so others do not find this node by its prefix"
+    yield from _upstream_warnings(config)
     open_http = [a for a in config.http.addresses if not ipaddress.ip_address(a).is_loopback]
     if config.http.enabled and open_http and config.http.tls_cert_file is None:
         yield "http: no TLS certificate: reading works, passwords are accepted from loopback only"
@@ -164,6 +215,21 @@ def _warnings(config: Config) -> Iterator[str]:
         and not ipaddress.ip_address(config.operations.address).is_loopback
     ):
         yield f"operations.address = {config.operations.address}: this port has no login; keep strangers away from it"
+
+
+def _upstream_warnings(config: Config) -> Iterator[str]:
+    upstream = config.upstream
+    if upstream.trust_unproved_until and upstream.pinned_keys:
+        if parse_date(upstream.trust_unproved_until) > read_clocks().wall_s:
+            yield (
+                f"upstream.trust_unproved_until: until {upstream.trust_unproved_until} answers of upstream servers "
+                "are believed without a signature of a pinned key"
+            )
+        else:
+            yield "upstream.trust_unproved_until: is over; remove it"
+    for network in config.access.recursion_networks:
+        if upstream.servers and ipaddress.ip_network(network).prefixlen == 0:
+            yield f'access.recursion_networks: "{network}" lets everybody ask others through this node'
 
 
 def data_directory(path: Path) -> None:

@@ -8,9 +8,20 @@ import difflib
 import ipaddress
 import re
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from protocols.errors import ProtocolError
+from protocols.rest.dates import parse_date
 
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*(\.[0-9A-Za-z][0-9A-Za-z_-]*)*")
 _ADMIN = re.compile(r"(\d{1,10}):([^\s/]+/\S+)")
+_PIN = re.compile(r"sha256:[0-9a-f]{64}")
+_HOST = re.compile(
+    r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*\.?"
+)
+SERVER_SCHEMES = ("udp", "tcp", "http", "https")
+NATIVE_PORT = 2641
+"""Registered for the Handle protocol; only used in advice."""
 
 
 class Bounds(NamedTuple):
@@ -83,6 +94,82 @@ class AdminList:
                 return f'"{item}" is not index:handle; write for example "300:0.NA/88.118"'
             if int(match[1]) > 0xFFFFFFFF:
                 return f'"{item}": the index is above 4294967295'
+        return ""
+
+
+class Place(NamedTuple):
+    """Where a server is: what ``tcp://[2001:db8::1]:2641`` says."""
+
+    scheme: str
+    """One of ``SERVER_SCHEMES``."""
+    host: str
+    """IP address text, or a name in lower case."""
+    port: int
+
+
+def read_place(text: str) -> Place:
+    """The parts of a server's address. Raises ``ValueError`` with one clause that says what is wrong."""
+    try:
+        parts: SplitResult = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(_advice(text)) from None
+    host = (parts.hostname or "").lower()
+    is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in SERVER_SCHEMES or not host or not port or not is_bare:
+        raise ValueError(_advice(text))
+    try:
+        host = str(ipaddress.ip_address(host))
+    except ValueError:
+        if not _HOST.fullmatch(host) or len(host) > 253 or host.replace(".", "").isdecimal():
+            raise ValueError(_advice(text)) from None
+    return Place(parts.scheme, host, port)
+
+
+def _advice(text: str) -> str:
+    host = re.sub(r"^[a-z]*:?/*|[:/].*$", "", text) or "192.0.2.1"
+    return (
+        f'"{text}" is not a server: udp, tcp, http or https, "://", host, ":" and port; '
+        f'write for example "tcp://{host}:{NATIVE_PORT}"'
+    )
+
+
+class ServerList:
+    """Servers as ``scheme://host:port``."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        for item in _items(value):
+            try:
+                read_place(item)
+            except ValueError as error:
+                return str(error)
+        return ""
+
+
+class PinList:
+    """Digests of public keys, ``sha256:`` and 64 hexadecimal digits."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        for item in _items(value):
+            if not _PIN.fullmatch(item):
+                shown = "sha256:" + "0" * 64
+                return f'"{item}" is not the digest of a public key (SPKI, DER); it looks like "{shown}", in lower case'
+        return ""
+
+
+class DateText:
+    """A moment with its time zone (RFC 3339), or "" for none."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        if value == "":
+            return ""
+        try:
+            parse_date(str(value))
+        except ProtocolError as error:
+            return error.reason
         return ""
 
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated
 
-from node.config_kinds import AddressList, AdminList, Bounds, Choice, NetworkList, PrefixText
+from node.config_kinds import (
+    AddressList,
+    AdminList,
+    Bounds,
+    Choice,
+    DateText,
+    NetworkList,
+    PinList,
+    PrefixText,
+    ServerList,
+)
 
 MIB = 1_048_576
 LOOPBACK = ("127.0.0.1", "::1")
@@ -95,6 +105,30 @@ class SiteSection:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamSection:
+    """Whom this node asks for what it neither holds nor has delegated: top-level or recursive nodes."""
+
+    servers: Annotated[tuple[str, ...], ServerList()] = ()
+    """Interfaces, e.g. "tcp://192.0.2.1:2641"; udp, tcp, http and https. All know the same. () = nobody is asked."""
+    mode: Annotated[str, Choice("iterate", "recurse")] = "iterate"
+    """"iterate": ask them for prefixes, then the servers of the prefix. "recurse": let them find the answer."""
+    pinned_keys: Annotated[tuple[str, ...], PinList()] = ()
+    """"sha256:" and the digest of a server's public key (SPKI, DER). With any, unsigned answers are refused."""
+    trust_unproved_until: Annotated[str, DateText()] = ""
+    """Until then answers are believed though no pinned key signed them, e.g. when a key was lost; 24 h at most."""
+    ca_file: Path | None = None
+    """PEM certificates that https servers are checked against, instead of the system's."""
+    prefer: Annotated[str, Choice("tcp", "udp")] = "tcp"
+    """What is tried first where a server speaks both. TCP answers cannot be forged from afar."""
+    connections: Annotated[int, Bounds(1, 256)] = 32
+    """TCP connections kept to one server."""
+    say_via: bool = True
+    """Name this node in questions it forwards, so that loops are seen at once; others take it for an empty token."""
+    ipv6: Annotated[str, Choice("auto", "yes", "no")] = "auto"
+    """Ask servers by IPv6: "auto" = when this machine has a way there."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSection:
     """The record store (LMDB) and its feed of changes."""
 
@@ -138,6 +172,12 @@ class LimitsSection:
     """How long a connection may rest between requests; shrinks as slots fill. National SDK pools keep theirs 600 s."""
     unread_answer_bytes: Annotated[int, Bounds(4096, 16 * MIB)] = 65_536
     """Answers a client has not taken: above it no more requests are read; who takes none for 10 s is dropped."""
+    misses_per_prefix_s: Annotated[float, Bounds(1, 1_000_000)] = 100.0
+    """Questions a second to be asked elsewhere for one foreign prefix; over it one in ten passes."""
+    misses_per_source_s: Annotated[float, Bounds(1, 1_000_000)] = 20.0
+    """The same for one client address (IPv6: /64); access.unlimited_networks are exempt."""
+    stale_s: Annotated[float, Bounds(0, 604_800)] = 86_400.0
+    """For so long past its TTL an answer is still given when who should know is silent (RFC 8767)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +192,10 @@ class MemorySection:
     """Commands waiting for the registrar in one worker; more is answered "busy" at once."""
     proven_addresses: Annotated[int, Bounds(16, 1_000_000)] = 16_384
     """Remembered proved addresses, some 200 bytes each; the oldest is forgotten first."""
+    foreign_cache_mib: Annotated[int, Bounds(1, 65_536)] = 64
+    """Records of other nodes, absences and prefixes; what is asked least goes first."""
+    encoded_answers_mib: Annotated[int, Bounds(1, 65_536)] = 32
+    """The same records as they go on the wire, for answers without decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +204,10 @@ class AccessSection:
 
     proven_networks: Annotated[tuple[str, ...], NetworkList()] = PRIVATE_NETWORKS
     """Networks whose source addresses are believed: UDP answers bounded by size alone. Loopback and private ones."""
+    recursion_networks: Annotated[tuple[str, ...], NetworkList()] = PRIVATE_NETWORKS
+    """Networks for which this node asks [upstream], beside who logs in; others are told that it is not responsible."""
     unlimited_networks: Annotated[tuple[str, ...], NetworkList()] = ()
-    """Proxies and load generators exempt from connections_per_address."""
+    """Proxies and load generators exempt from connections_per_address and misses_per_source_s."""
     trusted_proxies: Annotated[tuple[str, ...], NetworkList()] = ()
     """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; from anybody else they are ignored."""
 
@@ -185,6 +231,7 @@ class Config:
     http: HttpSection = HttpSection()
     operations: OperationsSection = OperationsSection()
     site: SiteSection = SiteSection()
+    upstream: UpstreamSection = UpstreamSection()
     store: StoreSection = StoreSection()
     limits: LimitsSection = LimitsSection()
     memory: MemorySection = MemorySection()

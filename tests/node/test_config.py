@@ -1,6 +1,7 @@
 """Settings: what is read, what is refused and how it is said, and that code and annotated file tell the same."""
 
 import contextlib
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.clock import read_clocks
 from node.config import (
     Config,
     ConfigError,
@@ -24,6 +26,7 @@ from node.config_check import budgets, check_config
 from node.config_sections import SECTIONS, NodeSection
 from node.init_node import init_node
 from node.settings_template import filled_template, template_text
+from protocols.rest.dates import format_date
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -98,6 +101,16 @@ def test_settings_handed_to_a_child_arrive_unchanged(tmp_path: Path) -> None:
         ("[logs]\nlevel = 'warn'\n", 'the nearest valid value is "warning"'),
         ("[node]\nadmins = ['admin']\n", 'write for example "300:0.NA/88.118"'),
         ("[node]\nprefix = '88/118'\n", 'the nearest valid value is "88118"'),
+        ("[upstream]\nservers = ['192.0.2.1']\n", 'write for example "tcp://192.0.2.1:2641"'),
+        ("[upstream]\nservers = ['tcp://top.example']\n", '"tcp://top.example:2641"'),
+        ("[upstream]\nservers = ['tcp://192.0.2.300:1']\n", "is not a server"),
+        ("[upstream]\nservers = ['ftp://192.0.2.1:21']\n", "udp, tcp, http or https"),
+        ("[upstream]\nservers = ['https://a@192.0.2.1:443/api']\n", "is not a server"),
+        ("[upstream]\nservers = ['tcp://192.0.2.1:70000']\n", "is not a server"),
+        ("[upstream]\nmode = 'recursive'\n", 'the nearest valid value is "recurse"'),
+        ("[upstream]\npinned_keys = ['sha256:AB']\n", "is not the digest of a public key"),
+        ("[upstream]\ntrust_unproved_until = 'soon'\n", "a date expected, e.g."),
+        ("[upstream]\ntrust_unproved_until = '2026-01-01T00:00:00'\n", "time zone expected"),
         ("node = 1\n", "write [node]"),
         ("[node\n", "line 1"),
     ],
@@ -235,3 +248,63 @@ def test_the_template_can_be_filled_and_read_back(tmp_path: Path) -> None:
     )
     with pytest.raises(KeyError):
         filled_template({"node.nothing": 1})
+
+
+@pytest.mark.parametrize(
+    "server", ["tcp://127.0.0.1:2641", "udp://localhost:2641", "http://[::1]:8000"]
+)
+def test_an_upstream_that_is_this_node_itself_is_refused(sound: Config, server: str) -> None:
+    looped = replace(sound, upstream=replace(sound.upstream, servers=(server,)))
+    with pytest.raises(ConfigError, match=re.escape(f'"{server}" is this node itself')):
+        check_config(looped)
+
+
+def test_an_upstream_on_another_port_of_this_machine_is_fine(sound: Config) -> None:
+    above = replace(sound, upstream=replace(sound.upstream, servers=("tcp://127.0.0.1:2642",)))
+    assert not [warning for warning in check_config(above) if "upstream" in warning]
+
+
+def test_a_wildcard_listener_is_found_at_loopback(sound: Config) -> None:
+    everywhere = replace(sound, listen=replace(sound.listen, addresses=("0.0.0.0",)))
+    looped = replace(
+        everywhere, upstream=replace(sound.upstream, servers=("tcp://127.0.0.1:2641",))
+    )
+    with pytest.raises(ConfigError, match="is this node itself"):
+        check_config(looped)
+
+
+def test_answers_without_proof_are_believed_for_a_day_at_most_and_with_a_warning(
+    sound: Config,
+) -> None:
+    now_s = int(read_clocks().wall_s)
+
+    def trusting(until_s: int) -> Config:
+        more = replace(
+            sound.upstream,
+            servers=("tcp://192.0.2.1:2641",),
+            pinned_keys=("sha256:" + "0" * 64,),
+            trust_unproved_until=format_date(until_s),
+        )
+        return replace(sound, upstream=more)
+
+    with pytest.raises(ConfigError, match="more than 24 hours ahead"):
+        check_config(trusting(now_s + 86_500))
+    assert [w for w in check_config(trusting(now_s + 3600)) if "without a signature" in w]
+    assert [w for w in check_config(trusting(now_s - 60)) if "is over" in w]
+
+
+def test_pins_that_no_server_can_prove_are_refused(sound: Config) -> None:
+    pinned = replace(
+        sound.upstream, servers=("http://192.0.2.1:80",), pinned_keys=("sha256:" + "0" * 64,)
+    )
+    with pytest.raises(ConfigError, match=r"no server in upstream\.servers can prove a key"):
+        check_config(replace(sound, upstream=pinned))
+
+
+def test_asking_for_everybody_is_warned_of(sound: Config) -> None:
+    open_to_all = replace(
+        sound,
+        upstream=replace(sound.upstream, servers=("tcp://192.0.2.1:2641",)),
+        access=replace(sound.access, recursion_networks=("0.0.0.0/0",)),
+    )
+    assert [w for w in check_config(open_to_all) if "lets everybody ask others" in w]
