@@ -11,6 +11,9 @@ Layout of the question::
     32  serial 2, recursion count 1, reserved 1, expiration 4 · 40 body length 4 · 44 handle length 4
     48  handle · two empty lists 8 [· empty token of the national SDK 4] · no credential 4
 
+A record of another node is answered from a cache, which AUTH in the answer would deny: ``remembered_question`` says
+which plain questions may be answered so, and how.
+
 Version and operation are looked up as they lie: the tables hold every plain spelling, and what the answer has there.
 Sequence and length are read as one number, so that a sequence above 0 is a wrong length.
 """
@@ -66,6 +69,13 @@ _OPERATIONS: dict[bytes, bytes] = {
     for flags in (PUBL | sum(chosen) for chosen in product(*((0, flag) for flag in _FREE_FLAGS)))
 }
 """Bytes 20-31 of a question -> of its answer."""
+_REMEMBERED_OPERATIONS: dict[bytes, bytes] = {
+    asked: answer[:8] + bytes([answer[8] & ~(AUTH >> 24)]) + answer[9:]
+    for asked, answer in _OPERATIONS.items()
+    if asked[8] & (RECU >> 24) and not asked[8] & (AUTH >> 24)
+}
+"""The same of questions that a cache may answer (RECU, no AUTH): not authoritative."""
+_RECURSION_COUNT_OFFSET = 34
 
 
 def plain_question(datagram: bytes) -> PlainQuestion | None:
@@ -85,6 +95,18 @@ def plain_question(datagram: bytes) -> PlainQuestion | None:
         return datagram[HANDLE_OFFSET:end], _VERSIONS[version], ids, _OPERATIONS[operation]
     except (struct.error, KeyError):  # too short, or a version or operation that is not plain
         return None
+
+
+def remembered_question(datagram: bytes, question: PlainQuestion) -> PlainQuestion | None:
+    """What ``plain_answer`` is to be told when a cache answers; None when none may.
+
+    ``question`` is what ``plain_question`` made of the datagram. A cache may answer whoever allows it to ask elsewhere
+    and does not insist on the responsible node; a question that was forwarded takes the long way, where its hops count.
+    """
+    operation = _REMEMBERED_OPERATIONS.get(datagram[20:32])
+    if operation is None or datagram[_RECURSION_COUNT_OFFSET]:
+        return None
+    return question[0], question[1], question[2], operation
 
 
 def plain_answer(question: PlainQuestion, public: bytes, serial: int, expiration_s: int) -> bytes:

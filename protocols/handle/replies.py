@@ -12,7 +12,7 @@ from protocols.handle.header import Header
 from protocols.handle.versions import DO_IRP_3, OWN, answer_version
 
 
-def reply(
+def reply(  # noqa: PLR0913  # an answer's fields
     request: Head | Message,
     response_code: int,
     body: Body,
@@ -20,14 +20,17 @@ def reply(
     serial: int,
     expiration_s: int,
     session_id: int | None = None,
+    is_authoritative: bool = True,
 ) -> Message:
     """The answer to ``request``; encode it with ``codec.encode``.
 
     ``response_code`` as of today, spelled for old versions here; ``serial`` of our HS_SITE; ``expiration_s`` seconds
-    since 1970, in the future; ``session_id`` when it is not the request's.
+    since 1970, in the future; ``session_id`` when it is not the request's; ``is_authoritative`` = from the records of
+    the responsible node, which AUTH tells the client.
     """
     version = answer_version(request.envelope.version, request.envelope.suggested)
-    flags = request.header.op_flags & ECHOED_FLAGS | RECU | AUTH
+    flags = request.header.op_flags & ECHOED_FLAGS | RECU
+    flags = flags | AUTH if is_authoritative else flags & ~AUTH
     if response_code == ResponseCode.AUTHENTICATION_NEEDED:
         flags |= RRDG  # a challenge always names its request
     own = DO_IRP_3 if version >= DO_IRP_3 else OWN
@@ -49,9 +52,19 @@ def reply(
     return Message(envelope, header, body, digest)
 
 
-def error_reply(
-    request: Head | Message, response_code: int, text: str, *, serial: int, expiration_s: int
+def error_reply(  # noqa: PLR0913  # an answer's fields
+    request: Head | Message,
+    response_code: int,
+    text: str,
+    *,
+    serial: int,
+    expiration_s: int,
+    is_authoritative: bool = True,
+    surplus: bytes = b"",
 ) -> Message:
     """The answer when something is wrong; ``text`` says to people what, where and why."""
-    body = ErrorAnswer(text.encode())
-    return reply(request, response_code, body, serial=serial, expiration_s=expiration_s)
+    body = ErrorAnswer(text.encode(), surplus=surplus)
+    return reply(
+        request, response_code, body,
+        serial=serial, expiration_s=expiration_s, is_authoritative=is_authoritative,
+    )  # fmt: skip

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from protocols.errors import ProtocolError
 from protocols.handle.codec import Message, decode, encode
-from protocols.handle.codes import OpCode
+from protocols.handle.codes import AUTH, RECU, OpCode
 from protocols.handle.envelope import Envelope, accept
-from protocols.handle.fast import plain_answer, plain_question
+from protocols.handle.fast import plain_answer, plain_question, remembered_question
 from protocols.handle.header import Header
 from protocols.handle.replies import reply
 from protocols.handle.resolution import ResolveAnswer, ResolveRequest
@@ -128,3 +128,47 @@ def test_the_captured_answer_is_made_but_for_the_primary_flag() -> None:
     reference = bytes_of("udp_resolution_response")
     answer = plain_answer(question, reference[64:-4], 1, 0x6A000000)
     assert answer[:28] + b"\x19" + answer[29:] == reference
+
+
+def assert_remembered_agrees(datagram: bytes, values_: tuple = ()) -> None:
+    """A cache answers who lets us ask and does not insist on authority, as the codec would without AUTH."""
+    question = plain_question(datagram)
+    assert question is not None
+    remembered = remembered_question(datagram, question)
+    request = decode(datagram)
+    flags = request.header.op_flags
+    may = bool(flags & RECU) and not flags & AUTH and not request.header.recursion_count
+    assert (remembered is not None) == may
+    if remembered is None:
+        return
+    made = ResolveAnswer(question[0], values_)
+    slow = reply(request, 1, made, serial=3, expiration_s=1_778_384_896, is_authoritative=False)
+    assert not slow.header.op_flags & AUTH
+    assert plain_answer(remembered, encode_values(values_), 3, 1_778_384_896) == encode(slow)
+
+
+@given(plain_requests, values, st.booleans())
+@settings(max_examples=settings().max_examples * 4)
+def test_a_cache_answers_as_the_codec_would_without_auth(
+    request: Message, values_: tuple, was_forwarded: bool
+) -> None:
+    if not was_forwarded:
+        request = request._replace(header=request.header._replace(recursion_count=0))
+    assert_remembered_agrees(encode(request), values_)
+
+
+@given(plain_requests)
+def test_an_answer_that_is_not_authoritative_never_says_so_even_to_who_asked_for_it(
+    request: Message,
+) -> None:
+    for is_authoritative in (False, True):
+        told = reply(
+            request,
+            1,
+            ResolveAnswer(b"x/y", ()),
+            serial=1,
+            expiration_s=9,
+            is_authoritative=is_authoritative,
+        )
+        assert bool(told.header.op_flags & AUTH) is is_authoritative
+        assert told.header.op_flags & RECU
