@@ -1,0 +1,250 @@
+"""The foreign cache: what other nodes told about their identifiers, a whole public record for each.
+
+An entry is fresh for the least TTL of its values, then stale for a day: kept for the case that whoever should know does
+not answer (RFC 8767). An absence replaces the record at once, so what was revoked is never brought back. Near the end
+of its TTL an entry is due to be asked for again, beside the answer, at a moment that differs between identifiers.
+An answer that could be forged more easily never replaces one that lasts and was harder to forge.
+
+The record is kept as it goes over the wire: a fifth of the memory of its objects. The suffix is kept as spelled, for
+nobody knows whether a foreign prefix tells ``a`` from ``A``; ``drop`` finds every spelling.
+"""
+
+import sys
+import zlib
+from collections.abc import Sequence
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from protocols.errors import ProtocolError
+from protocols.identifier import Identifier
+from protocols.message import Answer, Outcome
+from protocols.values.value import TTL_RELATIVE, Value
+from protocols.values.value_list import decode_values, encode_values
+from resolver.failures import Failures
+from resolver.limits import Limits
+from resolver.shelf import ENTRY_BYTES, Entry, Shelf
+from resolver.source import Now
+
+FAILURES_SHARE = 16
+"""One part in so many of the budget is for failures."""
+KEPT_OUTCOMES = (Outcome.SUCCESS, Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND)
+MOST_REASON_CHARACTERS = 300
+
+
+class Rank(IntEnum):
+    """How hard it is to forge what was told."""
+
+    UDP = 1
+    TCP = 2
+    SIGNED = 3
+
+
+class State(Enum):
+    """What an entry is good for."""
+
+    FRESH = "fresh"
+    AHEAD = "ahead"
+    """Fresh, and due to be asked for again beside the answer."""
+    STALE = "stale"
+    """Its TTL is over: to be given only when nobody who should know answers."""
+
+
+class Held(Entry):
+    """What was told about one identifier."""
+
+    __slots__ = (
+        "ahead_s", "encoded", "learned_s", "learned_wall_s", "outcome", "paused_until_s", "rank",
+        "reason", "spelling", "ttl_s",
+    )  # fmt: skip
+
+    def __init__(self, key: bytes, spelling: bytes, encoded: bytes, reason: str) -> None:
+        # The same bytes twice are kept once.
+        self.spelling = key if spelling == key else spelling
+        """As it was asked for when this was learned."""
+        self.encoded = encoded
+        """The value list in wire form, TTLs as learned."""
+        self.reason = reason
+        cost_bytes = ENTRY_BYTES + len(key) + sys.getsizeof(encoded) + sys.getsizeof(reason)
+        if self.spelling is not key:
+            cost_bytes += sys.getsizeof(spelling)
+        super().__init__(key, cost_bytes)
+        self.outcome = Outcome.SUCCESS
+        """SUCCESS, NOT_FOUND or VALUES_NOT_FOUND."""
+        self.rank = Rank.UDP
+        self.learned_s = 0.0
+        """Monotonic."""
+        self.learned_wall_s = 0.0
+        """The same moment, seconds since 1970."""
+        self.ttl_s = 0.0
+        self.ahead_s = 0.0
+        """Monotonic: when to ask again beside the answer; not while paused."""
+        self.paused_until_s = 0.0
+        """Monotonic: a refresh failed, and the source is left alone until then."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """As learned, sorted by index."""
+        return decode_values(self.encoded)
+
+    @property
+    def prefix(self) -> bytes:
+        """The folded prefix that is responsible for it."""
+        return self.branch.prefix
+
+    @property
+    def expires_s(self) -> float:
+        """Monotonic: the end of its TTL."""
+        return self.learned_s + self.ttl_s
+
+
+class Found(NamedTuple):
+    """What the cache knows, as it may be told now."""
+
+    held: Held
+    state: State
+    values: tuple[Value, ...]
+    """Relative TTLs are what is left of them, ``Limits.stale_ttl_s`` when stale; absolute ones as they are."""
+
+
+class ForeignCache:
+    """At most ``most_bytes`` of memory, one sixteenth of it for failures."""
+
+    def __init__(self, most_bytes: int, limits: Limits = Limits()) -> None:  # noqa: B008  # immutable
+        self._limits = limits
+        failures_bytes = most_bytes // FAILURES_SHARE
+        self._failures = Failures(failures_bytes, limits)
+        self._shelf: Shelf[Held] = Shelf(most_bytes - failures_bytes)
+        self.counts = {"fresh": 0, "absent": 0, "stale": 0, "miss": 0, "failure": 0}
+        """Look-ups by what they found; an absence is counted as such while fresh."""
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory that is taken, as an estimate (see ``shelf.py``); never above the budget."""
+        return self._shelf.used_bytes + self._failures.used_bytes
+
+    @property
+    def count(self) -> int:
+        """Identifiers known, stale ones included, failures not."""
+        return self._shelf.count
+
+    def get(self, identifier: Identifier, now: Now) -> Found | None:
+        """What is known in this spelling; None = nothing, or nothing that is still good for anything."""
+        held = self._shelf.get(identifier.folded(case_sensitive=True))
+        if held is None:
+            self.counts["miss"] += 1
+            return None
+        now_s = now.monotonic_s
+        if now_s > held.expires_s + self._limits.stale_s:
+            self._shelf.remove(held.key)
+            self.counts["miss"] += 1
+            return None
+        held.is_asked = True
+        if now_s >= held.expires_s:
+            self.counts["stale"] += 1
+            return Found(held, State.STALE, with_ttl(held.values, self._limits.stale_ttl_s))
+        self.counts["fresh" if held.outcome is Outcome.SUCCESS else "absent"] += 1
+        state = State.FRESH if now_s < held.ahead_s else State.AHEAD
+        return Found(held, state, aged(held.values, int(now_s - held.learned_s)))
+
+    def put(
+        self,
+        identifier: Identifier,
+        outcome: Outcome,
+        values: Sequence[Value],
+        rank: Rank,
+        now: Now,
+        reason: str = "",
+    ) -> Found | None:
+        """Keep what was told. None = not kept: one of higher rank lasts, or it does not fit the budget or a message.
+
+        What is returned is fresh, even with a TTL of 0: it has just been told. It ends a failure and a pause.
+        """
+        assert outcome in KEPT_OUTCOMES, outcome
+        now_s = now.monotonic_s
+        key = identifier.folded(case_sensitive=True)
+        last = self._shelf.get(key)
+        if last is not None and rank < last.rank and now_s < last.expires_s:
+            return None
+        self._failures.forget(identifier)
+        ordered = tuple(sorted(values, key=_index))
+        encoded = _readable_form(ordered)
+        if encoded is None:
+            self._shelf.remove(key)
+            return None
+        held = Held(key, identifier.spelling, encoded, reason[:MOST_REASON_CHARACTERS])
+        held.outcome, held.rank = outcome, rank
+        held.learned_s, held.learned_wall_s = now_s, now.wall_s
+        held.ttl_s = self._ttl_s(ordered, now.wall_s)
+        held.ahead_s = self._ahead_s(held)
+        return Found(held, State.FRESH, ordered) if self._shelf.put(held) else None
+
+    def pause(self, identifier: Identifier, now: Now) -> None:
+        """A refresh failed: what is held is good enough for ``Limits.pause_s``, without asking."""
+        held = self._shelf.get(identifier.folded(case_sensitive=True))
+        if held is not None:
+            held.paused_until_s = now.monotonic_s + self._limits.pause_s
+            held.ahead_s = min(max(held.ahead_s, held.paused_until_s), held.expires_s)
+
+    def fail(self, identifier: Identifier, outcome: Outcome, reason: str, now: Now) -> None:
+        """Asking failed, and nothing is held that could be given instead: remember that (``failures.py``)."""
+        self._failures.add(identifier, outcome, reason, now)
+
+    def failure(self, identifier: Identifier, now: Now) -> Answer | None:
+        """The remembered failure while it lasts."""
+        answer = self._failures.get(identifier, now)
+        self.counts["failure"] += answer is not None
+        return answer
+
+    def drop(self, folded: bytes) -> None:
+        """Forget the identifier in every spelling: a change names it."""
+        self._shelf.drop(folded)
+        self._failures.drop(folded)
+
+    def drop_below(self, prefix: bytes) -> None:
+        """Forget what lies below the prefix and those derived from it, their ``0.NA/`` records included."""
+        self._shelf.drop_below(prefix)
+        self._failures.drop_below(prefix)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._shelf.clear()
+        self._failures.clear()
+
+    def _ahead_s(self, held: Held) -> float:
+        """When to ask again: with ``ahead`` of the TTL left, more or less by the identifier's own share of jitter."""
+        limits = self._limits
+        spread = zlib.crc32(held.key) / 0x7FFF_FFFF - 1.0
+        return held.learned_s + held.ttl_s * (1.0 - limits.ahead * (1.0 + limits.jitter * spread))
+
+    def _ttl_s(self, values: Sequence[Value], wall_s: float) -> float:
+        limits = self._limits
+        if not values:
+            return limits.absent_s
+        left_s = (v.ttl if v.ttl_type == TTL_RELATIVE else v.ttl - wall_s for v in values)
+        return min(limits.ttl_most_s, max(0.0, min(left_s)))
+
+
+def aged(values: Sequence[Value], age_s: int) -> tuple[Value, ...]:
+    """The values with what is left of their relative TTLs, never below 0."""
+    return tuple(
+        v._replace(ttl=max(0, v.ttl - age_s)) if v.ttl_type == TTL_RELATIVE else v for v in values
+    )
+
+
+def with_ttl(values: Sequence[Value], ttl_s: int) -> tuple[Value, ...]:
+    """The values with one relative TTL for all; absolute ones stay as they are."""
+    return tuple(v._replace(ttl=ttl_s) if v.ttl_type == TTL_RELATIVE else v for v in values)
+
+
+def _readable_form(values: tuple[Value, ...]) -> bytes | None:
+    """The wire form, None if it could not be read back: JSON can carry more than a native message may."""
+    encoded = encode_values(values)
+    try:
+        decode_values(encoded)
+    except ProtocolError:
+        return None
+    return encoded
+
+
+def _index(value: Value) -> int:
+    return value.index
