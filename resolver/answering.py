@@ -28,7 +28,7 @@ class Foreign(Protocol):
         """What is remembered or refused at once; None when somebody must be asked."""
 
 
-def answer_now(  # noqa: PLR0913  # everything an answer depends on, and nothing else
+def answer_now(  # everything an answer depends on, and nothing else
     query: Query,
     records: LocalRecords,
     peer: Peer,

@@ -105,6 +105,8 @@ class Trouble(Enum):
     """Wrong or missing signature, or a key that is not the pinned one."""
     CROWDED = "crowded"
     """No connection was free in time: our own bound, not the server's fault."""
+    LEFT_ALONE = "left-alone"
+    """It failed so often of late that it is not asked for a while."""
     WRONG_IDENTIFIER = "wrong-identifier"
     """The reply is for another identifier."""
     EXPIRED = "expired"

@@ -54,7 +54,7 @@ class Limits(NamedTuple):
     ahead: float = 0.1
     """When this share of the TTL is left, the next hit has the answer refreshed beside it."""
     jitter: float = 0.1
-    """Share by which that moment differs between identifiers, so that what was learned together is not asked together."""
+    """Share by which that moment differs between identifiers: what was learned together is not asked together."""
 
     # waiting
     waiters: int = 100

@@ -1,0 +1,322 @@
+"""Questions: everything under way, stepped, timed, and told to whoever waits.
+
+A question is one resolution and its waiters: clients with tickets, and other questions that need its record first. A
+waiter whose patience for a fresh answer is over gets the stale one, if there is one, while the question goes on.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from math import inf
+
+from protocols.identifier import Identifier
+from protocols.message import ANONYMOUS, Answer, Outcome, Query
+from protocols.trail import Verdict
+from protocols.values.value_list import decode_values
+from resolver.acceptance import is_within
+from resolver.asking import Action, Cancel, Reply, Role, Send, Target, Tell, Trouble
+from resolver.cache import ForeignCache, State
+from resolver.delegation import Delegated, Local, NotHere, locate
+from resolver.limits import Limits
+from resolver.remembering import Remembering
+from resolver.resolution import ANSWERS, Allowance, Ask, Done, Need, Resolution, Wait, World
+from resolver.source import LocalRecords, Now, Peer
+from resolver.waiting import Crowd, Key, Running, Waiter
+
+NOBODY = Peer("", 0, "", is_loopback=True)
+"""Who waits when a question needs another."""
+SPARE_TIMERS = 512
+"""Timers of ended questions are swept out when there are eight times as many timers as questions, and so many more."""
+
+Refresh = Callable[[Query, Delegated | NotHere, Now], None]
+
+
+class Questions:
+    """``start`` or ``join`` one; ``received``, ``failed``; then ``step``, and again at ``next_s``."""
+
+    def __init__(  # noqa: PLR0913  # what questions need of the rest of the brain
+        self, world: World, records: LocalRecords, cache: ForeignCache, memory: Remembering,
+        limits: Limits, counts: Counter[str], refresh: Refresh,
+    ) -> None:  # fmt: skip
+        self._world, self._records, self._limits = world, records, limits
+        self._cache, self._memory = cache, memory
+        self._counts, self._refresh = counts, refresh
+        self.troubles: Counter[tuple[Role, Trouble]] = Counter()
+        self.crowd = Crowd(limits.waiting_per_source)
+        self._running: dict[Key, Running] = {}
+        self._tickets: dict[int, tuple[Running, Waiter]] = {}
+        self._numbers: dict[int, tuple[Running, Target]] = {}
+        self._dirty: list[Running] = []
+        self._timers: list[tuple[float, int, Running]] = []
+        self._actions: list[Action] = []
+        self._last_ticket = self._last_number = self._last_timer = 0
+
+    def __len__(self) -> int:
+        """Questions under way."""
+        return len(self._running)
+
+    def get(self, query: Query) -> Running | None:
+        """The question under way that would answer this one, too."""
+        return self._running.get(key_of(query))
+
+    def start(self, query: Query, place: Delegated | NotHere, now: Now,
+              allowance: Allowance | None = None) -> Running:  # fmt: skip
+        """Begin one that is not under way."""
+        allowance = allowance or Allowance(self._limits, now.monotonic_s)
+        resolution = Resolution(query, place, self._world, allowance)
+        key = key_of(query)
+        running = self._running[key] = Running(key, query, resolution, now.monotonic_s)
+        self._dirty.append(running)
+        return running
+
+    def join(self, running: Running, query: Query, peer: Peer, now: Now, *, joined: bool) -> int:
+        """A ticket: its answer comes as a ``Tell``. The caller has counted the client into the crowd."""
+        self._last_ticket += 1
+        waiter = Waiter(self._last_ticket, query, peer, now.monotonic_s, joined)
+        running.waiters.append(waiter)
+        self._tickets[waiter.ticket] = (running, waiter)
+        self._dirty.append(running)
+        return waiter.ticket
+
+    def forget(self, ticket: int) -> None:
+        """The client is gone. The question goes on: its answer is worth remembering."""
+        held = self._tickets.pop(ticket, None)
+        if held is not None:
+            running, waiter = held
+            running.waiters.remove(waiter)
+            self.crowd.leave(waiter.peer.address)
+
+    def make_room(self, now: Now) -> bool:
+        """A place for one more question; when all are taken the oldest gives way, if it is slow."""
+        if len(self._running) < self._limits.waiting:
+            return True
+        oldest = next(iter(self._running.values()))
+        if now.monotonic_s - oldest.since_s <= self._limits.slow_s:
+            return False
+        self._counts["displaced"] += 1
+        self._end(oldest, Done(Outcome.BUSY, reason="gave way to newer questions"), now)
+        return True
+
+    def supersede(self, folded: bytes, above: bytes | None) -> None:
+        """What is under way about this record, or below this prefix, must not be remembered."""
+        upper = folded.upper()
+        for running in self._running.values():
+            own = running.query.identifier
+            is_below = above is not None and is_within(own.responsible_prefix, above)
+            if is_below or own.folded() == upper:
+                running.is_superseded = True
+
+    def supersede_all(self) -> None:
+        """Nothing that is under way must be remembered."""
+        for running in self._running.values():
+            running.is_superseded = True
+
+    # ------------------------------------------------------------------------------------- what came, what next
+
+    def received(self, number: int, reply: Reply, now: Now) -> None:
+        """A server answered."""
+        held = self._numbers.pop(number, None)
+        if held is not None:
+            running, target = held
+            running.numbers.discard(number)
+            trouble = running.resolution.received(number, reply, now)
+            if trouble is not None:
+                self.troubles[target.role, trouble] += 1
+            self._dirty.append(running)
+
+    def failed(self, number: int, trouble: Trouble, now: Now) -> None:
+        """A server did not."""
+        held = self._numbers.pop(number, None)
+        if held is not None:
+            running, target = held
+            running.numbers.discard(number)
+            self.troubles[target.role, trouble] += 1
+            running.resolution.failed(number, trouble, now)
+            self._dirty.append(running)
+
+    def step(self, now: Now) -> list[Action]:
+        """Everything there is to do now, in order."""
+        while self._timers and self._timers[0][0] <= now.monotonic_s:
+            self._dirty.append(heappop(self._timers)[2])
+        while self._dirty:
+            running = self._dirty.pop()
+            if not running.is_ended:
+                self._advance(running, now)
+        actions, self._actions = self._actions, []
+        return actions
+
+    def next_s(self) -> float:
+        """When ``step`` wants to be called again, monotonic; ``inf`` when nothing waits."""
+        if self._dirty or self._actions:
+            return -inf
+        return self._timers[0][0] if self._timers else inf
+
+    def _advance(self, running: Running, now: Now) -> None:
+        """Let one question take all steps that are open to it."""
+        self._serve_stale(running, now)
+        while not running.is_ended:
+            act = running.resolution.step(now)
+            self._take_back(running)
+            match act:
+                case Ask():
+                    self._send(running, act, now)
+                case Need(identifier):
+                    self._provide(running, identifier, now)
+                case Wait(until_s):
+                    self._wake_at(running, until_s, now)
+                    return
+                case Done():
+                    self._end(running, act, now)
+
+    def _send(self, running: Running, ask: Ask, now: Now) -> None:
+        self._last_number += 1
+        number, target = self._last_number, ask.pick.target
+        running.resolution.sent(number, ask, now)
+        running.numbers.add(number)
+        self._numbers[number] = (running, target)
+        until_s = running.resolution.allowance.deadline_s
+        self._actions.append(Send(number, target, ask.question, until_s))
+
+    def _take_back(self, running: Running) -> None:
+        """Tries nobody waits for any more."""
+        cancelled = running.resolution.cancelled
+        while cancelled:
+            number = cancelled.pop()
+            running.numbers.discard(number)
+            self._numbers.pop(number, None)
+            self._actions.append(Cancel(number))
+
+    def _wake_at(self, running: Running, until_s: float, now: Now) -> None:
+        """A timer for its own next step, or for the first waiter whose patience for a fresh answer ends."""
+        for waiter in running.waiters:  # in order of arrival
+            stale_s = waiter.since_s + self._limits.client_s
+            if stale_s > now.monotonic_s:
+                until_s = min(until_s, stale_s)
+                break
+        self._last_timer += 1
+        heappush(self._timers, (until_s, self._last_timer, running))
+        if len(self._timers) > 8 * len(self._running) + SPARE_TIMERS:
+            self._timers = [timer for timer in self._timers if not timer[2].is_ended]
+            heapify(self._timers)
+
+    # ------------------------------------------------------------------------------------- records needed first
+
+    def _provide(self, running: Running, identifier: Identifier, now: Now) -> None:
+        """A record that a question needs: held here, remembered, or a question of its own."""
+        place = locate(identifier, self._records)
+        tell = running.resolution.told
+        if isinstance(place, Local):
+            record = self._records.lookup(identifier)
+            if record is None:
+                tell(Outcome.NOT_FOUND, (), "")
+            else:
+                tell(Outcome.SUCCESS, decode_values(record.public), "")
+            return
+        query = running.query._replace(
+            identifier=identifier, indexes=(), types=(), principal=ANONYMOUS, authoritative=False
+        )
+        found = self._cache.get(identifier, now)
+        if found is not None:
+            is_paused = found.held.paused_until_s > now.monotonic_s
+            has_failed = self._cache.failure(identifier, now) is not None
+            if found.state is not State.STALE or is_paused or has_failed:
+                if found.state is State.AHEAD:
+                    self._refresh(query, place, now)
+                tell(found.held.outcome, found.held.values, found.held.reason)
+                return
+        failure = self._cache.failure(identifier, now)
+        if failure is not None:
+            tell(failure.outcome, (), failure.reason)
+        elif isinstance(place, NotHere) and not self._world.servers:
+            tell(Outcome.NOT_RESPONSIBLE, (), "there is no upstream to ask")
+        else:
+            self._join_needed(running, query, place, now)
+
+    def _join_needed(
+        self, running: Running, query: Query, place: Delegated | NotHere, now: Now
+    ) -> None:
+        needed = self.get(query)
+        joined = needed is not None
+        if needed is None:
+            needed = self.start(query, place, now, running.resolution.allowance)
+        elif waits_for(running, needed):
+            running.resolution.told(Outcome.HOP_LIMIT, (), "two records need each other")
+            return
+        needed.waiters.append(Waiter(0, query, NOBODY, now.monotonic_s, joined, running))
+        self._dirty.append(needed)
+
+    # ------------------------------------------------------------------------------------- endings
+
+    def _serve_stale(self, running: Running, now: Now) -> None:
+        """Whoever has waited long enough gets what is still known."""
+        waiters, patience_s = running.waiters, self._limits.client_s
+        if not waiters or running.is_authoritative:
+            return
+        if now.monotonic_s < waiters[0].since_s + patience_s:
+            return
+        found = self._cache.get(running.query.identifier, now)
+        while found is not None and waiters and now.monotonic_s >= waiters[0].since_s + patience_s:
+            waiter = waiters.pop(0)
+            if waiter.parent is None:
+                self._tell(waiter, self._memory.answer(waiter.query, found, now), running, now)
+            else:
+                held = found.held
+                self._tell_parent(waiter.parent, held.outcome, Done(held.outcome, held.values))
+
+    def _end(self, running: Running, done: Done, now: Now) -> None:
+        """Remember what was learned and tell everybody who waits."""
+        running.is_ended = True
+        if self._running.get(running.key) is running:
+            del self._running[running.key]
+        for number in running.numbers:
+            self._numbers.pop(number, None)
+            self._actions.append(Cancel(number))
+        running.numbers.clear()
+        identifier, found = running.query.identifier, None
+        if done.is_own and not running.is_superseded:
+            self._memory.learn(identifier, done, now)
+        if done.outcome not in ANSWERS and not running.is_superseded:
+            found = self._memory.stand_in(identifier, now)
+        waiters, running.waiters = running.waiters, []
+        for waiter in waiters:
+            if waiter.parent is not None:
+                known = done if found is None else Done(found.held.outcome, found.held.values)
+                self._tell_parent(waiter.parent, known.outcome, known)
+            elif found is not None and not waiter.query.authoritative:
+                self._tell(waiter, self._memory.answer(waiter.query, found, now), running, now)
+            else:
+                self._tell(waiter, self._answer(waiter, done), running, now)
+
+    def _answer(self, waiter: Waiter, done: Done) -> Answer:
+        verdict = Verdict.JOINED if waiter.joined else Verdict.ASKED
+        return self._memory.selected(waiter.query, done.outcome, done.values, done.reason, verdict)
+
+    def _tell_parent(self, parent: Running, outcome: Outcome, done: Done) -> None:
+        if not parent.is_ended:
+            parent.resolution.told(outcome, done.values, done.reason)
+            self._dirty.append(parent)
+
+    def _tell(self, waiter: Waiter, answer: Answer, running: Running, now: Now) -> None:
+        self._tickets.pop(waiter.ticket, None)
+        self.crowd.leave(waiter.peer.address)
+        if answer.trail is not None:
+            answer = answer._replace(trail=answer.trail._replace(legs=running.legs()))
+        is_late = now.monotonic_s - waiter.since_s > self._limits.udp_late_s
+        if waiter.peer.transport == "udp" and is_late:
+            self._counts["late"] += 1
+            self._actions.append(Tell(waiter.ticket, None))
+        else:
+            self._actions.append(Tell(waiter.ticket, answer))
+
+
+def key_of(query: Query) -> Key:
+    """What may share one question."""
+    return query.identifier.folded(case_sensitive=True), query.authoritative
+
+
+def waits_for(running: Running, other: Running) -> bool:
+    """Whether ``other`` waits, directly or through others, for ``running``: joining it would never end."""
+    return any(
+        waiter.parent is not None and (waiter.parent is other or waits_for(waiter.parent, other))
+        for waiter in running.waiters
+    )

@@ -1,0 +1,117 @@
+"""From HS_SITE values to whom to ask: which server of a site, at which of its interfaces (RFC 3651 §3.2.4, §3.3).
+
+A site divides its identifiers among its servers by a hash, so each site gives exactly one server for an identifier;
+several sites hold the same and stand in for each other. What a stranger tells is not followed everywhere: a site may
+lead to this machine or this link only when whoever told it is there himself, or it would be a way to make this node
+knock at ports of its own (server-side request forgery).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+
+from protocols.errors import ProtocolError
+from protocols.values.server_hash import server_for
+from protocols.values.site import HTTPS, UDP, Server, Site, decode_site
+from protocols.values.value import Value
+from resolver.asking import Role, Target
+
+SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.6"})
+SERVICE_TYPE = "HS_SERV"
+MAX_SITES = 16
+"""Sites of one record that are looked at; more would not be tried within anybody's patience."""
+ALTERNATIVE_ADDRESS = "alt_addr"
+"""Attribute that gives a server's address of the other family; ``alt_addr.7`` for the server with id 7."""
+
+
+class Candidates(NamedTuple):
+    """Whom to ask, in the order of the sites."""
+
+    targets: tuple[Target, ...]
+    leads_home: bool = False
+    """One of the places was this node itself: left out, and if nothing else is left, a loop."""
+
+
+def read_sites(values: Sequence[Value]) -> tuple[Site, ...]:
+    """The sites among a record's values; unreadable ones are passed over."""
+    sites: list[Site] = []
+    for value in values:
+        if value.type.upper() in SITE_TYPES and len(sites) < MAX_SITES:
+            try:
+                sites.append(decode_site(value.data))
+            except ProtocolError:
+                continue
+    return tuple(sites)
+
+
+def read_service(values: Sequence[Value]) -> bytes | None:
+    """The handle that an HS_SERV value says to look at for the sites; None when there is none."""
+    for value in values:
+        if value.type.upper() == SERVICE_TYPE and value.data:
+            return value.data
+    return None
+
+
+def candidates(
+    sites: Sequence[Site],
+    identifier: bytes,
+    role: Role,
+    teller: Target | None,
+    own_places: Collection[tuple[str, int]],
+    prefer_udp: bool = False,
+) -> Candidates:
+    """Where to ask for ``identifier``. ``teller`` told the sites; None = they are the operator's own word."""
+    targets: dict[Target, None] = {}
+    leads_home = False
+    for site in sites:
+        server = server_for(site, identifier)
+        for target in _interfaces(site, server, role, prefer_udp) if server else ():
+            if target.place in own_places:
+                leads_home = True
+            elif _may_lead_to(target.address, teller):
+                targets[target] = None
+    return Candidates(tuple(targets), leads_home)
+
+
+def _interfaces(site: Site, server: Server, role: Role, prefer_udp: bool) -> Iterator[Target]:
+    """The interfaces that answer queries. UDP only where nothing else is offered: it is the easiest to forge."""
+    ports = [
+        (interface.protocol, interface.port)
+        for interface in server.interfaces
+        if interface.takes_queries and interface.protocol <= HTTPS and 0 < interface.port < 65_536
+    ]
+    if not prefer_udp and any(protocol != UDP for protocol, _ in ports):
+        ports = [(protocol, port) for protocol, port in ports if protocol != UDP]
+    for address in _addresses(site, server):
+        for protocol, port in ports:
+            yield Target(protocol, address, port, role, server.public_key)
+
+
+def _addresses(site: Site, server: Server) -> list[str]:
+    names = {ALTERNATIVE_ADDRESS, f"{ALTERNATIVE_ADDRESS}.{server.id}"}
+    more = [attribute.value for attribute in site.attributes if attribute.name in names]
+    return list(dict.fromkeys([server.address, *filter(_is_address, more)]))
+
+
+def _may_lead_to(text: str, teller: Target | None) -> bool:
+    address = ip_address(text)
+    if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
+        return False
+    if teller is None:
+        return True
+    return not _is_near(address) or (
+        _is_address(teller.address) and _is_near(ip_address(teller.address))
+    )
+
+
+def _is_near(address: IPv4Address | IPv6Address) -> bool:
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_link_local
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
