@@ -1,0 +1,92 @@
+"""Miss budgets: how many questions a second may go elsewhere for one foreign prefix, and for one client.
+
+A flood of random suffixes below a foreign prefix misses every cache; these two rates bound what it costs the others.
+Over a rate one in ``Limits.trickle`` passes, so that a real question among the random ones is answered sooner or later
+(the factor 10 of Unbound's ``ratelimit-factor`` and ``ip-ratelimit-factor``).
+"""
+
+from typing import NamedTuple
+
+from resolver.buckets import Bucket, Generations, source_network
+from resolver.limits import Limits
+
+MAX_PREFIXES = 8_192
+MAX_SOURCES = 32_768
+"""In one generation of a table (about 250 bytes each; two generations are kept)."""
+MAX_PREFIX_BYTES = 64
+"""Longer prefixes with the same beginning share a budget: none in use is half as long, and the table stays small."""
+
+
+class MissBudgets:
+    """``refused`` counts questions by the budget that was exceeded: ``prefix`` or ``source``."""
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008  # immutable
+        max_prefixes: int = MAX_PREFIXES,
+        max_sources: int = MAX_SOURCES,
+    ) -> None:
+        prefix_rate = _Rate(limits.misses_per_prefix_s, limits.trickle)
+        source_rate = _Rate(limits.misses_per_source_s, limits.trickle)
+        self._prefixes: Generations[bytes, _Budget] = Generations(
+            max_prefixes, lambda _, now_s: _Budget(prefix_rate, now_s)
+        )
+        self._sources: Generations[str, _Budget] = Generations(
+            max_sources, lambda _, now_s: _Budget(source_rate, now_s)
+        )
+        self.refused: dict[str, int] = {"prefix": 0, "source": 0}
+
+    def __len__(self) -> int:
+        """Prefixes and sources remembered."""
+        return len(self._prefixes) + len(self._sources)
+
+    def take(self, prefix: bytes, source: str, now_s: float, is_free: bool = False) -> bool:
+        """Whether a question below the folded prefix may go elsewhere for the source (IP text) at monotonic ``now_s``.
+
+        What passes counts in both budgets; what either refuses uses up neither. ``is_free``: only the prefix counts.
+        """
+        asker = None if is_free else self._sources.get(source_network(source), now_s)
+        if asker is not None and not asker.passes(now_s):
+            self.refused["source"] += 1
+            return False
+        asked = self._prefixes.get(prefix[:MAX_PREFIX_BYTES], now_s)
+        if not asked.passes(now_s):
+            self.refused["prefix"] += 1
+            return False
+        if asker is not None:
+            asker.pay()
+        asked.pay()
+        return True
+
+
+class _Rate(NamedTuple):
+    per_s: float
+    trickle: int
+
+    @property
+    def burst(self) -> float:
+        """A second's worth at once, and never less than one question."""
+        return max(self.per_s, 1.0)
+
+
+class _Budget(Bucket):
+    """A bucket that lets every so many pass of those it would refuse."""
+
+    __slots__ = ("_over", "_rate")
+
+    def __init__(self, rate: _Rate, now_s: float) -> None:
+        super().__init__(rate.burst, now_s)
+        self._rate = rate
+        self._over = 0
+
+    def passes(self, now_s: float) -> bool:
+        """Whether a question is within the rate, or the one in ``trickle`` over it."""
+        if self.has_token(self._rate.per_s, self._rate.burst, now_s):
+            return True
+        self._over += 1
+        return self._over % self._rate.trickle == 0
+
+    def pay(self) -> None:
+        """It went elsewhere. One that passed over the rate has nothing to pay with."""
+        if self.tokens >= 1.0:
+            self.tokens -= 1.0
