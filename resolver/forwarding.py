@@ -18,18 +18,18 @@ from typing import NamedTuple
 from protocols.identifier import Identifier
 from protocols.message import ANONYMOUS, Answer, Outcome, Query
 from protocols.trail import Verdict
-from protocols.values.site import TCP, UDP
+from protocols.values.site import UDP
 from resolver.answers import EncodedAnswers
 from resolver.asking import Action, Reply, Target, Trouble
 from resolver.budgets import MissBudgets
-from resolver.cache import ForeignCache, State
+from resolver.cache import ForeignCache, Found, State
 from resolver.delegation import Delegated, NotHere
 from resolver.limits import Limits
 from resolver.questions import Questions
 from resolver.remembering import Remembering
 from resolver.resolution import ANSWERS, World
 from resolver.source import LocalRecords, Now, Peer
-from resolver.upstreams import Upstreams
+from resolver.upstreams import PREFERENCE, Upstreams
 
 MIB = 1_048_576
 
@@ -52,7 +52,7 @@ class Setup(NamedTuple):
     """Addresses and ports this node listens on: a site that leads there is a loop."""
     cache_bytes: int = 64 * MIB
     answers_bytes: int = 32 * MIB
-    prefer: tuple[int, ...] = (TCP,)
+    prefer: tuple[int, ...] = PREFERENCE
     has_ipv4: bool = True
     has_ipv6: bool = True
     limits: Limits = Limits()
@@ -94,9 +94,8 @@ class Forwarder:
         found = self.cache.get(query.identifier, now)
         if found is not None and found.state is State.AHEAD:
             self._refresh(query, place, now)
-        is_paused = found is not None and found.held.paused_until_s > now.monotonic_s
         failure = None
-        if found is None or (found.state is State.STALE and not is_paused):
+        if found is None or (found.state is State.STALE and not self._is_silent(query, found, now)):
             failure = self._memory.failure(query.identifier, place, now)
             if failure is None:
                 return None
@@ -104,6 +103,13 @@ class Forwarder:
             assert failure is not None
             return self._memory.finished(query, failure, failure.verdict)
         return self._memory.answer(query, found, now)
+
+    def _is_silent(self, query: Query, found: Found, now: Now) -> bool:
+        """Whether the source has failed of late, or has kept somebody waiting already: stale answers go out at once."""
+        if found.held.paused_until_s > now.monotonic_s:
+            return True
+        running = self.questions.get(query)
+        return running is not None and now.monotonic_s - running.since_s >= self._limits.client_s
 
     def _refusal(self, query: Query, place: Delegated | NotHere, peer: Peer) -> Answer | None:
         if self._setup.node_id in query.via:

@@ -185,6 +185,9 @@ class Questions:
             running.numbers.discard(number)
             self._numbers.pop(number, None)
             self._actions.append(Cancel(number))
+        overdue = running.resolution.overdue
+        while overdue:
+            self.troubles[overdue.pop().role, Trouble.TIMEOUT] += 1
 
     def _wake_at(self, running: Running, until_s: float, now: Now) -> None:
         """A timer for its own next step, or for the first waiter whose patience for a fresh answer ends."""
@@ -261,7 +264,7 @@ class Questions:
                 self._tell(waiter, self._memory.answer(waiter.query, found, now), running, now)
             else:
                 held = found.held
-                self._tell_parent(waiter.parent, held.outcome, Done(held.outcome, held.values))
+                self._tell_parent(waiter.parent, running, Done(held.outcome, held.values))
 
     def _end(self, running: Running, done: Done, now: Now) -> None:
         """Remember what was learned and tell everybody who waits."""
@@ -273,15 +276,16 @@ class Questions:
             self._actions.append(Cancel(number))
         running.numbers.clear()
         identifier, found = running.query.identifier, None
-        if done.is_own and not running.is_superseded:
-            self._memory.learn(identifier, done, now)
-        if done.outcome not in ANSWERS and not running.is_superseded:
-            found = self._memory.stand_in(identifier, now)
+        if not running.is_superseded:
+            if done.outcome not in ANSWERS:
+                found = self._memory.stand_in(identifier, now)
+            if found is None and done.is_own:
+                self._memory.learn(identifier, done, now)
         waiters, running.waiters = running.waiters, []
         for waiter in waiters:
             if waiter.parent is not None:
                 known = done if found is None else Done(found.held.outcome, found.held.values)
-                self._tell_parent(waiter.parent, known.outcome, known)
+                self._tell_parent(waiter.parent, running, known)
             elif found is not None and not waiter.query.authoritative:
                 self._tell(waiter, self._memory.answer(waiter.query, found, now), running, now)
             else:
@@ -291,9 +295,10 @@ class Questions:
         verdict = Verdict.JOINED if waiter.joined else Verdict.ASKED
         return self._memory.selected(waiter.query, done.outcome, done.values, done.reason, verdict)
 
-    def _tell_parent(self, parent: Running, outcome: Outcome, done: Done) -> None:
+    def _tell_parent(self, parent: Running, running: Running, done: Done) -> None:
         if not parent.is_ended:
-            parent.resolution.told(outcome, done.values, done.reason)
+            parent.resolution.legs += running.resolution.legs
+            parent.resolution.told(done.outcome, done.values, done.reason)
             self._dirty.append(parent)
 
     def _tell(self, waiter: Waiter, answer: Answer, running: Running, now: Now) -> None:

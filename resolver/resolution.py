@@ -121,6 +121,8 @@ class Resolution:
         """Every server asked, in the order of their answers."""
         self.cancelled: list[int] = []
         """Numbers nobody waits for any more; whoever sends takes them out."""
+        self.overdue: list[Target] = []
+        """Servers that have not answered in time; whoever counts takes them out."""
         self._set_out(place)
 
     # ------------------------------------------------------------------------------------- what to do next
@@ -367,6 +369,7 @@ class Resolution:
         for try_, is_overdue in self._round.close(now_s):
             self.cancelled.append(try_.number)
             if is_overdue:
+                self.overdue.append(try_.target)
                 self._leg(try_, Trouble.TIMEOUT.value, now_s)
 
     def _leg(self, try_: Try, said: str, now_s: float, reply: Reply | None = None) -> None:
