@@ -41,9 +41,11 @@ def decide_one(
     if reject is not None:
         return Receipt(reject.outcome, reason=reject.reason, field=reject.field)
     is_deletion = command.operation is Operation.DELETE
-    if present is not None and not is_deletion and context.revised is context.old:
+    authority = _moved_authority(command, overlay, context.now_s)
+    is_same = context.revised is context.old and authority is None
+    if present is not None and not is_deletion and is_same:
         return Receipt(Outcome.SUCCESS, present.version, is_unchanged=True)
-    return _change(submission, found, context, overlay, sealer)
+    return _change(submission, found, context, overlay, sealer, authority)
 
 
 def _change(
@@ -52,16 +54,15 @@ def _change(
     context: Context,
     overlay: Overlay,
     sealer: Sealer,
+    authority: Authority | None,
 ) -> Receipt:
     principal, command, source = submission
-    seq, authority = overlay.next_seq, None
+    seq = overlay.next_seq
     if command.operation is Operation.DELETE:
         if found is None:
             raise AssertionError("a rule refuses to delete what does not exist")
         record, content = make_tombstone(found, seq, context.now_s, sealer)
     else:
-        if command.operation is Operation.HOST:
-            authority = _new_authority(command, overlay, context.now_s)
         blank = _next_version(command.identifier, found, overlay)
         record, content = fill(blank, context.revised, sealer)
     act = Act(command.operation, principal.name, source, command.request_id)
@@ -87,9 +88,17 @@ def canonical_spelling(identifier: Identifier) -> bytes:
     return identifier.spelling
 
 
-def _new_authority(command: Command, overlay: Overlay, now_s: int) -> Authority | None:
-    """For the store to number; None when the prefix was hosted before: an authority outlives its deleted record."""
-    prefix = command.identifier.responsible_prefix
-    if overlay.authority(prefix) is not None:
+def _moved_authority(command: Command, overlay: Overlay, now_s: int) -> Authority | None:
+    """The prefix's authority as HOST or DELEGATE leaves it; None when it stays as it is.
+
+    A new one is for the store to number; an authority outlives its deleted record.
+    """
+    if command.operation not in (Operation.HOST, Operation.DELEGATE):
         return None
-    return Authority(0, prefix, command.identifier.suffix, command.case_sensitive, now_s)
+    is_delegated = command.operation is Operation.DELEGATE
+    prefix = command.identifier.responsible_prefix
+    found = overlay.authority(prefix)
+    if found is None:
+        spelling = command.identifier.suffix
+        return Authority(0, prefix, spelling, command.case_sensitive, now_s, is_delegated)
+    return None if found.is_delegated == is_delegated else found._replace(is_delegated=is_delegated)

@@ -42,10 +42,7 @@ class Holdings:
 
     def lookup(self, identifier: Identifier) -> Record | None:
         """The record this node answers for; None when absent, deleted, or kept below a delegated prefix."""
-        authority = self._lookups.authority(identifier.prefix)
-        if authority is not None and authority.is_delegated:
-            return None
-        return self._lookups.lookup(identifier)
+        return None if self.keeps_unseen(identifier.prefix) else self._lookups.lookup(identifier)
 
     def hosts(self, prefix: bytes) -> bool:
         """Whether this node is responsible for the folded prefix: hosted, not delegated, its record not deleted."""
@@ -67,13 +64,21 @@ class Holdings:
         record = self._lookups.lookup(authority_.prefix_record(prefix))
         return (self._sites.sites_of(record.public) or None) if record is not None else None
 
+    def keeps_unseen(self, prefix: bytes) -> bool:
+        """Whether records may be kept below the folded prefix although others answer for it."""
+        authority = self._lookups.authority(prefix)
+        return authority is not None and authority.is_delegated
+
     def key_of(self, identifier: Identifier) -> bytes:
         """The key under which the identifier's record is, or would be, kept."""
         return folded_key(identifier, self._lookups.authority(identifier.prefix))
 
     def values_of(self, identifier: Identifier) -> tuple[Value, ...] | None:
-        """All values, public and not, sorted by index; None when absent. Raises ``SealBroken``."""
-        record = self._lookups.lookup(identifier)
+        """All values, public and not, sorted by index; None where ``lookup`` gives none. Raises ``SealBroken``.
+
+        So keys and groups kept below a delegated prefix prove and grant nothing: their owners keep theirs elsewhere.
+        """
+        record = self.lookup(identifier)
         return None if record is None else merge(record, self._sealer)
 
     def all_values(self, record: Record) -> tuple[Value, ...]:

@@ -82,8 +82,10 @@ def decide_load(
 def _is_free(load: Load, holdings: Holdings) -> bool:
     """Whether no rule about prefix or authority can stop any of the rows."""
     try:
-        is_ours = load.prefix != PREFIX_AUTHORITY and holdings.hosts(load.prefix)
-        return is_ours and holdings.is_operator(load.principal)
+        is_ours = holdings.hosts(load.prefix) or (
+            holdings.keeps_unseen(load.prefix) and holdings.delegation(load.prefix) is not None
+        )
+        return load.prefix != PREFIX_AUTHORITY and is_ours and holdings.is_operator(load.principal)
     except (DamagedRecord, ProtocolError):
         return False
 
@@ -97,10 +99,12 @@ def _settle(load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules
     lead = load.prefix + b"/"
     authority = overlay.authority(load.prefix)
     keeps_case = authority is not None and not folds(authority)
+    is_delegated = authority is not None and authority.is_delegated
     act = Act(Operation.PUT, load.principal.name, load.source)
     now_s, was_present = overlay.time_ms // 1000, False
     plain = PlainRows(load.indexes, now_s)
-    touched, stored_at, append = overlay.records, store.stored, overlay.append
+    stored_at = store.kept if is_delegated else store.stored
+    touched, append = overlay.records, overlay.append
     sha256 = hashlib.sha256
     for at, (suffix, blob) in enumerate(load.rows):
         spelling = lead + suffix
@@ -206,7 +210,8 @@ class _RowsByRules:
 
     def _submit(self, suffix: bytes, values: tuple[Value, ...]) -> Receipt:
         identifier = read_identifier(self._load.prefix + b"/" + suffix)
-        old = self._holdings.values_of(identifier) or ()
+        record = self._overlay.lookup(identifier)
+        old = () if record is None else self._holdings.all_values(record)
         kept = [value for value in old if value.index not in self._load.indexes]
         command = Command(Operation.PUT, identifier, by_index((*kept, *values)))
         submission = Submission(self._load.principal, command, self._load.source)

@@ -31,6 +31,8 @@ _ABOUT_VALUES = {
 }
 """Needed even when nothing would change, or an outsider could ask what is there by trying."""
 
+_ABOUT_PREFIXES = frozenset({Operation.HOST, Operation.DELEGATE})
+
 
 class Need(NamedTuple):
     """All of ``permissions`` over ``place``."""
@@ -45,8 +47,12 @@ def needs_of(
     """Alternatives, any of which will do; none at all = only the operator may."""
     # Creating what is there already is refused later: to hear that, one needs to be allowed to create, no more.
     creates = command.operation is Operation.PUT and not (is_present and command.overwrite)
-    if creates or command.operation is Operation.HOST:
+    if creates:
         return _over_whole(command.identifier, ADD_HANDLE, ADD_DERIVED_PREFIX)
+    if command.operation in _ABOUT_PREFIXES:
+        # What is there already is replaced as if it had been deleted before.
+        gone = DELETE_DERIVED_PREFIX if is_present else 0
+        return _over_whole(command.identifier, ADD_HANDLE, ADD_DERIVED_PREFIX | gone)
     if command.operation is Operation.DELETE:
         return _over_whole(command.identifier, DELETE_HANDLE, DELETE_DERIVED_PREFIX)
     bits = _bits_of_difference(command, old, revised) or _ABOUT_VALUES.get(command.operation, 0)

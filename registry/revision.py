@@ -23,7 +23,7 @@ def revise(command: Command, old: tuple[Value, ...], now_s: int) -> tuple[Value,
 def _wanted(command: Command, old: tuple[Value, ...]) -> Iterable[Value]:
     """What shall be there; of two values with one index the later counts."""
     match command.operation:
-        case Operation.PUT | Operation.HOST:
+        case Operation.PUT | Operation.HOST | Operation.DELEGATE:
             return command.values
         case Operation.ADD | Operation.MODIFY:
             return (*old, *command.values)

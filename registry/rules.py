@@ -16,6 +16,7 @@ from protocols.message import Command, Operation, Outcome, Principal
 from protocols.record import Record
 from protocols.values.value import ADMIN_WRITE, Value
 from protocols.values.value_list import MAX_RECORD_BYTES, MAX_VALUES
+from registry.delegation import is_site_value, sites_in
 from registry.holdings import Holdings
 from registry.overlay import Overlay
 from registry.permissions import needs_of
@@ -120,14 +121,18 @@ def _request_id(_: Principal, command: Command, __: Record | None, ___: Context)
 
 def _arguments(_: Principal, command: Command, __: Record | None, ___: Context) -> Reject | None:
     match command.operation:
-        case Operation.PUT | Operation.ADD | Operation.MODIFY if not command.values:
+        case Operation.PUT | Operation.ADD | Operation.MODIFY | Operation.DELEGATE if (
+            not command.values
+        ):
             return Reject(Outcome.INVALID_VALUE, "there is no value to register", "values")
         case Operation.REMOVE if not command.indexes:
             return Reject(Outcome.INVALID_VALUE, "there is no index to remove", "indexes")
-        case Operation.HOST if not command.identifier.is_prefix_record:
-            reason = "only a prefix can be hosted, and this identifier has a suffix"
+        case Operation.HOST | Operation.DELEGATE if not command.identifier.is_prefix_record:
+            reason = "only a prefix can be hosted or delegated, and this identifier has a suffix"
             return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
-        case Operation.HOST if command.identifier.responsible_prefix == PREFIX_AUTHORITY:
+        case Operation.HOST | Operation.DELEGATE if (
+            command.identifier.responsible_prefix == PREFIX_AUTHORITY
+        ):
             reason = "0.NA is where prefixes are registered; every node has it, and nobody hosts it"
             return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
     return None
@@ -149,11 +154,18 @@ def _values(_: Principal, command: Command, __: Record | None, ___: Context) -> 
     return None
 
 
-def _hosted(_: Principal, command: Command, __: Record | None, context: Context) -> Reject | None:
-    identifier = command.identifier
-    if identifier.is_prefix_record or context.holdings.hosts(identifier.prefix):
+def _hosted(
+    principal: Principal, command: Command, _: Record | None, context: Context
+) -> Reject | None:
+    identifier, holdings = command.identifier, context.holdings
+    if identifier.is_prefix_record or holdings.hosts(identifier.prefix):
         return None
     reason = f"prefix {identifier.prefix.decode()} is not hosted by this node"
+    if holdings.delegation(identifier.prefix) is not None:
+        # Beforehand, so that nothing is missing at the moment when responsibility is taken back.
+        if holdings.keeps_unseen(identifier.prefix) and holdings.is_operator(principal):
+            return None
+        reason += " but delegated; it is registered there"
     return Reject(Outcome.NOT_RESPONSIBLE, reason, "identifier")
 
 
@@ -226,13 +238,16 @@ def _presence(
     name = command.identifier.text
     match command.operation:
         case Operation.HOST:
-            if record is not None and context.holdings.hosts(command.identifier.responsible_prefix):
+            prefix = command.identifier.responsible_prefix
+            if record is not None and context.holdings.hosts(prefix):
                 return Reject(Outcome.ALREADY_EXISTS, f"{name} is hosted already", "identifier")
-            if record is not None:
+            if record is not None and context.holdings.delegation(prefix) is None:
                 reason = (
                     f"{name} has a record, made while it was not hosted here; delete that first"
                 )
                 return Reject(Outcome.ALREADY_EXISTS, reason, "identifier")
+        case Operation.DELEGATE:
+            pass
         case Operation.PUT:
             if record is not None and not command.overwrite:
                 reason = f"{name} exists, and the command does not overwrite"
@@ -271,14 +286,41 @@ def _presence_of_values(
 def _case_rule(
     _: Principal, command: Command, __: Record | None, context: Context
 ) -> Reject | None:
-    if command.operation is not Operation.HOST:
+    if command.operation not in (Operation.HOST, Operation.DELEGATE):
         return None
     authority = context.overlay.authority(command.identifier.responsible_prefix)
     if authority is None or authority.is_case_sensitive == command.case_sensitive:
         return None
+    if command.operation is Operation.DELEGATE and not command.case_sensitive:
+        return None  # it is not about the case rule, which stays
     was = "case-sensitive" if authority.is_case_sensitive else "case-insensitive"
     reason = f"the prefix was {was} when it was hosted before, and that is fixed for ever"
     return Reject(Outcome.ALREADY_EXISTS, reason, "case_sensitive")
+
+
+def _delegation(
+    _: Principal, command: Command, __: Record | None, context: Context
+) -> Reject | None:
+    """The record of a delegated prefix always says where to go, or nobody could find what is below it."""
+    if not _leaves_delegated(command, context) or sites_in(context.revised):
+        return None
+    named = (at for at, value in enumerate(command.values) if is_site_value(value))
+    field = next((f"values[{at}].data" for at in named), "indexes" if command.indexes else "values")
+    reason = (
+        "a delegated prefix needs a publicly readable HS_SITE with a server that takes questions"
+    )
+    return Reject(Outcome.INVALID_VALUE, reason, field)
+
+
+def _leaves_delegated(command: Command, context: Context) -> bool:
+    """Whether the command leaves the record of a delegated prefix behind."""
+    operation = command.operation
+    if operation in (Operation.HOST, Operation.DELETE) or not command.identifier.is_prefix_record:
+        return False
+    if operation is Operation.DELEGATE:
+        return True
+    authority = context.overlay.authority(command.identifier.responsible_prefix)
+    return authority is not None and authority.is_delegated
 
 
 def _unoccupied(
@@ -320,6 +362,7 @@ RULES: tuple[Rule, ...] = (
     Rule("presence", _presence),
     Rule("presence-of-values", _presence_of_values),
     Rule("case-rule", _case_rule),
+    Rule("delegation", _delegation),
     Rule("unoccupied", _unoccupied),
     Rule("record-size", _record_size),
 )

@@ -4,7 +4,8 @@
 line        fields, in this order
 =========== ====================================================================================================
 first       format "biaojie-export", version 1, log_id (hex), seq, digest (hex): the head of the feed at this state
-authorities authority (as first given), case_sensitive, created_s; in order of the folded prefix
+authorities authority (as first given), case_sensitive, created_s, delegated (present only when true); in order of
+            the folded prefix
 records     handle (as first registered), version, seq, modified_s, least_ttl_s (absent when no value has one),
             absolute_ttl, deleted (present only when true), sealed (base64, only when there is any), values
 last        authorities, records, deleted (counts), sha256 (hex, over every byte before this line)
@@ -62,13 +63,14 @@ def encode_header(head: Head) -> bytes:
 
 def encode_authority(authority: Authority) -> bytes:
     """An authority's line."""
-    return _line(
-        {
-            "authority": authority.spelling.decode(),
-            "case_sensitive": authority.is_case_sensitive,
-            "created_s": authority.created_s,
-        }
-    )
+    line: dict[str, object] = {
+        "authority": authority.spelling.decode(),
+        "case_sensitive": authority.is_case_sensitive,
+        "created_s": authority.created_s,
+    }
+    if authority.is_delegated:
+        line["delegated"] = True
+    return _line(line)
 
 
 def encode_record(record: Record) -> bytes:
@@ -125,6 +127,7 @@ def decode_authority(fields: Fields, line: bytes) -> Authority:
         spelling,
         fields.flag("case_sensitive"),
         fields.number("created_s", 0, 2**32 - 1),
+        fields.flag("delegated", missing=False),
     )
     _same(fields.line, line, encode_authority(authority))
     return authority

@@ -8,7 +8,7 @@ from protocols.identifier import read_identifier
 from protocols.message import Operation
 from registry.change import Change
 from registry.errors import Conflict
-from registry.stores.store import Reader, Store, Write
+from registry.stores.store import Authority, Reader, Store, Write
 
 PAGE = 1000
 
@@ -34,11 +34,26 @@ def replay(source: Reader, target: Store, limit: int = PAGE) -> int:
 
 
 class _Reached:
-    """Version and presence of each record in the target, as the commit being built leaves them."""
+    """Version and presence of each record in the target, as the commit being built leaves them; authorities, too."""
 
     def __init__(self, target: Reader) -> None:
         self._target = target
         self._states: dict[bytes, tuple[int, bool]] = {}
+        self._authorities: dict[bytes, Authority] = {}
+
+    def moved_authority(self, change: Change, source: Reader) -> Authority | None:
+        """The authority that the change creates, delegates or takes back; None when it stays as it is."""
+        if change.operation not in (Operation.HOST, Operation.DELEGATE):
+            return None
+        prefix = read_identifier(change.key).responsible_prefix
+        theirs = source.authority(prefix)
+        if theirs is None:
+            raise Conflict(f"change {change.seq}: the source has no authority over {prefix!r}")
+        # The source may have moved it again since; the change says where it was then.
+        moved = theirs._replace(is_delegated=change.operation is Operation.DELEGATE)
+        ours = self._authorities.get(prefix) or self._target.authority(prefix)
+        self._authorities[prefix] = moved
+        return None if ours is not None and ours.is_delegated == moved.is_delegated else moved
 
     def move(self, key: bytes, version: int, *, is_present: bool) -> tuple[int, bool]:
         """Where the record was; from now on it is at ``version``."""
@@ -54,9 +69,7 @@ def _write(change: Change, source: Reader, reached: _Reached) -> Write:
     record = source.lookup_any(read_identifier(change.key))
     if record is None or record.seq < change.seq:
         raise Conflict(f"change {change.seq}: the source has no such state of {change.key!r}")
-    authority = None
-    if change.operation is Operation.HOST:
-        authority = source.authority(read_identifier(change.key).responsible_prefix)
+    authority = reached.moved_authority(change, source)
     if record.seq > change.seq:
         return Write(change, record, 0, was_present=False, authority=authority, is_superseded=True)
     expect_version, was_present = reached.move(

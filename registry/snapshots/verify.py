@@ -2,8 +2,9 @@
 
 Checked: every row decodes; public lists are well formed, public, sorted by index, and have the TTL their head says;
 records lie where their spelling folds to; counters equal a recount; the chain of digests is whole from the oldest entry
-to the head; records and entries agree on version and content; request marks point to kept entries. With the node key's
-sealer the non-public values are opened and compared, too; without it they are taken as they are.
+to the head; records and entries agree on version and content; request marks point to kept entries; a delegated prefix
+names a server to ask. With the node key's sealer the non-public values are opened and compared, too; without it they
+are taken as they are.
 
 The store must stand still meanwhile: verify a backup, a hot copy, or a store without a writer.
 """
@@ -13,20 +14,27 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.record import HEAD, Record
+from protocols.values.value_list import decode_values
 from registry.change import Change, decode_change, entry_digest, genesis
+from registry.delegation import sites_in
 from registry.errors import StoreFailed, StoreMoved
 from registry.sealing import Sealer
 from registry.snapshots.verify_record import content_fault, record_faults
 from registry.stores.keys import decode_at, folded_suffix, store_key
 from registry.stores.lmdb_layout import (
+    FLIPS_KEPT,
+    FLIPS_KEY,
     FORMAT,
     FORMAT_KEY,
     HEAD_KEY,
     StoredHead,
     decode_authority,
     decode_count,
+    decode_flip,
+    decode_flips,
     decode_head,
     decode_mark,
+    flip_key,
     mark_key,
     mark_place,
     unseal,
@@ -94,8 +102,8 @@ class _Verification:
         except StoreFailed as failure:
             self._found("meta", HEAD_KEY, 0, f"{failure}; nothing else can be checked without it")
             return self._report()
-        for check in (self._check_authorities, self._check_records, self._check_counts,
-                      self._check_feed, self._check_marks, self._check_notes):  # fmt: skip
+        for check in (self._check_authorities, self._check_flips, self._check_records,
+                      self._check_counts, self._check_feed, self._check_marks, self._check_notes):  # fmt: skip
             try:
                 check(head)
             except StoreFailed as failure:
@@ -116,14 +124,47 @@ class _Verification:
                 self._found(
                     "auth", key, 0, f"prefix {authority.prefix!r} is not folded, or there twice"
                 )
-            if self._rows.row("rec", store_key(0, authority.prefix)) is None:
-                self._found("auth", key, 0, f"prefix {authority.prefix!r} has no record of its own")
+            fault = self._prefix_fault(authority)
+            if fault:
+                self._found("auth", key, 0, f"prefix {authority.prefix!r} {fault}")
             self._by_prefix[authority.prefix] = authority
             self._authorities[authority.id] = authority
             self._present[authority.id] = 0
         ids = range(head.authority_count + 1)
         for missing in sorted(set(ids) ^ self._authorities.keys()):
             self._found("auth", missing.to_bytes(4), 0, "missing, or more than the head counts")
+
+    def _prefix_fault(self, authority: Authority) -> str:
+        """What is wrong with the prefix's own record; damage is reported once, by the walk over the records."""
+        key = store_key(0, authority.prefix)
+        stored = self._rows.row("rec", key)
+        if stored is None:
+            return "has no record of its own"
+        if not authority.is_delegated:
+            return ""
+        try:
+            record = decode_at(key, ROOT, stored)
+            is_found = record.is_deleted or sites_in(decode_values(record.public))
+        except ProtocolError:
+            return ""
+        return "" if is_found else "is delegated, but its record names no server to ask"
+
+    def _check_flips(self, _: StoredHead) -> None:
+        """The list by which readers notice that a prefix was delegated or taken back."""
+        try:
+            flips = decode_flips(self._rows.row("meta", FLIPS_KEY))
+        except StoreFailed as failure:
+            self._found("meta", FLIPS_KEY, 0, str(failure))
+            return
+        for number in range(max(flips - FLIPS_KEPT, 0) + 1, flips + 1):
+            key = flip_key(number)
+            try:
+                home = int.from_bytes(decode_flip(number, self._rows.row("meta", key)))
+            except StoreFailed as failure:
+                self._found("meta", key, 0, str(failure))
+                continue
+            if home not in self._authorities:
+                self._found("meta", key, 0, f"authority {home}, which it names, is not there")
 
     def _check_records(self, head: StoredHead) -> None:
         for key, stored in self._walk("rec"):

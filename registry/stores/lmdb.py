@@ -27,17 +27,22 @@ from registry.stores.failpoints import (
 )
 from registry.stores.lmdb_environment import Environment, LmdbSettings, open_environment
 from registry.stores.lmdb_layout import (
+    FLIPS_KEY,
     FORMAT,
     FORMAT_KEY,
     HEAD_KEY,
     StoredHead,
     decode_count,
+    decode_flips,
     decode_head,
     decode_mark,
     encode_authority,
     encode_count,
+    encode_flip,
+    encode_flips,
     encode_head,
     encode_mark,
+    flip_key,
     mark_key,
     mark_place,
     seal,
@@ -275,6 +280,7 @@ class LmdbStore(LmdbReader):
 
     def _put_plan(self, txn: "lmdb.Transaction[bytes]", seq: int, plan: Plan) -> None:
         self._put_authorities(txn, plan.hosted)
+        self._put_flips(txn, plan.flipped)
         with txn.cursor(self._tables.rec) as cursor:
             placed = plan.placed
             cursor.putmulti([(key, placed[key]) for key in sorted(placed)])
@@ -288,6 +294,16 @@ class LmdbStore(LmdbReader):
     ) -> None:
         for authority in authorities:
             txn.put(authority.id.to_bytes(4), encode_authority(authority), db=self._tables.auth)
+
+    def _put_flips(self, txn: "lmdb.Transaction[bytes]", authorities: Sequence[Authority]) -> None:
+        if not authorities:
+            return
+        self._put_authorities(txn, authorities)
+        meta = self._tables.meta
+        before = decode_flips(txn.get(FLIPS_KEY, db=meta))
+        for number, authority in enumerate(authorities, before + 1):
+            txn.put(flip_key(number), encode_flip(number, authority.id), db=meta)
+        txn.put(FLIPS_KEY, encode_flips(before + len(authorities)), db=meta)
 
     def _add_counts(self, txn: "lmdb.Transaction[bytes]", counted: dict[int, int]) -> None:
         for home, delta in counted.items():

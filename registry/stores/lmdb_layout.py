@@ -5,8 +5,10 @@ table     key                                     value
 ========= ======================================= ==================================================================
 ``meta``  ``format``                              u32 format number · check
 ``meta``  ``head``                                the head, below · check
-``auth``  u32 authority id                        u32 created_s · u8 flags (1 case-sensitive) · u8 length + folded
-                                                  prefix · spelling · check
+``meta``  ``flips``                               u64 how often an authority was delegated or taken back · check
+``meta``  ``flip`` · u8 number mod 256            u64 number · u32 authority id: the newest of them · check
+``auth``  u32 authority id                        u32 created_s · u8 flags (1 case-sensitive, 2 delegated) · u8 length +
+                                                  folded prefix · spelling · check
 ``rec``   store key (keys.py)                     stored form (protocols/record.py; has its own checksum)
 ``log``   u64 seq                                 feed entry (registry/change.py; checked by the chain of digests)
 ``cnt``   u32 authority id                        u64 number of present records · check
@@ -29,11 +31,16 @@ from registry.stores.store import Authority, Head, RequestMark
 
 FORMAT = 1
 TABLES = ("meta", "auth", "rec", "log", "cnt", "idem", "note")
-FORMAT_KEY, HEAD_KEY = b"format", b"head"
+FORMAT_KEY, HEAD_KEY, FLIPS_KEY = b"format", b"head", b"flips"
+FLIPS_KEPT = 256
+"""Readers that are further behind look at all authorities again."""
+
+CASE_SENSITIVE, DELEGATED = 1, 2
 
 _HEAD = struct.Struct(">16s16sQ32sQII")
 _AUTHORITY = struct.Struct(">IBB")
 _MARK = struct.Struct(">16sQ")
+_FLIP = struct.Struct(">QI")
 
 
 class StoredHead(NamedTuple):
@@ -83,7 +90,10 @@ def decode_head(row: bytes) -> StoredHead:
 
 def encode_authority(authority: Authority) -> bytes:
     """Of a prefix of at most 255 bytes (``plan.MAX_PREFIX_BYTES``)."""
-    fixed = _AUTHORITY.pack(authority.created_s, authority.is_case_sensitive, len(authority.prefix))
+    flags = (authority.is_case_sensitive and CASE_SENSITIVE) | (
+        authority.is_delegated and DELEGATED
+    )
+    fixed = _AUTHORITY.pack(authority.created_s, flags, len(authority.prefix))
     return seal(authority.id.to_bytes(4), fixed + authority.prefix + authority.spelling)
 
 
@@ -92,7 +102,38 @@ def decode_authority(key: bytes, row: bytes) -> Authority:
     value = unseal(key, row)
     created_s, flags, size = _AUTHORITY.unpack_from(value)
     texts = value[_AUTHORITY.size :]
-    return Authority(int.from_bytes(key), texts[:size], texts[size:], bool(flags & 1), created_s)
+    return Authority(
+        int.from_bytes(key), texts[:size], texts[size:],
+        bool(flags & CASE_SENSITIVE), created_s, bool(flags & DELEGATED),
+    )  # fmt: skip
+
+
+def encode_flips(flips: int) -> bytes:
+    """The row under ``FLIPS_KEY``."""
+    return seal(FLIPS_KEY, flips.to_bytes(8))
+
+
+def decode_flips(row: bytes | None) -> int:
+    """The inverse of ``encode_flips``; 0 where the row has never been written."""
+    return 0 if row is None else int.from_bytes(unseal(FLIPS_KEY, row))
+
+
+def flip_key(number: int) -> bytes:
+    """Where flip ``number`` is found until ``FLIPS_KEPT`` more have come."""
+    return b"flip" + bytes([number % FLIPS_KEPT])
+
+
+def encode_flip(number: int, authority_id: int) -> bytes:
+    """The row under ``flip_key(number)``."""
+    return seal(flip_key(number), _FLIP.pack(number, authority_id))
+
+
+def decode_flip(number: int, row: bytes | None) -> bytes:
+    """Key of the authority that flip ``number`` was about. Raises ``StoreFailed`` when the row is not that flip's."""
+    found, authority_id = _FLIP.unpack(unseal(flip_key(number), row or b""))
+    if found != number:
+        raise StoreFailed(f"damaged row {flip_key(number)!r}: flip {found}, not {number}")
+    return int(authority_id).to_bytes(4)
 
 
 def encode_count(key: bytes, present: int) -> bytes:

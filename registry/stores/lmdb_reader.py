@@ -1,7 +1,8 @@
 """The reading half of the LMDB engine: one renewed read transaction between ``refresh`` and ``release``.
 
 ``stored`` is the node's hot path: split, fold, one dict look-up for the authority, one get. Authorities are kept in
-memory and topped up when the head says that there are more; they are never changed or taken away.
+memory, topped up when the head says that there are more, and read again when the list of flips says that they were
+delegated or taken back; nothing else about them changes, and none is taken away. Delegated ones are not in ``_hosted``.
 """
 
 from bisect import bisect_right, insort
@@ -12,7 +13,7 @@ from typing import NamedTuple, Self
 import lmdb
 
 from protocols.errors import ProtocolError
-from protocols.identifier import PREFIX_AUTHORITY, Identifier
+from protocols.identifier import PREFIX_AUTHORITY, Identifier, split
 from protocols.record import DELETED, Record
 from registry.change import Change, decode_change
 from registry.errors import DamagedRecord, Gone, StoreFailed
@@ -26,12 +27,17 @@ from registry.stores.keys import (
 )
 from registry.stores.lmdb_environment import Environment
 from registry.stores.lmdb_layout import (
+    FLIPS_KEPT,
+    FLIPS_KEY,
     HEAD_KEY,
     StoredHead,
     decode_authority,
     decode_count,
+    decode_flip,
+    decode_flips,
     decode_head,
     decode_mark,
+    flip_key,
     mark_key,
     unseal,
 )
@@ -62,6 +68,7 @@ class LmdbReader:
         self._when_closed = when_closed
         self._txn: lmdb.Transaction[bytes] | None = None
         self._seen_txn_id = -1
+        self._seen_flips = 0
         self._hosted: dict[bytes, tuple[bytes, bool]] = {PREFIX_AUTHORITY: (b"\0\0\0\0", True)}
         self._authorities: dict[bytes, Authority] = {PREFIX_AUTHORITY: ROOT}
         self._sorted_prefixes: list[bytes] = []
@@ -99,6 +106,15 @@ class LmdbReader:
         if len(suffix) > LONGEST_PLAIN_SUFFIX_BYTES:
             suffix = suffix_key(suffix)
         return self._get(start + suffix)
+
+    def kept(self, spelling: bytes) -> bytes | None:
+        """``stored``, whether or not the prefix is delegated."""
+        txn = self._snapshot()
+        prefix, suffix = split(spelling)
+        authority = self._authorities.get(prefix)
+        if authority is None:
+            return None
+        return txn.get(store_key(authority.id, folded_suffix(authority, suffix)))
 
     def lookup(self, identifier: Identifier) -> Record | None:
         """The record, None when absent or deleted."""
@@ -247,16 +263,39 @@ class LmdbReader:
         return txn
 
     def _top_up(self, txn: "lmdb.Transaction[bytes]") -> None:
-        """Learn the authorities that are new in this snapshot."""
-        known = len(self._sorted_prefixes)
-        head = decode_head(txn.get(HEAD_KEY, b"", self._tables.meta))
+        """Learn the authorities that are new or flipped in this snapshot."""
+        meta, known = self._tables.meta, len(self._sorted_prefixes)
+        head = decode_head(txn.get(HEAD_KEY, b"", meta))
         if head.authority_count != known:
             for key, row in walk(txn, self._tables.auth, b"", (known + 1).to_bytes(4)):
-                authority = decode_authority(key, row)
-                self._authorities[authority.prefix] = authority
-                self._hosted[authority.prefix] = (key, folds(authority))
-                insort(self._sorted_prefixes, authority.prefix)
+                insort(self._sorted_prefixes, self._learn(key, row))
+        flips = decode_flips(txn.get(FLIPS_KEY, db=meta))
+        if flips != self._seen_flips:
+            if known:  # else all of them have just been read
+                for key, row in self._flipped(txn, flips):
+                    self._learn(key, row)
+            self._seen_flips = flips
         self._seen_txn_id = txn.id()
+
+    def _learn(self, key: bytes, row: bytes) -> bytes:
+        authority = decode_authority(key, row)
+        prefix = authority.prefix
+        self._authorities[prefix] = authority
+        if authority.is_delegated:
+            self._hosted.pop(prefix, None)
+        else:
+            self._hosted[prefix] = (key, folds(authority))
+        return prefix
+
+    def _flipped(self, txn: "lmdb.Transaction[bytes]", flips: int) -> Iterator[tuple[bytes, bytes]]:
+        """Rows of the authorities that were delegated or taken back since the last look; all, if too many were."""
+        auth, meta = self._tables.auth, self._tables.meta
+        if flips - self._seen_flips > FLIPS_KEPT:
+            yield from walk(txn, auth, b"", b"")
+            return
+        for number in range(self._seen_flips + 1, flips + 1):
+            key = decode_flip(number, txn.get(flip_key(number), db=meta))
+            yield key, txn.get(key, b"", auth)
 
 
 def walk(

@@ -84,6 +84,14 @@ class MemoryReader:
 
     def stored(self, spelling: bytes) -> bytes | None:
         """The stored form under an identifier in any spelling."""
+        prefix, suffix = split(spelling)
+        authority = self._state.authorities.get(prefix)
+        if authority is None or authority.is_delegated:
+            return None
+        return self._find(prefix, suffix)[1]
+
+    def kept(self, spelling: bytes) -> bytes | None:
+        """``stored``, whether or not the prefix is delegated."""
         return self._find(*split(spelling))[1]
 
     def lookup(self, identifier: Identifier) -> Record | None:
@@ -246,7 +254,8 @@ class MemoryStore(MemoryReader):
 
     @staticmethod
     def _enter(state: _State, plan: Plan) -> None:
-        state.authorities |= {authority.prefix: authority for authority in plan.hosted}
+        moved = (*plan.hosted, *plan.flipped)
+        state.authorities |= {authority.prefix: authority for authority in moved}
         for key, stored in plan.placed.items():
             if key not in state.records:
                 insort(state.keys, key)

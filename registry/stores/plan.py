@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from protocols.identifier import PREFIX_AUTHORITY
+from protocols.message import Operation
 from registry.change import Change, encode_change, entry_digest
 from registry.errors import Conflict
 from registry.stores.keys import encode_at, folds, suffix_key
@@ -32,6 +33,8 @@ class Plan(NamedTuple):
     """Of the newest entry."""
     hosted: list[Authority]
     """Created here, with their numbers."""
+    flipped: list[Authority]
+    """Delegated or taken back here, in the order of the writes."""
     expected: dict[bytes, tuple[int, bool]]
     """(version, present) that must lie in the store now."""
     placed: dict[bytes, bytes]
@@ -51,6 +54,7 @@ def plan_commit(
     homes: dict[bytes, _Home] = {}
     entries: list[bytes] = []
     hosted: list[Authority] = []
+    flipped: list[Authority] = []
     expected: dict[bytes, tuple[int, bool]] = {}
     latest: dict[bytes, tuple[int, bool]] = {}
     placed: dict[bytes, bytes] = {}
@@ -61,8 +65,9 @@ def plan_commit(
         if change.seq != seq or change.previous != digest:
             raise Conflict(_discontinuity(change, seq))
         if authority is not None:
-            hosted.append(_number(authority, change, known))
-            known = {**known, authority.prefix: hosted[-1]}
+            moved = _move(authority, change, known)
+            (flipped if moved.prefix in known else hosted).append(moved)
+            known = {**known, moved.prefix: moved}
         entry = entry or encode_change(change)
         entries.append(entry)
         digest = own or entry_digest(entry)
@@ -92,7 +97,7 @@ def plan_commit(
         placed[key] = encode_at(key, record)
         if is_present != was_present:
             counted[home.id] = counted.get(home.id, 0) + (1 if is_present else -1)
-    return Plan(entries, seq, digest, hosted, expected, placed, counted)
+    return Plan(entries, seq, digest, hosted, flipped, expected, placed, counted)
 
 
 def check_extras(marks: Sequence[RequestMark], notes: Sequence[Note]) -> None:
@@ -141,18 +146,41 @@ def _misfit(write: Write) -> Conflict:
     )
 
 
-def _number(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
+def _move(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
+    """The authority as it is kept from now on.
+
+    It comes with the change that is about it, so that the feed alone tells whether a prefix is delegated.
+    """
+    prefix = authority.prefix
+    if change.key != PREFIX_AUTHORITY + b"/" + prefix:
+        raise Conflict(f"prefix {_name(prefix)} must come with its own record, not {change.key!r}")
+    if authority.is_delegated != (change.operation is Operation.DELEGATE):
+        raise Conflict(f"prefix {_name(prefix)}: {change.operation.value} says something else")
+    present = known.get(prefix)
+    return _number(authority, len(known)) if present is None else _flip(authority, present)
+
+
+def _number(authority: Authority, number: int) -> Authority:
     """The new authority with its number."""
     prefix = authority.prefix
-    if prefix in known:
-        raise Conflict(f"prefix {_name(prefix)} is hosted already")
     if not prefix or len(prefix) > MAX_PREFIX_BYTES or b"/" in prefix:
         raise Conflict(f"prefix {_name(prefix)}: must have 1 to {MAX_PREFIX_BYTES} bytes, no slash")
     if prefix != authority.spelling.upper():
         raise Conflict(f"prefix {_name(prefix)} is not the folded {_name(authority.spelling)}")
-    if change.key != PREFIX_AUTHORITY + b"/" + prefix:
-        raise Conflict(f"prefix {_name(prefix)} must come with its own record, not {change.key!r}")
-    return authority._replace(id=len(known))
+    return authority._replace(id=number)
+
+
+def _flip(authority: Authority, present: Authority) -> Authority:
+    """The authority there is, delegated or taken back; nothing else about it can change."""
+    if present.prefix == PREFIX_AUTHORITY:
+        raise Conflict("0.NA is neither hosted nor delegated")
+    if authority.is_delegated == present.is_delegated:
+        state = "delegated" if present.is_delegated else "hosted"
+        raise Conflict(f"prefix {_name(present.prefix)} is {state} already")
+    moved = present._replace(is_delegated=authority.is_delegated)
+    if authority._replace(id=present.id) != moved:
+        raise Conflict(f"prefix {_name(present.prefix)} is there already and stays as it was made")
+    return moved
 
 
 def _discontinuity(change: Change, seq: int) -> str:

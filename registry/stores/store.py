@@ -60,7 +60,8 @@ class Write(NamedTuple):
     was_present: bool
     """Whether the record existed, undeleted, before: the counter moves by present-after minus present-before."""
     authority: Authority | None = None
-    """HOST: the authority to create in the same transaction. The store numbers it; the ``id`` given here is ignored."""
+    """HOST, DELEGATE: the authority to create in the same transaction, or the one there is, with another
+    ``is_delegated``. The store numbers it; the ``id`` given here is ignored."""
     is_superseded: bool = False
     """A mirror replays a change whose record has gone on since: the entry joins the feed, the record is left alone."""
     entry: bytes = b""
@@ -99,8 +100,11 @@ class Reader(Protocol):
     def stored(self, spelling: bytes) -> bytes | None:
         """Hot path: the stored form (protocols/record.py) under an identifier in any spelling, tombstones included.
 
-        None when absent or the prefix is not hosted here. May be a view that is valid until ``release``.
+        None when absent or the prefix is not hosted here or delegated. May be a view that is valid until ``release``.
         """
+
+    def kept(self, spelling: bytes) -> bytes | None:
+        """``stored``, whether or not the prefix is delegated: for who writes below it beforehand."""
 
     def lookup(self, identifier: Identifier) -> Record | None:
         """The record, None when absent or deleted."""
@@ -109,10 +113,10 @@ class Reader(Protocol):
         """The record even if it is deleted (a tombstone carries the version)."""
 
     def authority(self, prefix: bytes) -> Authority | None:
-        """By folded prefix."""
+        """By folded prefix, whether hosted or delegated."""
 
     def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
-        """In order of folded prefix, those behind ``after``; 0.NA is not among them."""
+        """In order of folded prefix, those behind ``after``, delegated ones too; 0.NA is not among them."""
 
     def list_records(
         self, prefix: bytes, after: bytes = b"", limit: int = 1000, with_deleted: bool = False

@@ -3,6 +3,7 @@
 from protocols.identifier import parse_identifier
 from protocols.message import ANONYMOUS, OPERATOR, Command, Operation, Principal
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
+from protocols.values.site import TCP, UDP, Interface, Server, Site, encode_site
 from protocols.values.value import SECRET_PERMISSIONS, Reference, Value
 from protocols.values.vlist import encode_vlist
 from registry.holdings import Holdings
@@ -18,7 +19,8 @@ STRANGER = Principal("0.NA/88.999", 300)
 NOBODY = ANONYMOUS
 
 PUT, ADD, MODIFY = Operation.PUT, Operation.ADD, Operation.MODIFY
-REMOVE, DELETE, HOST = Operation.REMOVE, Operation.DELETE, Operation.HOST
+REMOVE, DELETE = Operation.REMOVE, Operation.DELETE
+HOST, DELEGATE = Operation.HOST, Operation.DELEGATE
 
 
 def url(data="https://example.com/1", index=1, **fields):
@@ -40,6 +42,17 @@ def admin(handle=ADMIN.handle, at=ADMIN.index, permissions=ALL_PERMISSIONS, inde
 def group(*members, index=200, **fields):
     """Members as ``(handle, index)``."""
     return Value(index, "HS_VLIST", encode_vlist([Reference(*m) for m in members]), **fields)
+
+
+def site(*addresses, serial=1):
+    """A site of servers that answer on UDP and TCP 2641."""
+    both = (Interface(UDP, 2641), Interface(TCP, 2641))
+    servers = tuple(Server(n, address, both) for n, address in enumerate(addresses, 1))
+    return Site(servers, serial)
+
+
+def site_value(*addresses, index=1, serial=1, kind="HS_SITE", **fields):
+    return Value(index, kind, encode_site(site(*addresses, serial=serial)), **fields)
 
 
 def command(operation, text, *values, **fields):

@@ -5,11 +5,13 @@ import pytest
 from protocols.identifier import Identifier
 from protocols.message import OPERATOR, Command, Outcome
 from protocols.values.admin import ADD_HANDLE, DELETE_HANDLE
-from protocols.values.value import Value
+from protocols.values.site import ADMIN_ONLY, TCP, Interface, Server, encode_site
+from protocols.values.value import SECRET_PERMISSIONS, Value
 from registry.rules import RULES
 from tests.registry.desk import (
     ADD,
     ADMIN,
+    DELEGATE,
     DELETE,
     HOST,
     MODIFY,
@@ -22,11 +24,18 @@ from tests.registry.desk import (
     command,
     name,
     secret,
+    site,
+    site_value,
     url,
 )
 
 LOCKED = url(index=5, permissions=10)
 """Administrators may read it, not write it."""
+FAR = site_value("192.0.2.8")
+DEAF = Value(7, "HS_SITE", encode_site(site()))
+FOR_ADMINISTRATORS = site()._replace(
+    servers=(Server(1, "192.0.2.8", (Interface(TCP, 2641, ADMIN_ONLY),)),)
+)
 
 
 def raw(spelling, prefix, suffix, operation=PUT):
@@ -130,6 +139,24 @@ REFUSED = {
         Outcome.INVALID_IDENTIFIER,
         "identifier",
     ),
+    "delegate to nobody": (
+        "arguments",
+        command(DELEGATE, "88.118"),
+        Outcome.INVALID_VALUE,
+        "values",
+    ),
+    "delegate a suffix": (
+        "arguments",
+        command(DELEGATE, "88.118/x", FAR),
+        Outcome.INVALID_IDENTIFIER,
+        "identifier",
+    ),
+    "delegate the place of prefixes": (
+        "arguments",
+        command(DELEGATE, "0.NA", FAR),
+        Outcome.INVALID_IDENTIFIER,
+        "identifier",
+    ),
     # values
     "a flaw": (
         "values",
@@ -158,7 +185,13 @@ REFUSED = {
     ),
     "derived prefix not hosted": (
         "hosted",
-        command(PUT, "88.118.7/x", url()),
+        command(PUT, "88.118.9/x", url()),
+        Outcome.NOT_RESPONSIBLE,
+        "identifier",
+    ),
+    "below a prefix delegated by its record": (
+        "hosted",
+        command(PUT, "88.118.8/x", url()),
         Outcome.NOT_RESPONSIBLE,
         "identifier",
     ),
@@ -252,10 +285,71 @@ REFUSED = {
         Outcome.ALREADY_EXISTS,
         "case_sensitive",
     ),
+    "delegate with another case rule": (
+        "case-rule",
+        command(DELEGATE, "88.118.6", FAR, case_sensitive=True),
+        Outcome.ALREADY_EXISTS,
+        "case_sensitive",
+    ),
+    # delegation
+    "delegate without a site": (
+        "delegation",
+        command(DELEGATE, "88.118.1", url(), admin()),
+        Outcome.INVALID_VALUE,
+        "values",
+    ),
+    "delegate to a site without servers": (
+        "delegation",
+        command(DELEGATE, "88.118.1", url(), DEAF),
+        Outcome.INVALID_VALUE,
+        "values[1].data",
+    ),
+    "delegate to a server that takes no questions": (
+        "delegation",
+        command(DELEGATE, "88.118.1", Value(1, "HS_SITE", encode_site(FOR_ADMINISTRATORS))),
+        Outcome.INVALID_VALUE,
+        "values[0].data",
+    ),
+    "delegate in secret": (
+        "delegation",
+        command(DELEGATE, "88.118.1", FAR._replace(permissions=SECRET_PERMISSIONS)),
+        Outcome.INVALID_VALUE,
+        "values[0].data",
+    ),
+    "delegate to derived prefixes only": (
+        "delegation",
+        command(DELEGATE, "88.118.1", FAR._replace(type="HS_SITE.PREFIX")),
+        Outcome.INVALID_VALUE,
+        "values",
+    ),
+    "take the site of a delegated prefix": (
+        "delegation",
+        command(REMOVE, "88.118.7", indexes=(1,)),
+        Outcome.INVALID_VALUE,
+        "indexes",
+    ),
+    "overwrite the site of a delegated prefix": (
+        "delegation",
+        command(PUT, "88.118.7", url()),
+        Outcome.INVALID_VALUE,
+        "values",
+    ),
+    "replace the site of a delegated prefix by a deaf one": (
+        "delegation",
+        command(MODIFY, "88.118.7", name(), DEAF._replace(index=1)),
+        Outcome.INVALID_VALUE,
+        "values[1].data",
+    ),
     # unoccupied
     "delete a prefix in use": (
         "unoccupied",
         command(DELETE, "88.118"),
+        Outcome.ALREADY_EXISTS,
+        "identifier",
+    ),
+    "delete a delegated prefix with records kept below": (
+        "unoccupied",
+        command(DELETE, "88.118.7"),
         Outcome.ALREADY_EXISTS,
         "identifier",
     ),
@@ -283,6 +377,18 @@ REFUSED_TO = {
         ADMIN,
         command(HOST, "89", url()),
         "",
+    ),
+    "the administrator of a prefix, its delegation": (
+        "administrator",
+        ADMIN,
+        command(DELEGATE, "88.118", FAR),
+        "",
+    ),
+    "the administrator above, below a delegated prefix": (
+        "hosted",
+        ADMIN,
+        command(PUT, "88.118.7/y", url()),
+        "identifier",
     ),
     "the administrator of a prefix, its deletion": (
         "administrator",
@@ -327,6 +433,9 @@ def desk():
         command(PUT, "0.NA/88.118.5", url()),
         command(HOST, "88.118.6", url()),
         command(DELETE, "88.118.6"),
+        command(DELEGATE, "88.118.7", FAR, name()),
+        command(PUT, "88.118.7/x", url()),
+        command(PUT, "0.NA/88.118.8", FAR),
     )
     assert {receipt.outcome for receipt in prepared} == {Outcome.SUCCESS}
     return desk
@@ -349,6 +458,7 @@ def test_what_somebody_may_not_do_is_refused_to_him_and_done_for_the_operator(
     desk, rule, who, one, field
 ):
     outcomes = {
+        "hosted": Outcome.NOT_RESPONSIBLE,
         "authenticated": Outcome.AUTHENTICATION_NEEDED,
         "administrator": Outcome.NOT_ADMINISTRATOR,
         "changeable": Outcome.PERMISSION_DENIED,

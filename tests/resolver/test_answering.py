@@ -24,9 +24,9 @@ from tests.registry.desk import (
     command,
     name,
     secret,
+    site_value,
     url,
 )
-from tests.resolver.test_delegation import site_value
 
 NOW = Now(1000.0, 2_000_000_000.0)
 PEER = Peer("192.0.2.7", 4711, "udp", is_loopback=False)

@@ -1,22 +1,8 @@
 import pytest
 
 from protocols.identifier import parse_identifier
-from protocols.values.site import Interface, Server, Site, encode_site
-from protocols.values.value import Value
 from resolver.delegation import Delegated, Local, NotHere, locate
-from tests.registry.desk import DELETE, HOST, PUT, Desk, command, url
-
-
-def site(*addresses, serial=1):
-    """A site of servers that answer on UDP and TCP 2641."""
-    both = (Interface(0, 2641), Interface(1, 2641))
-    servers = tuple(Server(n, address, both) for n, address in enumerate(addresses, 1))
-    return Site(servers, serial)
-
-
-def site_value(*addresses, index=1, serial=1, kind="HS_SITE", **fields):
-    return Value(index, kind, encode_site(site(*addresses, serial=serial)), **fields)
-
+from tests.registry.desk import DELEGATE, DELETE, HOST, PUT, Desk, command, site, site_value, url
 
 HERE = ("192.0.2.7",)
 THERE = ("192.0.2.8", "2001:db8::8")
@@ -38,6 +24,17 @@ def records():
         command(PUT, "0.NA/20.600", site_value(*THERE, kind="hs_site.6")),
         command(PUT, "0.NA/20.700", site_value(*THERE)),
         command(DELETE, "0.NA/20.700"),
+        # hosted, filled, then given away, and once more taken back
+        command(HOST, "88.118.4"),
+        command(PUT, "88.118.4/x", url()),
+        command(DELEGATE, "88.118.4", site_value(*THERE)),
+        command(DELEGATE, "88.118.3", site_value(*HERE)),
+        command(HOST, "88.118.3"),
+        command(DELEGATE, "88.118.2", site_value(*HERE)),
+        command(DELETE, "88.118.2"),
+        command(HOST, "88.118.8"),
+        command(PUT, "0.NA/88.118.8.1", url()),
+        command(DELEGATE, "88.118.8", site_value(*HERE)),
     )
     return desk.holdings
 
@@ -80,6 +77,16 @@ CASES = {
     "88.118.5.2": TO_HERE,
     "0.na/88.118.5.2.1": TO_HERE,
     "88.118.5.5": Local(b"88.118.5.5"),
+    # given away while records are kept here: they are out of sight
+    "88.118.4/x": Delegated(b"88.118.4", (site(*THERE),)),
+    "88.118.4": Local(b"88.118.4"),
+    "88.118.4.1": Delegated(b"88.118.4", (site(*THERE),)),
+    "88.118.3/x": Local(b"88.118.3"),
+    "88.118.3.1": Local(b"88.118.3"),
+    "88.118.2/x": NotHere(b"88.118.2", b"88.118"),
+    "88.118.2": Local(b"88.118"),
+    "88.118.8.1": Local(b"88.118.8.1"),
+    "88.118.8.1/x": Delegated(b"88.118.8", (site(*HERE),)),
     # a node below another one than ours, entered by hand
     "20.600/x": Delegated(b"20.600", (site(*THERE),)),
     "20.600.1/x": Delegated(b"20.600", (site(*THERE),)),
