@@ -61,6 +61,10 @@ class Crowd:
         self._most = most_per_source
         self._by_source: dict[str, int] = {}
 
+    def count(self, address: str) -> int:
+        """How many wait at the address."""
+        return self._by_source.get(address, 0)
+
     def enter(self, address: str) -> bool:
         """Count one in; False when its address has its share."""
         count = self._by_source.get(address, 0)
