@@ -1,0 +1,1 @@
+"""Asking other nodes: questions of the resolver as messages on sockets, and what came of them."""
