@@ -19,7 +19,7 @@ import ipaddress
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ from registry.stores.lmdb import LmdbStore
 
 SITE_INDEX, ADMIN_INDEX, GROUP_INDEX, SECRET_INDEX = 1, 100, 200, 300
 SETTINGS_NAME, SECRET_NAME = "node.toml", "keys/admin.secret"
+NO_SETTINGS: Mapping[str, object] = {}
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # only when a reachable address was asked for
 
 
@@ -81,15 +82,16 @@ def init_node(  # noqa: PLR0913  # what an operator may choose
     http_port: int = 8000,
     operations_port: int = 8001,
     case_sensitive: bool = False,
+    settings: Mapping[str, object] = NO_SETTINGS,
 ) -> Made:
     """Make ``directory`` (absent or empty). ``addresses``: where clients reach the node; none = this machine only.
 
-    Raises ``InitFailed``.
+    ``settings``: what else shall differ from the defaults, ``section.key`` -> value. Raises ``InitFailed``.
     """
     directory = directory.absolute()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InitFailed(f"{directory} is not empty; choose another directory or empty it")
-    values = _chosen(prefix, addresses, (native_port, http_port, operations_port))
+    values = {**_chosen(prefix, addresses, (native_port, http_port, operations_port)), **settings}
     is_new = not directory.exists()
     place = directory.parent if is_new else directory
     try:

@@ -1,6 +1,8 @@
 """Asking over the Handle protocol as a client does: UDP first, TCP when UDP does not serve (RFC 3652 §2.1).
 
-Each try is a ``Hop``, so that ``--trace`` can show what was asked where, and how long it took.
+Each try is a ``Hop``, so that ``--trace`` can show what was asked where, and how long it took. A Biaojie node that
+resolves elsewhere for us also tells its own ``Trail`` when it is asked to (``protocols/handle/via.py``); to any other
+server that wish is surplus after the request's last field, where the national SDK puts its token.
 """
 
 import secrets
@@ -11,11 +13,13 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.handle.codec import Message, decode, encode
-from protocols.handle.codes import DEFAULT_REQUEST_FLAGS, OpCode, ResponseCode
+from protocols.handle.codes import AUTH, DEFAULT_REQUEST_FLAGS, RECU, OpCode, ResponseCode
 from protocols.handle.envelope import Envelope
 from protocols.handle.header import DEFAULT_EXPIRATION_S, Header
-from protocols.handle.resolution import ResolveAnswer, ResolveRequest
+from protocols.handle.resolution import Referral, ResolveAnswer, ResolveRequest
 from protocols.handle.stream import MessageStream
+from protocols.handle.via import read_trail, write_via
+from protocols.trail import Trail
 from protocols.values.value import Value
 
 UDP_PATIENCE_S = (0.5, 1.0, 1.5)
@@ -35,6 +39,20 @@ class Server(NamedTuple):
     def name(self) -> str:
         """``127.0.0.1:2641``, ``[::1]:2641``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Manner(NamedTuple):
+    """How the question may be answered."""
+
+    may_recurse: bool = True
+    """The server may ask others (RECU); without it, it names them (RC 302)."""
+    is_authoritative: bool = False
+    """From the records of the responsible node, not from a cache (AUTH)."""
+    wants_trail: bool = False
+    """A node that resolves elsewhere for us shall say how it went."""
+
+
+USUAL = Manner()
 
 
 class Hop(NamedTuple):
@@ -67,6 +85,18 @@ class Resolution(NamedTuple):
         return body.values if isinstance(body, ResolveAnswer) else ()
 
     @property
+    def referral(self) -> Referral | None:
+        """Who is to be asked instead, when the server says so (RC 302, 303)."""
+        body = self.answer.body if self.answer else None
+        return body if isinstance(body, Referral) else None
+
+    @property
+    def trail(self) -> Trail | None:
+        """How the server came to its answer, if it told."""
+        surplus = getattr(self.answer.body, "surplus", b"") if self.answer else b""
+        return read_trail(surplus) if isinstance(surplus, bytes) else None
+
+    @property
     def message(self) -> str:
         """The server's own words, for an error answer."""
         text = getattr(self.answer.body, "message", b"") if self.answer else b""
@@ -74,16 +104,19 @@ class Resolution(NamedTuple):
 
 
 def resolve_question(
-    identifier: bytes, indexes: Sequence[int], types: Sequence[str], wall_s: float
+    identifier: bytes,
+    indexes: Sequence[int],
+    types: Sequence[str],
+    wall_s: float,
+    manner: Manner = USUAL,
 ) -> bytes:
     """A public question, encoded, with a random request id."""
-    header = Header(
-        OpCode.RESOLVE, 0, DEFAULT_REQUEST_FLAGS, expiration_s=int(wall_s) + DEFAULT_EXPIRATION_S
-    )
-    envelope = Envelope(request_id=secrets.randbits(31))
-    return encode(
-        Message(envelope, header, ResolveRequest(identifier, tuple(indexes), tuple(types)))
-    )
+    flags = DEFAULT_REQUEST_FLAGS if manner.may_recurse else DEFAULT_REQUEST_FLAGS & ~RECU
+    flags |= AUTH if manner.is_authoritative else 0
+    header = Header(OpCode.RESOLVE, 0, flags, expiration_s=int(wall_s) + DEFAULT_EXPIRATION_S)
+    surplus = write_via((), wants_trail=manner.wants_trail)
+    request = ResolveRequest(identifier, tuple(indexes), tuple(types), surplus)
+    return encode(Message(Envelope(request_id=secrets.randbits(31)), header, request))
 
 
 def ask(server: Server, question: bytes, transports: Sequence[str]) -> Resolution:

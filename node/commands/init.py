@@ -21,6 +21,8 @@ PORT = click.IntRange(1, 65_535)
 @click.option(
     "--operations-port", type=PORT, default=8001, show_default=True, help="Metrics, health."
 )
+@click.option("--upstream", "upstreams", multiple=True, metavar="URL",
+              help="Ask this node for what is held elsewhere, e.g. tcp://192.0.2.1:2641. Repeat it.")  # fmt: skip
 @click.option("--case-sensitive", is_flag=True, help="Suffixes keep their case. Fixed for ever.")
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
@@ -31,6 +33,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     port: int,
     http_port: int,
     operations_port: int,
+    upstreams: tuple[str, ...],
     case_sensitive: bool,
     as_json: bool,
 ) -> None:
@@ -44,6 +47,7 @@ def command(  # noqa: PLR0913  one parameter for each option
             http_port=http_port,
             operations_port=operations_port,
             case_sensitive=case_sensitive,
+            settings={"upstream.servers": list(upstreams)} if upstreams else {},
         )
     except InitFailed as failed:
         raise CommandError(str(failed), "biaojie init --help explains the options") from None

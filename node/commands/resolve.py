@@ -2,22 +2,19 @@
 
 import time
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import click
 
-from node.asking.native import Hop, Resolution, Server, ask, resolve_question
+from node.asking.native import Hop, Manner, Resolution, Server, ask, resolve_question
 from node.asking.web import WebServer, WebTrouble, handle_target
 from node.commands.options import json_option, read_config, read_identifier_argument, same_node
 from node.commands.show import refuse_failure, show_record
-from node.output import (
-    EXIT_FAILED,
-    EXIT_UNREACHABLE,
-    EXIT_USAGE,
-    CommandError,
-    print_json,
-    print_table,
-)
+from node.commands.trace import show_referral, show_trace
+from node.output import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError, print_json, say
 from protocols.handle.codes import ResponseCode
+from protocols.handle.resolution import Referral
+from protocols.handle.via import trail_document
 from protocols.identifier import Identifier
 from protocols.rest.value_json import values_to_json
 
@@ -30,6 +27,16 @@ class Asked(NamedTuple):
     identifier: Identifier
     indexes: tuple[int, ...]
     types: tuple[str, ...]
+    manner: Manner
+
+
+class Told(NamedTuple):
+    """What became of it."""
+
+    hops: list[Hop]
+    document: dict[str, Any] | None
+    """As the JSON API tells it, with the node's trail when it was wanted and told; None = nobody answered."""
+    referral: Referral | None = None
 
 
 @click.command(name="resolve")
@@ -42,9 +49,12 @@ class Asked(NamedTuple):
 @click.option("--server", metavar="HOST[:PORT]|URL", help="Whom to ask; else the node of --config.")
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Ask the node of these settings, at the addresses it listens on.")  # fmt: skip
-@click.option(
-    "--trace", is_flag=True, help="Show every try: transport, server, time, bytes, answer."
-)
+@click.option("--no-recurse", is_flag=True,
+              help="The server shall not ask others: show whom it refers to (RC 302).")  # fmt: skip
+@click.option("--authoritative", is_flag=True,
+              help="From the responsible node's records, not from a cache on the way.")  # fmt: skip
+@click.option("--trace", is_flag=True,
+              help="Show every question on the way: server, node, time, answer, and whether from a cache.")  # fmt: skip
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
     *,
@@ -54,48 +64,44 @@ def command(  # noqa: PLR0913  one parameter for each option
     transport: str | None,
     server: str | None,
     config_path: str | None,
+    no_recurse: bool,
+    authoritative: bool,
     trace: bool,
     as_json: bool,
 ) -> None:
     """Resolve IDENTIFIER, e.g. 88.118/SN-1, over the network; UDP first, then TCP, as clients do.
 
-    Any Handle server can be asked: --server HOST:2641, or --http --server https://HOST:8000.
+    Any Handle server can be asked: --server HOST:2641, or --http --server https://HOST:8000. With --trace, a Biaojie
+    node that resolves elsewhere for you tells whom it asked, and so do the nodes behind it.
     """
-    asked = Asked(read_identifier_argument(identifier), indexes, types)
+    manner = Manner(may_recurse=not no_recurse, is_authoritative=authoritative, wants_trail=trace)
+    asked = Asked(read_identifier_argument(identifier), indexes, types, manner)
     is_url = server is not None and server.startswith(("http://", "https://"))
     if transport == "http" or is_url:
         if transport in {"udp", "tcp"}:
             raise CommandError("a URL is asked over HTTP", "leave --udp and --tcp out", EXIT_USAGE)
-        hops, document = _over_http(asked, server or _own_server(config_path, "http"))
+        if no_recurse:
+            next_step = "ask over --udp or --tcp"
+            raise CommandError(
+                "over HTTP a node never refers to another one", next_step, EXIT_USAGE
+            )
+        told = _over_http(asked, server or _own_server(config_path, "http"))
     else:
         target = _native_server(server or _own_server(config_path, "native"))
-        transports = (transport,) if transport else ("udp", "tcp")
-        question = resolve_question(asked.identifier.spelling, indexes, types, time.time())  # noqa: TID251  a command's clock
-        result = ask(target, question, transports)
-        hops, document = result.hops, _document(asked, result)
-    _tell(hops, document, trace=trace, as_json=as_json)
+        told = _over_native(asked, target, (transport,) if transport else ("udp", "tcp"))
+    _tell(asked, told, as_json=as_json)
 
 
-def _tell(hops: list[Hop], document: dict[str, Any] | None, *, trace: bool, as_json: bool) -> None:
+def _tell(asked: Asked, told: Told, *, as_json: bool) -> None:
+    hops, document = told.hops, told.document
     if as_json:
-        traced = {"trace": [hop._asdict() for hop in hops]} if trace else {}
+        traced = {"trace": [hop._asdict() for hop in hops]} if asked.manner.wants_trail else {}
         print_json({**(document or {"responseCode": 0, "message": "no answer"}), **traced})
-        if document is None or document["responseCode"] != ResponseCode.SUCCESS:
+        if not _is_as_wanted(asked, told):
             raise SystemExit(EXIT_UNREACHABLE if document is None else EXIT_FAILED)
         return
-    if trace:
-        rows = [
-            (
-                hop.transport,
-                hop.server,
-                f"{hop.seconds * 1000:.2f} ms",
-                hop.asked_bytes,
-                hop.answer_bytes,
-                hop.note,
-            )
-            for hop in hops
-        ]
-        print_table("", ("over", "server", "time", "bytes asked", "bytes back", "answer"), rows)
+    if asked.manner.wants_trail:
+        show_trace(asked.identifier.text, hops, document)
     if document is None:
         last = hops[-1]
         raise CommandError(
@@ -103,8 +109,33 @@ def _tell(hops: list[Hop], document: dict[str, Any] | None, *, trace: bool, as_j
             f"is the node running? biaojie serve{same_node(is_own=True)}",
             EXIT_UNREACHABLE,
         )
+    if told.referral is not None:
+        next_step = show_referral(asked.identifier.text, told.referral)
+        if not _is_as_wanted(asked, told):
+            raise CommandError("the server does not ask others for you (RC 302)", next_step)
+        say(f"next:  {next_step}" if next_step else "")
+        return
     refuse_failure(document)
     show_record(document, as_json=False)
+
+
+def _is_as_wanted(asked: Asked, told: Told) -> bool:
+    """Success, or the referral that ``--no-recurse`` asks for."""
+    if told.referral is not None:
+        return not asked.manner.may_recurse
+    return told.document is not None and told.document["responseCode"] == ResponseCode.SUCCESS
+
+
+def _over_native(asked: Asked, server: Server, transports: tuple[str, ...]) -> Told:
+    question = resolve_question(
+        asked.identifier.spelling,
+        asked.indexes,
+        asked.types,
+        time.time(),  # noqa: TID251  a command's clock
+        asked.manner,
+    )
+    result = ask(server, question, transports)
+    return Told(result.hops, _document(asked, result), result.referral)
 
 
 def _document(asked: Asked, result: Resolution) -> dict[str, Any] | None:
@@ -115,24 +146,36 @@ def _document(asked: Asked, result: Resolution) -> dict[str, Any] | None:
         "handle": asked.identifier.text,
     }
     if result.response_code == ResponseCode.SUCCESS:
-        return {**document, "values": values_to_json(result.values)}
-    return {**document, "message": result.message or "no reason given"}
+        document["values"] = values_to_json(result.values)
+    elif result.referral is not None:
+        document["message"] = "another node has it; ask there"
+        document["referral"] = result.referral.handle.decode(errors="replace")
+        document["values"] = values_to_json(result.referral.values or ())
+    else:
+        document["message"] = result.message or "no reason given"
+    if asked.manner.wants_trail and result.trail is not None:
+        document["trail"] = trail_document(result.trail)
+    return document
 
 
-def _over_http(asked: Asked, url: str) -> tuple[list[Hop], dict[str, Any] | None]:
+def _over_http(asked: Asked, url: str) -> Told:
     if "://" not in url:
         url = f"http://{url}"
-    query = "&".join(
-        [f"index={index}" for index in asked.indexes] + [f"type={type_}" for type_ in asked.types]
-    )
+    wishes = [f"index={index}" for index in asked.indexes]
+    wishes += [f"type={quote(type_)}" for type_ in asked.types]
+    wishes += ["auth=true"] if asked.manner.is_authoritative else []
+    wishes += ["trace=true"] if asked.manner.wants_trail else []
+    target = handle_target(asked.identifier.text, "&".join(wishes))
     started_s = time.monotonic()
     try:
-        answer = WebServer(url.rstrip("/")).ask("GET", handle_target(asked.identifier.text, query))
+        answer = WebServer(url.rstrip("/")).ask("GET", target)
     except WebTrouble as trouble:
-        return [Hop("http", url, time.monotonic() - started_s, 0, 0, str(trouble))], None
+        return Told([Hop("http", url, time.monotonic() - started_s, 0, 0, str(trouble))], None)
     note = f"HTTP {answer.status}, RC {answer.document.get('responseCode')}"
+    cache = next((v for k, v in answer.headers.items() if k.lower() == "cache-status"), "")
+    note += f", {cache}" if cache else ""
     hop = Hop("http", url, time.monotonic() - started_s, 0, answer.size_bytes, note)
-    return [hop], answer.document
+    return Told([hop], answer.document)
 
 
 def _own_server(config_path: str | None, kind: str) -> str:

@@ -1,6 +1,11 @@
-"""A node of the demo: made in a directory, started as an operator would, killed without warning, started again."""
+"""A node of the demo: made in a directory, started as an operator would, killed without warning, started again.
+
+A node ends with the process that started it, however that ends: the kernel tells its supervisor (``prctl(2)``,
+PR_SET_PDEATHSIG), and registrar and workers end with their supervisor.
+"""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -9,16 +14,21 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from node.asking.native import Server
 from node.asking.web import Login, WebServer
-from node.init_node import Made, init_node
+from node.init_node import NO_SETTINGS, Made, init_node
 
 READY_S = 30.0
 """Longest wait for a node to serve; two seconds are usual, a busy machine takes longer."""
 STOP_S = 20.0
 LOOPBACK = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+_given_ports: set[int] = set()
+"""Ports this process has given to its nodes: a port is free until its node listens, and must not be given twice."""
 
 
 class NotReady(Exception):
@@ -28,16 +38,22 @@ class NotReady(Exception):
 class NodeProcess:
     """One node on free loopback ports. ``made`` says where its files are."""
 
-    def __init__(self, directory: Path, prefix: str) -> None:
+    def __init__(
+        self, directory: Path, prefix: str, settings: Mapping[str, object] = NO_SETTINGS
+    ) -> None:
+        """``settings``: what shall differ from the defaults, ``section.key`` -> value."""
         native, web, operations = _free_port(), _free_port(), _free_port()
         self.made: Made = init_node(
-            directory, prefix, native_port=native, http_port=web, operations_port=operations
-        )
+            directory, prefix, native_port=native, http_port=web, operations_port=operations,
+            settings=settings,
+        )  # fmt: skip
+        self.prefix = prefix
         self.native = Server(LOOPBACK, native)
         self.url = f"http://{LOOPBACK}:{web}"
         self.operations_url = f"http://{LOOPBACK}:{operations}"
         self.log = directory / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_ending = False
 
     @property
     def pid(self) -> int:
@@ -58,12 +74,23 @@ class NodeProcess:
 
     def start(self) -> float:
         """Start it and wait until it is ready; returns how many seconds that took. Raises ``NotReady``."""
-        started_s = time.monotonic()
+        self.launch()
+        return self.await_ready()
+
+    def launch(self) -> None:
+        """Start it without waiting. Only from the main thread: the node ends with the thread that started it."""
+        self._is_ending = False
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # our own interpreter and our own module
                 [sys.executable, "-m", "node.cli", "serve", "--config", str(self.made.settings)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks
             )  # fmt: skip
+
+    def await_ready(self) -> float:
+        """Wait until it serves; returns how many seconds that took. Raises ``NotReady``."""
+        assert self._process is not None
+        started_s = time.monotonic()
         while time.monotonic() - started_s < READY_S:
             if self._process.poll() is not None:
                 break
@@ -71,6 +98,14 @@ class NodeProcess:
                 return time.monotonic() - started_s
             time.sleep(0.02)
         raise NotReady("\n".join(self.log.read_text(errors="replace").splitlines()[-5:]))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A ``biaojie`` command on this node, as its operator would type it, with ``--json``."""
+        command = [sys.executable, "-m", "node.cli", *words]
+        command += ["--config", str(self.made.settings), "--json"]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False
+        )  # our own command
 
     def kill(self) -> int:
         """kill -9 to every process of the node at once; returns how many there were."""
@@ -83,11 +118,17 @@ class NodeProcess:
         self._process = None
         return len(pids)
 
+    def terminate(self) -> None:
+        """Ask it to end; ``stop`` waits for it."""
+        if self._process is not None and not self._is_ending:
+            self._is_ending = True
+            self._process.terminate()
+
     def stop(self) -> None:
         """Let it finish and end."""
         if self._process is None:
             return
-        self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -100,6 +141,19 @@ class NodeProcess:
                 return bool(json.loads(answer.read()))
         except OSError:
             return False
+
+
+def stop_all(nodes: Sequence[NodeProcess]) -> None:
+    """Let them finish, all at the same time."""
+    for node in nodes:
+        node.terminate()
+    for node in nodes:
+        node.stop()
+
+
+def _end_with_parent() -> None:
+    """In the new process: TERM when its parent is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def _children(pid: int) -> list[int]:
@@ -118,4 +172,6 @@ def _free_port() -> int:
                     udp.bind((LOOPBACK, port))
                 except OSError:
                     continue
-                return port
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
