@@ -5,7 +5,7 @@ table     key                                     value
 ========= ======================================= ==================================================================
 ``meta``  ``format``                              u32 format number · check
 ``meta``  ``head``                                the head, below · check
-``meta``  ``flips``                               u64 how often an authority was delegated or taken back · check
+``meta``  ``flip count``                          u64 how often an authority was delegated or taken back · check
 ``meta``  ``flip`` · u8 number mod 256            u64 number · u32 authority id: the newest of them · check
 ``auth``  u32 authority id                        u32 created_s · u8 flags (1 case-sensitive, 2 delegated) · u8 length +
                                                   folded prefix · spelling · check
@@ -31,7 +31,7 @@ from registry.stores.store import Authority, Head, RequestMark
 
 FORMAT = 1
 TABLES = ("meta", "auth", "rec", "log", "cnt", "idem", "note")
-FORMAT_KEY, HEAD_KEY, FLIPS_KEY = b"format", b"head", b"flips"
+FORMAT_KEY, HEAD_KEY, FLIPS_KEY = b"format", b"head", b"flip count"
 FLIPS_KEPT = 256
 """Readers that are further behind look at all authorities again."""
 

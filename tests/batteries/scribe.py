@@ -5,6 +5,7 @@ import hashlib
 from protocols.identifier import parse_identifier, prefix_record_of
 from protocols.message import Operation
 from protocols.record import NO_VALUES, Record
+from protocols.values.site import TCP, UDP, Interface, Server, Site, encode_site
 from protocols.values.value import TTL_ABSOLUTE, Value
 from protocols.values.value_list import encode_values, least_ttl_s
 from registry.change import Change, encode_change, entry_digest
@@ -14,6 +15,8 @@ from registry.stores.store import ROOT, Authority, Store, Write
 
 LOG_ID = bytes(range(16))
 T0_MS = 1_780_000_000_000
+_SITE = Site((Server(1, "192.0.2.8", (Interface(UDP, 2641), Interface(TCP, 2641))),))
+SOMEWHERE = Value(1, "HS_SITE", encode_site(_SITE))
 
 
 class Scribe:
@@ -27,12 +30,24 @@ class Scribe:
         self.seq, self.digest = head.seq, head.digest
 
     def host(self, prefix: str, *, case_sensitive: bool = False) -> Write:
-        """Take responsibility for a prefix."""
+        """Take responsibility for a prefix, for the first time or back."""
+        return self._move(prefix, Operation.HOST, (), case_sensitive)
+
+    def delegate(self, prefix: str, *, case_sensitive: bool = False) -> Write:
+        """Give responsibility for a prefix away, to a server that nobody runs."""
+        return self._move(prefix, Operation.DELEGATE, (SOMEWHERE,), case_sensitive)
+
+    def _move(
+        self, prefix: str, operation: Operation, values: tuple[Value, ...], case_sensitive: bool
+    ) -> Write:
         name = prefix.encode()
-        authority = Authority(0, name.upper(), name, case_sensitive, T0_MS // 1000)
+        authority = self._new.get(name.upper()) or self.store.authority(name.upper())
+        if authority is None:
+            authority = Authority(0, name.upper(), name, case_sensitive, T0_MS // 1000)
+        authority = authority._replace(is_delegated=operation is Operation.DELEGATE)
         self._new[authority.prefix] = authority
         record = prefix_record_of(prefix)
-        return self.write(record.spelling, Operation.HOST, (), authority=authority)
+        return self.write(record.spelling, operation, values, authority=authority)
 
     def put(self, spelling: str | bytes, *values: Value, sealed: bytes = b"") -> Write:
         """Create or replace a record; without values, one that is made up from the number of the change."""
@@ -97,8 +112,7 @@ class Scribe:
         for write in reversed(self.writes):
             if write.record.key == key:
                 return write.record
-        prefix = parse_identifier(text).prefix
-        return None if prefix in self._new else self.store.lookup_any(parse_identifier(text))
+        return self.store.lookup_any(parse_identifier(text))
 
 
 def fill(store: Store, *spellings: str, prefix: str = "88.118") -> Scribe:

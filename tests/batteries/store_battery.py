@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from protocols.identifier import parse_identifier
+from protocols.message import Operation
 from protocols.record import decode_record, public_offset
 from protocols.values.value import Value
 from registry.change import encode_change, entry_digest, genesis
@@ -290,6 +291,135 @@ class StoreBattery:
         assert store.count(b"88.118") == 2
         assert look(store, "88.118").seq == 1
 
+    # -- delegation
+
+    def test_what_lies_below_a_delegated_prefix_is_kept_and_out_of_sight(self, store):
+        scribe = fill(store, "88.118/A", "88.118/" + "B" * 500)
+        before = store.list_records(b"88.118"), bytes(store.stored(b"88.118/A"))
+        scribe.delegate("88.118")
+        scribe.commit()
+        assert store.stored(b"88.118/A") is None
+        assert store.stored(b"88.118/" + b"b" * 500) is None
+        assert store.stored(b"88.118") is not None
+        assert bytes(store.kept(b"88.118/a")) == before[1]
+        assert store.kept(b"88.118/" + b"b" * 500) is not None
+        assert store.kept(b"88.118/none") is None
+        assert store.kept(b"88.119/A") is None
+        assert store.authority(b"88.118").is_delegated
+        assert [a.is_delegated for a in store.authorities()] == [True]
+        assert store.list_records(b"88.118") == before[0]
+        assert look(store, "88.118/A") is not None
+        assert store.count(b"88.118") == 2
+        assert store.changes(3)[0].operation is Operation.DELEGATE
+
+    def test_responsibility_taken_back_brings_everything_back_into_sight(self, store):
+        scribe = fill(store, "88.118/A")
+        before = store.authority(b"88.118"), bytes(store.stored(b"88.118/A"))
+        scribe.delegate("88.118")
+        scribe.commit()
+        scribe.put("88.118/B")  # beforehand
+        scribe.commit()
+        assert store.stored(b"88.118/B") is None
+        scribe.host("88.118")
+        scribe.commit()
+        assert store.authority(b"88.118") == before[0]
+        assert bytes(store.stored(b"88.118/A")) == before[1] == bytes(store.kept(b"88.118/A"))
+        assert store.stored(b"88.118/b") is not None
+
+    def test_a_prefix_may_begin_its_life_delegated(self, store):
+        scribe = Scribe(store)
+        scribe.delegate("88.cs", case_sensitive=True)
+        scribe.put("88.cs/Ab")
+        scribe.commit()
+        assert store.stored(b"88.cs/Ab") is None
+        assert (store.kept(b"88.cs/Ab") is not None, store.kept(b"88.cs/ab")) == (True, None)
+        scribe.host("88.cs")
+        scribe.commit()
+        assert store.stored(b"88.CS/Ab") is not None
+        assert store.stored(b"88.CS/AB") is None
+        assert store.authority(b"88.CS").is_case_sensitive
+
+    def test_the_last_of_several_moves_in_one_commit_counts(self, store):
+        scribe = Scribe(store)
+        for moves in ("hd", "hdh", "dhd", "dh"):
+            prefix = f"88.{moves}"
+            for move in moves:
+                scribe.host(prefix) if move == "h" else scribe.delegate(prefix)
+                scribe.put(f"{prefix}/x")
+        scribe.commit()
+        seen = {a.spelling: a.is_delegated for a in store.authorities()}
+        assert seen == {b"88.hd": True, b"88.hdh": False, b"88.dhd": True, b"88.dh": False}
+        for spelling, is_delegated in seen.items():
+            assert (store.stored(spelling + b"/x") is None) == is_delegated
+
+    def test_a_reader_notices_a_move_at_its_next_refresh_and_not_before(self, store):
+        scribe = fill(store, "88.118/A")
+        reader = store.reader()
+        for is_delegated in (True, False, True):
+            reader.refresh()
+            was = reader.authority(b"88.118").is_delegated, reader.stored(b"88.118/A") is None
+            (scribe.delegate if is_delegated else scribe.host)("88.118")
+            scribe.commit()
+            now = reader.authority(b"88.118").is_delegated, reader.stored(b"88.118/A") is None
+            assert now == was == (not is_delegated, not is_delegated)
+            reader.refresh()
+            assert reader.authority(b"88.118").is_delegated == is_delegated
+            assert (reader.stored(b"88.118/A") is None) == is_delegated
+            reader.release()
+        reader.close()
+
+    @pytest.mark.parametrize("moves", [1, 255, 256, 257, 600])
+    def test_a_reader_that_looked_away_for_many_moves_knows_how_they_ended(self, store, moves):
+        prefixes = [f"88.{n}" for n in range(7)]
+        for prefix in prefixes:
+            fill(store, f"{prefix}/x", prefix=prefix)
+        early = store.reader()
+        early.refresh()
+        early.release()
+        scribe, delegated = Scribe(store), set()
+        for n in range(moves):
+            prefix = prefixes[n * n % 7]
+            (scribe.host if prefix in delegated else scribe.delegate)(prefix)
+            delegated ^= {prefix}
+            if n % 50 == 49:
+                scribe.commit()
+        fill(store, "88.new/x", prefix="88.new") if not scribe.writes else scribe.commit()
+        late = store.reader()
+        for reader in (early, late, store):
+            reader.refresh()
+            for prefix in prefixes:
+                is_delegated = prefix in delegated
+                assert reader.authority(prefix.encode()).is_delegated == is_delegated
+                assert (reader.stored(f"{prefix}/x".encode()) is None) == is_delegated
+            reader.release()
+        early.close()
+        late.close()
+
+    @pytest.mark.parametrize(
+        "fault", ["again", "back again", "as hosting", "other case", "elsewhere", "0.NA"]
+    )
+    def test_a_move_that_does_not_fit_changes_nothing(self, store, fault):
+        scribe = fill(store, "88.118/A")
+        if fault == "again":
+            scribe.delegate("88.118")
+            scribe.commit()
+        prefix = "0.NA" if fault == "0.NA" else "88.118"
+        write = scribe.host(prefix) if fault == "back again" else scribe.delegate(prefix)
+        moved = write.authority
+        if fault == "as hosting":
+            write = write._replace(authority=moved._replace(is_delegated=False))
+        elif fault == "other case":
+            write = write._replace(authority=moved._replace(is_case_sensitive=True))
+        elif fault == "elsewhere":
+            scribe.writes.clear()
+            scribe = Scribe(store)
+            write = scribe.put("88.118/A")._replace(authority=moved)
+        before = store.head(), store.authorities(), store.list_records(b"0.NA")
+        with pytest.raises(Conflict):
+            store.commit([write])
+        assert (store.head(), store.authorities(), store.list_records(b"0.NA")) == before
+        assert (store.stored(b"88.118/A") is None) == (fault == "again")
+
     # -- request marks and notes
 
     def test_a_request_mark_is_found_until_its_entry_is_dropped(self, store):
@@ -444,13 +574,19 @@ class StoreBattery:
         source.host("88.118")
         source.put("88.118/A")
         source.put("88.118/" + "B" * 500)
+        source.delegate("88.119")
+        source.put("88.119/A")
         authority = Authority(9, b"88.118", b"88.118", False, 5)
-        records = [write.record for write in source.writes]
-        store.seed(head, [authority], records)
+        far = Authority(9, b"88.119", b"88.119", False, 5, is_delegated=True)
+        first, a, b, second, hidden = (write.record for write in source.writes)
+        records = [first, second, a, b, hidden]
+        store.seed(head, [authority, far], records)
         assert store.head() == head
-        assert store.authorities() == [authority._replace(id=1)]
-        assert store.list_records(b"88.118") == records[1:]
-        assert (store.count(b"0.NA"), store.count(b"88.118")) == (1, 2)
+        assert store.authorities() == [authority._replace(id=1), far._replace(id=2)]
+        assert store.list_records(b"88.118") == [a, b]
+        assert (store.count(b"0.NA"), store.count(b"88.118"), store.count(b"88.119")) == (2, 2, 1)
+        assert store.stored(b"88.118/A") is not None
+        assert store.stored(b"88.119/A") is None
         with pytest.raises(Gone):
             store.changes(40)
         assert store.changes(41) == []
@@ -489,7 +625,14 @@ class StoreBattery:
     def test_everything_is_there_after_reopening(self, store, reopened):
         scribe = fill(store, "88.118/A", "88.118/" + "L" * 999)
         scribe.delete("88.118/A")
+        scribe.delegate("88.119")
+        scribe.host("88.120")
         scribe.commit([RequestMark(b"k" * 16, b"c" * 16, 3)], [Note(b"n", b"v")])
+        scribe.host("88.119")
+        scribe.put("88.119/A")
+        scribe.delegate("88.120")
+        scribe.put("88.120/A")
+        scribe.commit()
         store.truncate_changes(2)
         before = (
             store.head(),
@@ -500,6 +643,8 @@ class StoreBattery:
         assert (again.head(), again.authorities()) == before[:2]
         assert again.list_records(b"88.118", with_deleted=True) == before[2]
         assert again.count(b"88.118") == 1
+        assert again.stored(b"88.119/A") is not None
+        assert again.stored(b"88.120/A") is None
         assert again.request(b"k" * 16).seq == 3
         assert again.note(b"n") == b"v"
         scribe = Scribe(again)

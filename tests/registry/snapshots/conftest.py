@@ -11,7 +11,8 @@ from tests.registry.stores.settings import SMALL
 
 
 def fill_richly(store):
-    """Three prefixes, all kinds of names and values, updates, tombstones, marks and notes; oldest change 3."""
+    """Prefixes hosted, delegated and taken back, all kinds of names and values, updates, tombstones, marks and notes;
+    the oldest change is 3."""
     scribe = Scribe(store)
     for prefix in ("88.b", "88.A", "88.empty"):
         scribe.host(prefix)
@@ -37,6 +38,15 @@ def fill_richly(store):
     scribe.delete("88.cs/Ab")
     scribe.put("88.cs/Ab")
     scribe.commit([], [Note(b"import", b"resume point")])
+    for prefix in ("88.away", "88.gone"):
+        scribe.host(prefix)
+        scribe.put(f"{prefix}/kept")
+    scribe.commit()
+    for prefix in ("88.away", "88.gone", "88.never-here"):
+        scribe.delegate(prefix)
+    scribe.commit()
+    scribe.host("88.gone")
+    scribe.commit()
     store.truncate_changes(3)
     return scribe
 

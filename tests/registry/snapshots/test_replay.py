@@ -4,19 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.message import Operation
 from registry.errors import Conflict, Gone
 from registry.snapshots.export import export_lines
 from registry.snapshots.read_export import Export, seed_from
 from registry.snapshots.replay import replay
 from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
-from tests.batteries.scribe import LOG_ID, Scribe, fill
+from tests.batteries.scribe import LOG_ID, SOMEWHERE, Scribe, fill
 from tests.registry.stores.settings import SMALL
 
 STEPS = st.lists(
     st.lists(
         st.tuples(
-            st.sampled_from(["put", "put", "delete", "host"]),
+            st.sampled_from(["put", "put", "delete", "host", "move", "release"]),
             st.sampled_from(["88.a", "88.B", "88.cs"]),
             st.sampled_from(["x", "X", "y", "L" * 500, "L" * 500 + "z", "é"]),
         ),
@@ -29,12 +30,19 @@ STEPS = st.lists(
 
 def write(store, acts):
     scribe = Scribe(store)
-    hosted = {authority.prefix for authority in store.authorities()}
+    delegated = {authority.prefix: authority.is_delegated for authority in store.authorities()}
     for act, prefix, suffix in acts:
         folded = prefix.encode().upper()
-        if folded not in hosted:
-            scribe.host(prefix, case_sensitive=prefix == "88.cs")
-            hosted.add(folded)
+        if folded not in delegated or act == "move":
+            delegated[folded] = act == "move" and not delegated.get(folded)
+            move = scribe.delegate if delegated[folded] else scribe.host
+            move(prefix, case_sensitive=prefix == "88.cs")
+        elif (
+            act == "release"
+        ):  # what a prefix leaves that is deleted and then hosted once more: no new authority
+            operation = Operation.DELEGATE if delegated[folded] else Operation.HOST
+            scribe.delete(prefix)
+            scribe.write(f"0.NA/{prefix}", operation, (SOMEWHERE,))
         elif act == "host":
             scribe.put(prefix)
         elif act == "delete":
@@ -55,6 +63,9 @@ def test_a_mirror_that_begins_anywhere_ends_with_the_same_export(before, after, 
     while replay(source, mirror, page):
         pass
     assert list(export_lines(mirror)) == list(export_lines(source))
+    for authority in source.authorities():
+        name = authority.spelling + b"/x"
+        assert (mirror.stored(name) is None) == (source.stored(name) is None)
     assert mirror.changes(mirror.head().oldest_available - 1) == source.changes(
         mirror.head().oldest_available - 1
     )

@@ -37,6 +37,7 @@ class Engines(RuleBasedStateMachine):
         self.oldest = 1
         self.pinned = None
         self.commits = 0
+        self.delegated = frozenset()
 
     @initialize()
     def host(self):
@@ -81,6 +82,14 @@ class Engines(RuleBasedStateMachine):
         self.marks |= {mark.key: mark for mark in marks}
         self.notes |= {note.name: note.value for note in notes}
 
+    @rule(prefix=st.sampled_from(PREFIXES))
+    def move(self, prefix):
+        scribe = Scribe(self.store)
+        (scribe.host if prefix in self.delegated else scribe.delegate)(prefix)
+        scribe.commit()
+        self.delegated = self.delegated ^ {prefix}
+        self.remember(f"0.NA/{prefix.upper()}", scribe.seq, False)
+
     @rule(name=NAMES, off_by=st.sampled_from([-1, 1, 7]))
     def stale_decision(self, name, off_by):
         scribe = Scribe(self.store)
@@ -112,7 +121,7 @@ class Engines(RuleBasedStateMachine):
         self.unpin()
         reader = self.store.reader()
         reader.refresh()
-        self.pinned = reader, dict(self.records), len(self.changed)
+        self.pinned = reader, dict(self.records), len(self.changed), self.delegated
 
     def unpin(self):
         if self.pinned:
@@ -122,15 +131,15 @@ class Engines(RuleBasedStateMachine):
     @invariant()
     def a_pinned_reader_sees_what_it_saw(self):
         if self.pinned:
-            reader, records, seq = self.pinned
+            reader, records, seq, delegated = self.pinned
             assert reader.head().seq == seq
-            self.compare_records(reader, records)
+            self.compare_records(reader, records, delegated)
 
     @invariant()
     def everything_is_as_the_model_says(self):
         head = self.store.head()
         assert (head.seq, head.oldest_available) == (len(self.changed), self.oldest)
-        self.compare_records(self.store, self.records)
+        self.compare_records(self.store, self.records, self.delegated)
         changes = self.store.changes(self.oldest - 1, 1000)
         assert [change.seq for change in changes] == list(range(self.oldest, head.seq + 1))
         assert [change.key.decode() for change in changes] == self.changed[self.oldest - 1 :]
@@ -143,8 +152,10 @@ class Engines(RuleBasedStateMachine):
         for name in (b"n0", b"n1", b"n2", b"x"):
             assert self.store.note(name) == (self.notes.get(name) or None)
 
-    def compare_records(self, store, records):
+    def compare_records(self, store, records, delegated):
         for prefix in [*PREFIXES, "0.NA"]:
+            is_seen = prefix not in delegated
+            assert store.authority(prefix.upper().encode()).is_delegated != is_seen
             folded_prefix = prefix.upper()
             mine = {n: r for n, r in records.items() if n.startswith(folded_prefix + "/")}
             pages, after = [], b""
@@ -158,6 +169,8 @@ class Engines(RuleBasedStateMachine):
                 found = store.lookup(parse_identifier(name))
                 assert (found is None) == is_deleted
                 assert found is None or found.version == version
+                assert (store.stored(name.encode()) is not None) == is_seen
+                assert store.kept(name.encode()) is not None
 
     def teardown(self):
         self.unpin()
