@@ -10,6 +10,7 @@ Every ``sent`` is ended by exactly one of ``answered``, ``failed`` and ``cancell
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from protocols.values.site import HTTP, HTTPS, TCP, UDP
@@ -196,18 +197,18 @@ class Upstreams:
         server = self._servers.get(key)
         if server is None:
             if len(self._servers) >= self._most_servers:
-                self._forget_one()
+                self._make_room()
             server = self._servers[key] = ServerHealth(target, self._limits, now_s)
         server.target = target
         self._servers.move_to_end(key)
         return server
 
-    def _forget_one(self) -> None:
-        """The idle one that nobody has thought of for longest. All in flight: the bound of questions bounds them."""
-        for key, server in self._servers.items():
-            if not server.breaker.in_flight:
-                del self._servers[key]
-                return
+    def _make_room(self) -> None:
+        """Forgets the idle ones that nobody has thought of for longest; the bound of questions bounds the others."""
+        idle = (key for key, server in self._servers.items() if not server.breaker.in_flight)
+        surplus = len(self._servers) - self._most_servers + 1
+        for key in list(islice(idle, surplus)):
+            del self._servers[key]
 
     def _ended(self, target: Target) -> ServerHealth | None:
         """The server, if a question to it is in flight: what is told unasked counts for nothing."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from protocols.message import Answer, Outcome, Query
+from resolver.buckets import Bucket, Generations, source_network
 from resolver.source import Now, Peer
 
 RATE_PER_S = 200.0
@@ -18,7 +19,6 @@ BURST = 500.0
 """Answers at once to a source that was silent: a client that starts and asks for a page of labels."""
 MAX_SOURCES = 32_768
 """Sources in one generation of the table (about 200 bytes each; two generations are kept)."""
-IPV6_SOURCE_BITS = 64
 
 EXEMPT_NETWORKS = ("127.0.0.0/8", "::1/128")
 
@@ -28,11 +28,7 @@ _BUSY = Answer(
 
 
 class RateLimit:
-    """A stage. ``rate_per_s`` and ``burst`` count answers; ``exempt`` are networks in CIDR notation, never limited.
-
-    The table is bounded by age in two generations: when the young one is full it becomes the old one, and the old one
-    is forgotten. A source that keeps asking moves along; a forgotten one starts with a full bucket.
-    """
+    """A stage. ``rate_per_s`` and ``burst`` count answers; ``exempt`` are networks in CIDR notation, never limited."""
 
     name = "ratelimit"
 
@@ -48,12 +44,11 @@ class RateLimit:
         self._exempt = [ip_network(network) for network in exempt]
         self._max_sources = max_sources
         self._ipv6_sources: dict[str, str] = {}
-        self._young: dict[str, _Bucket | None] = {}
-        self._old: dict[str, _Bucket | None] = {}
+        self._sources: Generations[str, Bucket | None] = Generations(max_sources, self._enter)
 
     def __len__(self) -> int:
         """Sources remembered."""
-        return len(self._young) + len(self._old)
+        return len(self._sources)
 
     def before(self, query: Query, peer: Peer, now: Now) -> Answer | None:  # noqa: ARG002  (a stage's signature)
         """BUSY for a UDP source over its rate."""
@@ -64,38 +59,21 @@ class RateLimit:
     def take(self, address: str, now_s: float) -> bool:
         """Whether one more answer may go to the address (IP text) at monotonic time ``now_s``; if so, it is counted."""
         source = address if ":" not in address else self._ipv6_source(address)
-        try:
-            bucket = self._young[source]
-        except KeyError:
-            bucket = self._enter(source, now_s)
+        bucket = self._sources.get(source, now_s)
         if bucket is None:
             return True
-        tokens = bucket.tokens + (now_s - bucket.time_s) * self._rate_per_s
-        bucket.time_s = now_s
-        tokens = min(tokens, self._burst)
-        if tokens < 1.0:
-            bucket.tokens = tokens
+        if not bucket.has_token(self._rate_per_s, self._burst, now_s):
             return False
-        bucket.tokens = tokens - 1.0
+        bucket.tokens -= 1.0
         return True
 
     def is_free(self, address: str) -> bool:
         """Whether the address (IP text) belongs to an exempt network; remembered like a bucket, so asking is cheap."""
         source = address if ":" not in address else self._ipv6_source(address)
-        bucket = self._young[source] if source in self._young else self._enter(source, 0.0)
-        return bucket is None
+        return self._sources.get(source, 0.0) is None
 
-    def _enter(self, source: str, now_s: float) -> "_Bucket | None":
-        if len(self._young) >= self._max_sources:
-            self._old, self._young = self._young, {}
-        if source in self._old:
-            bucket = self._old.pop(source)
-        else:
-            bucket = (
-                None if self._is_exempt(source.partition("/")[0]) else _Bucket(self._burst, now_s)
-            )
-        self._young[source] = bucket
-        return bucket
+    def _enter(self, source: str, now_s: float) -> Bucket | None:
+        return None if self._is_exempt(source.partition("/")[0]) else Bucket(self._burst, now_s)
 
     def _ipv6_source(self, address: str) -> str:
         """Its /64; of an exempt address itself, so that one exempt host does not exempt its neighbours."""
@@ -103,7 +81,7 @@ class RateLimit:
         if source is None:
             if len(self._ipv6_sources) >= self._max_sources:
                 self._ipv6_sources.clear()
-            source = address if self._is_exempt(address) else _network_of(address)
+            source = address if self._is_exempt(address) else source_network(address)
             self._ipv6_sources[address] = source
         return source
 
@@ -111,19 +89,3 @@ class RateLimit:
         ip = ip_address(address)
         mapped = getattr(ip, "ipv4_mapped", None)
         return any((mapped or ip) in network for network in self._exempt)
-
-
-class _Bucket:
-    __slots__ = ("time_s", "tokens")
-
-    def __init__(self, tokens: float, time_s: float) -> None:
-        self.tokens = tokens
-        self.time_s = time_s
-
-
-def _network_of(address: str) -> str:
-    ip = ip_address(address)
-    mapped = getattr(ip, "ipv4_mapped", None)
-    if mapped is not None:
-        return str(mapped)
-    return str(ip_network((int(ip), IPV6_SOURCE_BITS), strict=False))
