@@ -134,11 +134,12 @@ def test_what_was_sent_before_the_opening_neither_lengthens_it_nor_counts_as_a_p
     assert breaker.passes(until_s)
 
 
-def test_a_late_answer_closes_it():
+def test_a_late_answer_closes_it_and_what_was_before_is_forgotten():
     breaker = Breaker(LIMITS)
     breaker.sent(0)
     fail(breaker, *[0] * 4)
     breaker.answered()
+    fail(breaker, 0, 0, 0)
     assert breaker.passes(0)
 
 

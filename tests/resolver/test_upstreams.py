@@ -96,6 +96,24 @@ def test_a_lossy_server_is_tried_again_one_day():
     assert upstreams.order([NEAR, udp], 300) == [NEAR, udp]
 
 
+def test_between_working_servers_a_failure_weighs_like_the_wait_it_costs():
+    upstreams = Upstreams()
+    answer(upstreams, NEAR, 0.01)
+    answer(upstreams, FAR, 0.03)
+    assert upstreams.order([FAR, NEAR], 0) == [NEAR, FAR]
+    fail(upstreams, NEAR)
+    assert upstreams.order([NEAR, FAR], 0) == [FAR, NEAR]
+
+
+def test_what_is_known_of_a_server_that_is_not_asked_fades():
+    upstreams = Upstreams()
+    answer(upstreams, NEAR, 0.3)
+    answer(upstreams, FAR, 0.06, now_s=60)
+    assert upstreams.order([NEAR, FAR], 60) == [FAR, NEAR]
+    answer(upstreams, FAR, 0.06, now_s=600)
+    assert upstreams.order([FAR, NEAR], 600) == [NEAR, FAR]
+
+
 def test_a_server_that_was_slow_once_is_tried_again_one_day_and_one_answer_tells():
     upstreams = Upstreams()
     answer(upstreams, NEAR, 2.0)
