@@ -16,14 +16,15 @@ _U32 = struct.Struct(">I")
 _TTL_OFFSET = 8
 """Of TTL type and TTL in a value (``protocols/values/value.py``)."""
 _NEVER_S = float("inf")
-_BYTES_HEAD = 33
+_ENCODED_BYTES = ENTRY_BYTES + 95
+"""An entry with its numbers and the head of its bytes (measured as in ``shelf.py``)."""
 
 
 class _Encoded(Entry):
     __slots__ = ("age_s", "learned_s", "look_again_at_s", "patch_at_s", "public")
 
     def __init__(self, key: bytes, public: bytes, learned_s: float, look_again_at_s: float) -> None:
-        super().__init__(key, ENTRY_BYTES + len(key) + _BYTES_HEAD + len(public))
+        super().__init__(key, _ENCODED_BYTES + len(key) + len(public))
         self.public = public
         self.learned_s = learned_s
         self.look_again_at_s = look_again_at_s

@@ -27,6 +27,8 @@ from resolver.source import Now
 
 FAILURES_SHARE = 16
 """One part in so many of the budget is for failures."""
+HELD_BYTES = ENTRY_BYTES + 50
+"""An entry with its fields and numbers (measured as in ``shelf.py``)."""
 KEPT_OUTCOMES = (Outcome.SUCCESS, Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND)
 MOST_REASON_CHARACTERS = 300
 
@@ -64,7 +66,7 @@ class Held(Entry):
         self.encoded = encoded
         """The value list in wire form, TTLs as learned."""
         self.reason = reason
-        cost_bytes = ENTRY_BYTES + len(key) + sys.getsizeof(encoded) + sys.getsizeof(reason)
+        cost_bytes = HELD_BYTES + len(key) + sys.getsizeof(encoded) + sys.getsizeof(reason)
         if self.spelling is not key:
             cost_bytes += sys.getsizeof(spelling)
         super().__init__(key, cost_bytes)
@@ -155,7 +157,7 @@ class ForeignCache:
         now: Now,
         reason: str = "",
     ) -> Found | None:
-        """Keep what was told. None = not kept: one of higher rank lasts, or it does not fit the budget or a message.
+        """Keep what was told. None = not kept: one of higher rank lasts, or it fits neither budget nor native message.
 
         What is returned is fresh, even with a TTL of 0: it has just been told. It ends a failure and a pause.
         """

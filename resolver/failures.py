@@ -51,17 +51,15 @@ class Failures:
     def add(self, identifier: Identifier, outcome: Outcome, reason: str, now: Now) -> None:
         """One more failure; one that comes while another lasts (both were under way) does not lengthen it."""
         now_s = now.monotonic_s
-        failure = Failure(identifier.folded(case_sensitive=True), outcome, reason[:MOST_REASON_CHARACTERS])
+        failure = Failure(
+            identifier.folded(case_sensitive=True), outcome, reason[:MOST_REASON_CHARACTERS]
+        )
         last = self._shelf.get(failure.key)
-        limits = self._limits
-        if last is None or now_s >= last.until_s + limits.failure_most_s:
-            failure.wait_s = limits.failure_s
-        elif now_s >= last.until_s:
-            failure.wait_s = min(2 * last.wait_s, limits.failure_most_s)
+        if last is not None and now_s < last.until_s:
+            failure.wait_s, failure.until_s = last.wait_s, last.until_s
         else:
-            failure.wait_s = last.wait_s
-        is_lasting = last is not None and now_s < last.until_s
-        failure.until_s = last.until_s if last and is_lasting else now_s + failure.wait_s
+            failure.wait_s = self._wait_s(last, now_s)
+            failure.until_s = now_s + failure.wait_s
         self._shelf.put(failure)
 
     def get(self, identifier: Identifier, now: Now) -> Answer | None:
@@ -75,6 +73,12 @@ class Failures:
             is_authoritative=False,
             verdict=Verdict.FAILURE,
         )
+
+    def _wait_s(self, last: Failure | None, now_s: float) -> float:
+        limits = self._limits
+        if last is None or now_s >= last.until_s + limits.failure_most_s:
+            return limits.failure_s
+        return min(2 * last.wait_s, limits.failure_most_s)
 
     def forget(self, identifier: Identifier) -> None:
         """It was answered: the next failure is a first one."""

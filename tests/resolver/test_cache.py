@@ -1,0 +1,525 @@
+"""The foreign cache: what it remembers, for how long, and what it never gives again."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from protocols.identifier import parse_identifier, read_identifier
+from protocols.message import Answer, Outcome
+from protocols.trail import Verdict
+from protocols.values.value import TTL_ABSOLUTE, Value
+from resolver.cache import ForeignCache, Rank, State, aged, with_ttl
+from resolver.failures import Failures
+from resolver.limits import Limits
+from resolver.shelf import name_of
+from resolver.source import Now
+
+LIMITS = Limits()
+ITEM = parse_identifier("88.200/sn-1")
+WALL_S = 2_000_000_000.0
+BUDGET = 1 << 20
+
+
+def at(seconds):
+    return Now(1000.0 + seconds, WALL_S + seconds)
+
+
+def url(ttl=3600, index=1, **more):
+    return Value(index, "URL", b"https://example.com/1", ttl=ttl, **more)
+
+
+def until(seconds, index=1):
+    """A value with an absolute TTL, so many seconds after ``at(0)``."""
+    return url(int(WALL_S) + seconds, index, ttl_type=TTL_ABSOLUTE)
+
+
+@pytest.fixture
+def cache():
+    return ForeignCache(BUDGET)
+
+
+def learn(cache, *values, identifier=ITEM, when=0.0, rank=Rank.TCP):
+    return cache.put(identifier, Outcome.SUCCESS, values, rank, at(when))
+
+
+def learn_absent(cache, identifier=ITEM, when=0.0, rank=Rank.TCP, outcome=Outcome.NOT_FOUND):
+    return cache.put(identifier, outcome, (), rank, at(when), "not registered there")
+
+
+def states(cache, *moments, identifier=ITEM):
+    found = [cache.get(identifier, at(moment)) for moment in moments]
+    return [one and one.state for one in found]
+
+
+# ------------------------------------------------------------------------------------------------ TTLs
+
+
+def test_an_answer_is_fresh_for_the_least_ttl_of_its_values_and_then_stale_for_a_day(cache):
+    learn(cache, url(3600, 1), url(60, 2))
+    moments = (0, 50, 59.9, 60, 60 + LIMITS.stale_s, 60.1 + LIMITS.stale_s)
+    fresh, ahead, stale = State.FRESH, State.AHEAD, State.STALE
+    assert states(cache, *moments) == [fresh, fresh, ahead, stale, stale, None]
+    assert cache.count == 0
+
+
+def test_told_ttls_are_what_is_left_of_each_and_never_below_zero(cache):
+    learn(cache, url(100, 1), url(3600, 2), until(500, 3))
+    values = cache.get(ITEM, at(40.9)).values
+    assert [value.ttl for value in values] == [60, 3560, int(WALL_S) + 500]
+    assert [value.ttl for value in aged(values, 61)] == [0, 3499, int(WALL_S) + 500]
+
+
+def test_a_stale_answer_tells_thirty_seconds_but_keeps_absolute_times(cache):
+    learn(cache, url(100, 1), url(3600, 2), until(9999, 3))
+    found = cache.get(ITEM, at(101))
+    assert found.state is State.STALE
+    assert [value.ttl for value in found.values] == [30, 30, int(WALL_S) + 9999]
+    assert found.held.values == (url(100, 1), url(3600, 2), until(9999, 3))
+
+
+def test_nothing_is_fresh_for_more_than_two_days(cache):
+    learn(cache, url(0xFFFF_FFFF))
+    assert states(cache, LIMITS.ttl_most_s - 1, LIMITS.ttl_most_s) == [State.AHEAD, State.STALE]
+
+
+def test_an_absolute_ttl_is_until_then_by_the_wall_clock(cache):
+    learn(cache, url(3600, 1), until(100, 2))
+    assert states(cache, 99, 100) == [State.AHEAD, State.STALE]
+
+
+@pytest.mark.parametrize("value", [url(0), until(-5), until(0)])
+def test_what_may_not_be_kept_is_told_once_and_then_stale_at_best(cache, value):
+    found = learn(cache, value)
+    assert (found.state, found.values) == (State.FRESH, (value,))
+    assert states(cache, 0) == [State.STALE]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND, Outcome.SUCCESS])
+def test_an_answer_without_values_is_kept_for_a_minute(cache, outcome):
+    learn_absent(cache, outcome=outcome)
+    found = cache.get(ITEM, at(59))
+    assert (found.state, found.held.outcome, found.values) == (State.AHEAD, outcome, ())
+    assert found.held.reason == "not registered there"
+    assert states(cache, 60) == [State.STALE]
+
+
+def test_values_are_told_in_order_of_index(cache):
+    found = learn(cache, url(60, 3), url(60, 1), url(60, 2))
+    assert [value.index for value in found.values] == [1, 2, 3]
+    assert [value.index for value in cache.get(ITEM, at(1)).values] == [1, 2, 3]
+
+
+def test_what_is_held_says_who_when_and_how(cache):
+    spelled = parse_identifier("0.na/88.200.ab")
+    found = learn(cache, url(60), identifier=spelled, rank=Rank.SIGNED, when=5)
+    held = cache.get(parse_identifier("88.200.AB"), at(6)).held
+    assert held is found.held
+    assert (held.key, held.spelling, held.prefix) == (
+        b"0.NA/88.200.AB",
+        spelled.spelling,
+        b"88.200.AB",
+    )
+    assert (held.rank, held.learned_s, held.learned_wall_s) == (Rank.SIGNED, 1005.0, WALL_S + 5)
+    assert (held.ttl_s, held.expires_s, held.paused_until_s) == (60, 1065.0, 0.0)
+
+
+# ------------------------------------------------------------------------------------------------ refresh ahead
+
+
+def test_the_moment_to_ask_again_lies_between_eleven_and_nine_hundredths_of_the_end(cache):
+    moments = set()
+    for number in range(500):
+        name = read_identifier(b"88.200/%d" % number)
+        held = learn(cache, url(1000), identifier=name).held
+        moments.add(held.ahead_s - held.learned_s)
+        just_before = Now(held.ahead_s - 0.001, WALL_S)
+        assert cache.get(name, just_before).state is State.FRESH
+        assert cache.get(name, Now(held.ahead_s, WALL_S)).state is State.AHEAD
+    assert 890 <= min(moments) < 892
+    assert 908 < max(moments) <= 910
+    assert len(moments) > 490, "what was learned together is not asked for together"
+
+
+def test_a_failed_refresh_pauses_the_next_for_thirty_seconds_and_an_answer_ends_the_pause(cache):
+    learn(cache, url(100))
+    cache.pause(ITEM, at(95))
+    assert states(cache, 99) == [State.FRESH]
+    found = cache.get(ITEM, at(101))
+    assert (found.state, found.held.paused_until_s) == (State.STALE, 1000 + 95 + LIMITS.pause_s)
+    cache.pause(ITEM, at(126))
+    assert cache.get(ITEM, at(127)).held.paused_until_s == 1000 + 126 + LIMITS.pause_s
+    learn(cache, url(100), when=130)
+    assert cache.get(ITEM, at(131)).held.paused_until_s == 0.0
+    assert states(cache, 229) == [State.AHEAD]
+
+
+def test_a_pause_within_a_long_ttl_puts_the_refresh_off_and_no_more(cache):
+    held = learn(cache, url(10_000)).held
+    cache.pause(ITEM, at(9200))
+    assert states(cache, 9201, 9229, 9230, 10_000) == [
+        State.FRESH, State.FRESH, State.AHEAD, State.STALE,
+    ]  # fmt: skip
+    assert held.ahead_s == 1000 + 9230
+
+
+def test_to_pause_what_is_not_known_changes_nothing(cache):
+    cache.pause(ITEM, at(0))
+    assert (cache.get(ITEM, at(0)), cache.used_bytes) == (None, 0)
+
+
+# ------------------------------------------------------------------------------------------------ ranks
+
+
+@pytest.mark.parametrize("first", Rank)
+@pytest.mark.parametrize("second", Rank)
+def test_what_is_easier_to_forge_never_replaces_what_lasts(cache, first, second):
+    learn(cache, url(100), rank=first)
+    kept = learn_absent(cache, rank=second, when=50)
+    outcome = cache.get(ITEM, at(51)).held.outcome
+    if second < first:
+        assert (kept, outcome) == (None, Outcome.SUCCESS)
+    else:
+        assert (kept.held.outcome, outcome) == (Outcome.NOT_FOUND, Outcome.NOT_FOUND)
+
+
+def test_what_is_easier_to_forge_may_replace_what_is_over(cache):
+    learn(cache, url(100), rank=Rank.SIGNED)
+    assert learn(cache, url(7), rank=Rank.UDP, when=99.9) is None
+    assert learn(cache, url(7), rank=Rank.UDP, when=100) is not None
+    assert cache.get(ITEM, at(100)).held.rank is Rank.UDP
+
+
+def test_what_is_refused_for_its_rank_does_not_end_a_failure(cache):
+    learn(cache, url(100), rank=Rank.SIGNED)
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(1))
+    learn_absent(cache, rank=Rank.UDP, when=2)
+    assert cache.failure(ITEM, at(3)) is not None
+
+
+def test_a_revoked_record_is_never_given_again(cache):
+    learn(cache, url(100_000))
+    learn_absent(cache, when=10)
+    for moment in (11, 70, 71 + LIMITS.failure_s, 50_000):
+        found = cache.get(ITEM, at(moment))
+        assert (found.held.outcome, found.values) == (Outcome.NOT_FOUND, ())
+
+
+def test_a_record_too_large_to_keep_still_ends_what_was_kept_before(cache):
+    learn(cache, url(100_000))
+    huge = [Value(index, "DATA", bytes(60_000)) for index in range(1, 20)]
+    assert learn(cache, *huge, when=1) is None
+    assert states(cache, 2) == [None]
+
+
+def test_what_no_native_message_can_carry_is_not_kept(cache):
+    learn(cache, url(100))
+    assert learn(cache, Value(1, "X" * 300, b""), when=1) is None
+    assert states(cache, 2) == [None]
+
+
+# ------------------------------------------------------------------------------------------------ spellings
+
+
+def test_spellings_are_kept_apart_and_dropped_together(cache):
+    names = [parse_identifier(text) for text in ("88.200.x/Ab", "88.200.X/aB", "88.200.x/AB")]
+    for number, name in enumerate(names, 1):
+        learn(cache, url(100 * number), identifier=name)
+    assert [cache.get(name, at(0)).held.ttl_s for name in names] == [100, 200, 300]
+    cache.fail(names[0], Outcome.UNREACHABLE, "silence", at(0))
+    cache.drop(b"88.200.X/ab")
+    assert [cache.get(name, at(0)) for name in names] == [None, None, None]
+    assert cache.failure(names[0], at(0)) is None
+    assert (cache.count, cache.used_bytes) == (0, 0)
+
+
+def test_the_prefix_has_no_case_and_a_bare_prefix_is_its_record(cache):
+    learn(cache, url(100), identifier=parse_identifier("88.ab/x"))
+    learn(cache, url(100), identifier=parse_identifier("88.ab"))
+    assert cache.get(parse_identifier("88.AB/x"), at(0)) is not None
+    assert cache.get(parse_identifier("88.AB/X"), at(0)) is None
+    assert cache.get(parse_identifier("0.NA/88.AB"), at(0)) is not None
+
+
+def test_a_change_of_a_prefix_drops_what_lies_below_it_failures_too(cache):
+    below = [parse_identifier(text) for text in ("88.2/a", "88.2.1/a", "0.NA/88.2", "88.2.1")]
+    beside = [
+        parse_identifier(text) for text in ("88/a", "88.20/a", "88.20.2/a", "0.NA/88", "88.20")
+    ]
+    for name in below + beside:
+        learn(cache, url(100), identifier=name)
+        cache.fail(name, Outcome.UNREACHABLE, "silence", at(0))
+    cache.drop_below(b"88.2")
+    for name in below:
+        assert (cache.get(name, at(1)), cache.failure(name, at(1))) == (None, None)
+    for name in beside:
+        assert cache.get(name, at(1)) is not None
+        assert cache.failure(name, at(1)) is not None
+    assert cache.count == len(beside)
+
+
+def test_clear_forgets_everything(cache):
+    learn(cache, url(100))
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(0))
+    cache.clear()
+    assert (cache.get(ITEM, at(0)), cache.failure(ITEM, at(0))) == (None, None)
+    assert (cache.count, cache.used_bytes) == (0, 0)
+
+
+# ------------------------------------------------------------------------------------------------ failures
+
+
+def test_a_failure_is_remembered_for_what_it_was(cache):
+    cache.fail(ITEM, Outcome.UNTRUSTED, "the key is not the pinned one", at(0))
+    assert cache.failure(ITEM, at(4.9)) == Answer(
+        Outcome.UNTRUSTED, reason="the key is not the pinned one",
+        is_authoritative=False, verdict=Verdict.FAILURE,
+    )  # fmt: skip
+    assert cache.failure(ITEM, at(5)) is None
+    assert cache.get(ITEM, at(0)) is None
+
+
+def lasts_s(cache, since):
+    """For how long, in whole seconds, the failure is repeated from then on."""
+    return next(s for s in range(1000) if cache.failure(ITEM, at(since + s)) is None)
+
+
+def test_failures_that_follow_each_other_last_twice_as_long_up_to_five_minutes(cache):
+    when, waits = 0, []
+    for _ in range(9):
+        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(when))
+        waits.append(lasts_s(cache, when))
+        when += waits[-1] + 1
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_questions_that_fail_together_are_one_failure(cache):
+    for moment in (0, 0.5, 4):
+        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(moment))
+    assert lasts_s(cache, 0) == 5
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(6))
+    assert lasts_s(cache, 6) == 10
+
+
+def test_an_answer_and_a_long_silence_end_the_row_of_failures(cache):
+    for moment in (0, 5):
+        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(moment))
+    learn(cache, url(100), when=6)
+    assert cache.failure(ITEM, at(6)) is None
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(7))
+    assert lasts_s(cache, 7) == 5
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(12 + LIMITS.failure_most_s))
+    assert lasts_s(cache, 12 + LIMITS.failure_most_s) == 5
+
+
+def test_failures_are_bounded_in_number_and_reason_and_take_nothing_from_the_answers():
+    cache = ForeignCache(BUDGET)
+    learn(cache, url(100))
+    for number in range(5000):
+        name = read_identifier(b"88.200/%d" % number)
+        cache.fail(name, Outcome.UNREACHABLE, "x" * 100_000, at(0))
+        assert cache.used_bytes <= BUDGET
+    assert cache.failure(read_identifier(b"88.200/4999"), at(1)) is not None
+    assert cache.failure(read_identifier(b"88.200/0"), at(1)) is None
+    assert cache.get(ITEM, at(1)) is not None
+
+
+# ------------------------------------------------------------------------------------------------ counts
+
+
+def test_look_ups_are_counted_by_what_they_found(cache):
+    cache.get(ITEM, at(0))
+    learn(cache, url(100))
+    for moment in (1, 99, 100, 101, 102 + LIMITS.stale_s):
+        cache.get(ITEM, at(moment))
+    learn_absent(cache, when=0)
+    cache.get(ITEM, at(1))
+    cache.failure(ITEM, at(1))
+    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(0))
+    cache.failure(ITEM, at(1))
+    assert cache.counts == {"fresh": 2, "absent": 1, "stale": 2, "miss": 2, "failure": 1}
+
+
+# ------------------------------------------------------------------------------------------------ memory
+
+
+def test_a_scan_of_ten_times_the_budget_does_not_throw_out_what_is_asked_often():
+    cache = ForeignCache(300_000)
+    often = [read_identifier(b"88.200/often-%d" % number) for number in range(50)]
+    for name in often:
+        learn(cache, url(3600), identifier=name)
+    scanned_bytes, number = 0, 0
+    while scanned_bytes < 10 * 300_000:
+        found = learn(cache, url(3600), identifier=read_identifier(b"88.201/%d" % number))
+        scanned_bytes += found.held.cost_bytes
+        assert cache.get(often[number % 50], at(1)) is not None, number
+        assert cache.used_bytes <= 300_000
+        number += 1
+    assert number > 5 * cache.count
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"88.200/SN-%06d", b"88.200/sn-%06d", b"88.%d/SN"],
+    ids=["upper case", "lower case", "a prefix each"],
+)
+@pytest.mark.parametrize("count", [0, 1, 5], ids="{} values".format)
+def test_the_bytes_counted_are_those_really_taken(name, count):
+    names = [read_identifier(name % number) for number in range(3000)]
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        cache = ForeignCache(1 << 30)
+        for number, identifier in enumerate(names):
+            values = [url(100, index) for index in range(1, count + 1)]
+            spelled = read_identifier(bytes(bytearray(identifier.spelling)))
+            learn(cache, *values, identifier=spelled, when=number / 7)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0.85 < cache.used_bytes / taken < 1.15
+
+
+def test_the_bytes_counted_for_failures_are_those_really_taken():
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        failures = Failures(1 << 30, LIMITS)
+        for number in range(3000):
+            name = read_identifier(b"88.200/sn-%d" % number)
+            failures.add(name, Outcome.UNREACHABLE, f"no server answered {number}", at(number / 7))
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert failures.count == 3000
+    assert 0.85 < failures.used_bytes / taken < 1.15
+
+
+# ------------------------------------------------------------------------------------------------ a model
+
+NAMES = [
+    parse_identifier(text)
+    for text in ("88.2/a", "88.2/A", "88.2.1/b", "88.2.1", "0.na/88.2.1", "88.2", "88.20/x", "89/y", "89/Y")
+]  # fmt: skip
+names = st.sampled_from(NAMES)
+
+
+class CacheModel(RuleBasedStateMachine):
+    """The rules in a few lines over a plain dict, beside the real thing with room for everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.limits = Limits(stale_s=100, absent_s=10, failure_s=2, failure_most_s=9, ttl_most_s=64)
+        self.cache = ForeignCache(BUDGET, self.limits)
+        self.now_s = 0.0
+        self.held = {}
+        self.failures = {}
+
+    @rule(name=names, ttls=st.lists(st.integers(0, 80), max_size=3), rank=st.sampled_from(Rank))
+    def put(self, name, ttls, rank):
+        outcome = Outcome.SUCCESS if ttls else Outcome.NOT_FOUND
+        values = tuple(url(ttl, index) for index, ttl in enumerate(ttls, 1))
+        key, last = name.folded(True), self.held.get(name.folded(True))
+        found = self.cache.put(name, outcome, values, rank, at(self.now_s))
+        if last and rank < last[1] and self.now_s < last[2] + last[3]:
+            assert found is None
+            return
+        assert (found.state, found.values) == (State.FRESH, values)
+        ttl_s = min([64, *ttls]) if ttls else 10
+        self.held[key] = (values, rank, self.now_s, ttl_s)
+        self.failures.pop(key, None)
+
+    @rule(name=names)
+    def get(self, name):
+        found = self.cache.get(name, at(self.now_s))
+        held = self.held.get(name.folded(True))
+        if held is None or self.now_s > held[2] + held[3] + 100:
+            assert found is None
+            return
+        values, rank, learned_s, ttl_s = held
+        assert found.held.rank is rank
+        assert found.held.values == values
+        if self.now_s >= learned_s + ttl_s:
+            assert (found.state, found.values) == (State.STALE, with_ttl(values, 30))
+        else:
+            assert found.state is not State.STALE
+            assert found.values == aged(values, int(self.now_s - learned_s))
+            if self.now_s < learned_s + 0.89 * ttl_s:
+                assert found.state is State.FRESH
+
+    @rule(name=names)
+    def fail(self, name):
+        self.cache.fail(name, Outcome.BUSY, "busy", at(self.now_s))
+        until_s, wait_s = self.failures.get(name.folded(True), (-1000, 0))
+        if self.now_s >= until_s:
+            wait_s = 2 if self.now_s >= until_s + 9 else min(9, 2 * wait_s)
+            self.failures[name.folded(True)] = (self.now_s + wait_s, wait_s)
+
+    @rule(name=names)
+    def failure(self, name):
+        until_s, _ = self.failures.get(name.folded(True), (-1000, 0))
+        is_told = self.cache.failure(name, at(self.now_s)) is not None
+        assert is_told == (self.now_s < until_s)
+
+    @rule(eighths=st.integers(1, 400))
+    def pass_time(self, eighths):
+        self.now_s += eighths / 8  # exact in binary, so that moments are equal when they should be
+
+    @rule(name=names)
+    def drop(self, name):
+        self.cache.drop(name.folded())
+        self.forget(lambda key: name_of(key) == name.folded())
+
+    @rule(prefix=st.sampled_from([b"88", b"88.2", b"88.2.1", b"8", b"89"]))
+    def drop_below(self, prefix):
+        self.cache.drop_below(prefix)
+        within = (prefix + b"/", prefix + b".")
+        self.forget(lambda key: (key.removeprefix(b"0.NA/") + b"/").startswith(within))
+
+    def forget(self, is_gone):
+        for table in (self.held, self.failures):
+            for key in [key for key in table if is_gone(key)]:
+                del table[key]
+
+    @invariant()
+    def counts_its_bytes(self):
+        assert 0 <= self.cache.used_bytes <= BUDGET
+        assert self.cache.count <= len(self.held)
+
+    def teardown(self):
+        for name in NAMES:
+            self.get(name)
+            self.failure(name)
+            self.drop(name)
+        assert (self.cache.used_bytes, self.cache.count) == (0, 0)
+
+
+CacheModel.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestTheCacheDoesAsItsModel = CacheModel.TestCase
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(12_000, 40_000),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 12), st.sampled_from(["put", "get", "fail", "drop", "below"])),
+        max_size=120,
+    ),
+)  # fmt: skip
+def test_the_budget_holds_whatever_happens(most_bytes, steps):
+    cache = ForeignCache(most_bytes)
+    for number, size, what in steps:
+        name = read_identifier(b"88.%d/%s%d" % (number % 4, b"sS"[number % 2 :][:1], number % 9))
+        if what == "put":
+            learn(cache, *(url(60, index) for index in range(1, size * 4)), identifier=name)
+        elif what == "get":
+            cache.get(name, at(1))
+        elif what == "fail":
+            cache.fail(name, Outcome.BUSY, "x" * size * 40, at(size))
+        elif what == "drop":
+            cache.drop(name.folded())
+        else:
+            cache.drop_below(name.prefix)
+        assert 0 <= cache.used_bytes <= most_bytes
