@@ -121,3 +121,13 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(InitFailed):
         module.init_node(tmp_path / "file" / "node", "88.118")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_other_settings_may_be_given_and_what_cannot_work_makes_nothing(tmp_path: Path) -> None:
+    upstream = {"upstream.servers": ["tcp://192.0.2.1:2641"], "upstream.mode": "recurse"}
+    config = load_config(init_node(tmp_path / "node", "88.118", settings=upstream).settings)
+    assert config.upstream.mode == "recurse"
+    assert [str(server) for server in config.upstream.servers] == ["tcp://192.0.2.1:2641"]
+    with pytest.raises(InitFailed, match="servers"):
+        init_node(tmp_path / "other", "88.118", settings={"upstream.servers": ["192.0.2.1"]})
+    assert [p.name for p in tmp_path.iterdir()] == ["node"]

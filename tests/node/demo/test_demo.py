@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from node.demo.steps import STEPS
+from tests.node.processes import PATIENCE_S, is_alive, until
 
 ROOT = Path(__file__).parents[3]
+NODES, PROCESSES_OF_A_NODE = 3, 3
+"""Top-level, secondary, enterprise; supervisor, registrar, worker."""
 
 
 @pytest.mark.process
@@ -27,3 +31,34 @@ def test_every_line_of_the_demo_is_right_and_it_leaves_nothing_behind(tmp_path):
     assert len(told["lines"]) == len(STEPS)
     assert list(tmp_path.iterdir()) == []
     assert tempfile.gettempdir() != str(tmp_path)
+
+
+def descendants(pid):
+    """Process ids below ``pid``, children of children included."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_ended_in_the_middle_takes_its_nodes_with_it(tmp_path, number):
+    """Not even kill -9, after which it can do nothing itself, leaves a process behind."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "node.cli", "demo"],
+        cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: len(descendants(demo.pid)) >= NODES * PROCESSES_OF_A_NODE)
+        nodes = descendants(demo.pid)
+        demo.send_signal(number)
+        demo.wait(PATIENCE_S)
+        until(lambda: not any(map(is_alive, nodes)))
+    finally:
+        demo.kill()
+        demo.wait()
+    if number != signal.SIGKILL:
+        assert list(tmp_path.iterdir()) == []
