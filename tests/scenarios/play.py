@@ -165,7 +165,7 @@ class Player:
     def _await(self, clients: list[Client]) -> None:
         until_s = self._now_s + PATIENCE_S
         while any(not client.is_told for client in clients) and self._next_s() <= until_s:
-            self._pass(max(0.0, self._next_s() - self._now_s))
+            self._run_until(self._next_s())
         waiting = [client for client in clients if not client.is_told]
         assert not waiting, f"{len(waiting)} clients have no answer after {PATIENCE_S} seconds"
 
@@ -230,7 +230,7 @@ class Player:
             self._await(list(self._tickets.values()))
             until_s = self._now_s + PATIENCE_S
             while self._next_s() <= until_s:
-                self._pass(max(0.0, self._next_s() - self._now_s))
+                self._run_until(self._next_s())
             assert not self._unchecked, f"{self._unchecked[0]} was not looked at by any step"
             left = checks.list_questions(self._questions, self._peers)
             assert not left, f"questions upstream that no step expected: {left}"
@@ -248,8 +248,10 @@ class Player:
         return max(self._now_s, min(coming_s, self._forwarder.next_s()))
 
     def _pass(self, seconds: float) -> None:
+        self._run_until(round(self._now_s + max(0.0, seconds), 6))
+
+    def _run_until(self, until_s: float) -> None:
         """Time goes on, event by event."""
-        until_s = round(self._now_s + max(0.0, seconds), 6)
         turns = 0
         while self._next_s() <= until_s:
             turns = 0 if self._next_s() > self._now_s else turns + 1
@@ -258,7 +260,7 @@ class Player:
             while self._coming and self._coming[0][0] <= self._now_s:
                 self._arrive()
             self._turn()
-        self._now_s = until_s
+        self._now_s = max(self._now_s, until_s)
 
     def _arrive(self) -> None:
         _, _, number, what = heapq.heappop(self._coming)
