@@ -1,10 +1,19 @@
-"""``biaojie prefix add|list``: the prefixes this node is responsible for."""
+"""``biaojie prefix add|delegate|list``: the prefixes this node is responsible for, or has given to others."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from node.asking.node import OwnNode, receipt_document
+from node.commands.far_servers import (
+    HASHES,
+    MAX_SERIAL,
+    Wanted,
+    read_hosts,
+    read_key_file,
+    site_values,
+)
 from node.commands.options import (
     config_option,
     json_option,
@@ -12,24 +21,33 @@ from node.commands.options import (
     read_config,
     same_node,
 )
+from node.commands.prefix_state import (
+    PrefixRecord,
+    list_prefixes,
+    read_prefix_record,
+    server_names,
+)
 from node.commands.show import show_receipt
 from node.config import Config
 from node.init_node import ADMIN_INDEX, GROUP_INDEX, SECRET_INDEX, SITE_INDEX
 from node.keys import make_secret
 from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
-from node.store import open_view
 from protocols.errors import ProtocolError
 from protocols.identifier import Identifier, prefix_record_of
 from protocols.message import Command, Operation, Outcome
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
+from protocols.values.site import PROTOCOL_NAMES
 from protocols.values.value import SECRET_PERMISSIONS, Value
-from protocols.values.value_list import decode_values
-from registry.stores.store import Authority, Reader
+from registry.authority import is_admin_value
+from registry.delegation import is_site_value, sites_in
+
+NATIVE = ("udp", "tcp")
+"""What a server speaks when nothing is said: what every Handle client knows."""
 
 
 @click.group(name="prefix")
 def command() -> None:
-    """Take responsibility for prefixes, and see which ones this node has."""
+    """Take responsibility for prefixes or give it to other servers, and see which ones this node knows."""
 
 
 @command.command(name="add", short_help="host a prefix")
@@ -53,45 +71,191 @@ def add(
 
     Its record 0.NA/PREFIX is made with it: HS_SITE as this node publishes it, and HS_ADMIN for the node's own
     administrators, or for a new one with --new-admin.
+
+    A delegated prefix is taken back: from one moment on this node answers below it again, with what was registered here
+    before, and with what was imported meanwhile so that nothing is missing. All but HS_SITE stays in its record.
     """
-    config = read_config(config_path)
-    try:
-        identifier = prefix_record_of(prefix.removeprefix("0.NA/"))
-    except ProtocolError as error:
-        raise CommandError(
-            f"{prefix!r}: {error}", "a prefix is like 88.118.7", EXIT_USAGE
-        ) from None
+    config, identifier = read_config(config_path), _read_prefix(prefix)
     with plain_errors():
-        values = _first_values(config, identifier, secret_path)
-        order = Command(Operation.HOST, identifier, values, case_sensitive=case_sensitive)
+        present = read_prefix_record(config, identifier)
+        values = _hosted_values(config, identifier, present, secret_path)
+        order = Command(
+            Operation.HOST, identifier, values,
+            expect_version=present.version if present.is_delegated else None,
+            case_sensitive=case_sensitive or (present.is_delegated and present.is_case_sensitive),
+        )  # fmt: skip
         (receipt,) = OwnNode(config).send_many([order])
         if receipt.outcome is not Outcome.SUCCESS and secret_path is not None:
             secret_path.unlink()  # the administrator it was for was not made
-    show_receipt(receipt_document(order, receipt), as_json=as_json, done="hosted")
+    done = "taken back" if present.is_delegated else "hosted"
+    show_receipt(receipt_document(order, receipt), as_json=as_json, done=done)
     if as_json:
         return
     if secret_path is not None:
         say(f"administrator {SECRET_INDEX}:{identifier.text}, its secret is in {secret_path}")
+    if present.kept:
+        say(f"identifiers answered from here again: {present.kept:,}")
+        return
     first = f"{prefix}/SN-1 --value URL=https://example.org/1"
     say(f"next:  biaojie put {first}{same_node()}")
 
 
-def _first_values(
-    config: Config, identifier: Identifier, secret_path: Path | None
+@command.command(name="delegate", short_help="give a prefix to other servers")
+@click.argument("prefix")
+@click.option(
+    "--to", "servers", multiple=True, required=True, metavar="PLACE",
+    help="HOST:PORT of a server that answers below PREFIX, or tcp://HOST:PORT for one interface; IPv6 as [2001:db8::8]:2641, "
+    "both addresses of one server as 192.0.2.8+[2001:db8::8]:2641. Repeatable: several servers share the identifiers by "
+    "their hash.",
+)  # fmt: skip
+@click.option(
+    "--mirror", "mirrors", multiple=True, metavar="PLACE",
+    help="A server that has all identifiers below PREFIX as well: another site. Repeatable.",
+)  # fmt: skip
+@click.option("--udp", is_flag=True, help="HOST:PORT speaks the Handle protocol over UDP.")
+@click.option("--tcp", is_flag=True, help="The same over TCP. With none of the four: --udp --tcp.")
+@click.option("--http", is_flag=True, help="HOST:PORT speaks the Handle JSON API.")
+@click.option("--https", is_flag=True, help="The same over TLS.")
+@click.option(
+    "--public-key", "key_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="The servers' public key (PEM), so that their answers can be proved.",
+)  # fmt: skip
+@click.option(
+    "--hash", "hash_name", type=click.Choice(list(HASHES)), default="whole", show_default=True,
+    help="Which part of an identifier says which of several servers has it.",
+)  # fmt: skip
+@click.option(
+    "--serial", type=click.IntRange(0, MAX_SERIAL), metavar="N",
+    help="Serial number of the site; without it the one before + 1.",
+)  # fmt: skip
+@click.option("--case-sensitive", is_flag=True, help="Suffixes keep their case. Fixed for ever.")
+@config_option
+@json_option
+def delegate(  # noqa: PLR0913  # what a site is made of
+    *,
+    prefix: str,
+    servers: tuple[str, ...],
+    mirrors: tuple[str, ...],
+    udp: bool,
+    tcp: bool,
+    http: bool,
+    https: bool,
+    key_path: Path | None,
+    hash_name: str,
+    serial: int | None,
+    case_sensitive: bool,
+    config_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Give PREFIX, e.g. 88.118.7, to the servers of an enterprise: clients are sent there, or this node asks there.
+
+    Its record 0.NA/PREFIX gets their HS_SITE and keeps everything else it has. Identifiers registered below it here
+    stay stored, out of sight, until `biaojie prefix add` takes the prefix back; both take effect in one moment. Others
+    may go on asking the servers they know until the TTL of HS_SITE is over, as a rule one day.
+    """
+    config, identifier = read_config(config_path), _read_prefix(prefix)
+    if identifier.responsible_prefix == config.node.prefix.encode().upper():
+        reason = f"{prefix} is this node's own prefix"
+        raise CommandError(reason, "delegate a prefix below it", EXIT_USAGE)
+    flags = zip(PROTOCOL_NAMES, (udp, tcp, http, https), strict=True)
+    spoken = tuple(name.lower() for name, is_wanted in flags if is_wanted) or NATIVE
+    key = read_key_file(key_path) if key_path else b""
+    far, copies = read_hosts(servers, spoken, config), read_hosts(mirrors, spoken, config)
+    wanted = Wanted(far, copies, HASHES[hash_name], key)
+    with plain_errors():
+        present = read_prefix_record(config, identifier)
+        sites = site_values(wanted, present.values, serial)
+        values = _with_sites(present.values or _first_admins(config), sites)
+        order = Command(
+            Operation.DELEGATE, identifier, values,
+            expect_version=present.version, case_sensitive=case_sensitive,
+        )  # fmt: skip
+        (receipt,) = OwnNode(config).send_many([order])
+    names = server_names(sites_in(sites))
+    document = {**receipt_document(order, receipt), "servers": names}
+    show_receipt(document, as_json=as_json, done="delegated")
+    if as_json:
+        return
+    say(f"to {', '.join(names)}")
+    if not any(name.startswith("tcp:") for name in names):
+        say("warning: none of them speaks TCP, the only way national clients ask")
+    if present.kept:
+        say(f"identifiers kept here out of sight: {present.kept:,}")
+    say(f"back:  biaojie prefix add {prefix}{same_node()}")
+
+
+@command.command(name="list", short_help="hosted and delegated prefixes")
+@config_option
+@json_option
+def list_(*, config_path: Path | None, as_json: bool) -> None:
+    """Show the hosted and the delegated prefixes: how many identifiers are kept below each, and who answers for it."""
+    config = read_config(config_path)
+    with plain_errors():
+        lines = list_prefixes(config)
+    if as_json:
+        print_json({"prefixes": [line._asdict() for line in lines]})
+        return
+    titles = ("prefix", "state", "identifiers", "case of suffixes", "servers")
+    print_table("", titles, [(*line[:4], ", ".join(line.servers)) for line in lines])
+    if not lines:
+        say(f"none yet; biaojie prefix add 88.118{same_node()}")
+
+
+def _read_prefix(text: str) -> Identifier:
+    try:
+        return prefix_record_of(text.removeprefix("0.NA/"))
+    except ProtocolError as error:
+        raise CommandError(f"{text!r}: {error}", "a prefix is like 88.118.7", EXIT_USAGE) from None
+
+
+def _hosted_values(
+    config: Config, identifier: Identifier, present: PrefixRecord, secret_path: Path | None
 ) -> tuple[Value, ...]:
-    values = [value for value in _own_site(config) if value.type == "HS_SITE"][:1]
-    values = [value._replace(index=SITE_INDEX, timestamp=0) for value in values]
-    admin = Admin(f"0.NA/{config.node.prefix}", GROUP_INDEX, ALL_PERMISSIONS)
+    """The record of a prefix that is hosted for the first time, or taken back."""
+    kept = present.values if present.is_delegated else ()
     if secret_path is not None:
         admin = Admin(identifier.text, SECRET_INDEX, ALL_PERMISSIONS)
-        values.append(
-            Value(
-                SECRET_INDEX, "HS_SECKEY", _new_secret(secret_path), permissions=SECRET_PERMISSIONS
-            )
+        kept = tuple(
+            value
+            for value in kept
+            if value.index not in (ADMIN_INDEX, SECRET_INDEX) and not is_admin_value(value)
         )
-    if config.node.prefix or secret_path is not None:
-        values.append(Value(ADMIN_INDEX, "HS_ADMIN", encode_admin(admin)))
-    return tuple(sorted(values))
+        secret = _new_secret(secret_path)
+        kept += (
+            Value(SECRET_INDEX, "HS_SECKEY", secret, permissions=SECRET_PERMISSIONS),
+            Value(ADMIN_INDEX, "HS_ADMIN", encode_admin(admin)),
+        )
+    elif not any(is_admin_value(value) for value in kept):
+        kept += _first_admins(config)
+    return _with_sites(kept, _own_site(config))
+
+
+def _first_admins(config: Config) -> tuple[Value, ...]:
+    """Rights for the administrators of the node's own prefix; none on a node without one."""
+    if not config.node.prefix:
+        return ()
+    admin = Admin(f"0.NA/{config.node.prefix}", GROUP_INDEX, ALL_PERMISSIONS)
+    return (Value(ADMIN_INDEX, "HS_ADMIN", encode_admin(admin)),)
+
+
+def _with_sites(values: Sequence[Value], sites: Sequence[Value]) -> tuple[Value, ...]:
+    """The values with other sites, each at its index or at the next free one."""
+    found = {value.index: value for value in values if not is_site_value(value)}
+    for site in sites:
+        index = site.index
+        while index in found:
+            index += 1
+        found[index] = site._replace(index=index)
+    return tuple(sorted(found.values()))
+
+
+def _own_site(config: Config) -> list[Value]:
+    """HS_SITE of the node's own prefix record; none on a node without one."""
+    if not config.node.prefix:
+        return []
+    own = read_prefix_record(config, prefix_record_of(config.node.prefix))
+    sites = [value for value in own.values if value.type == "HS_SITE"][:1]
+    return [value._replace(index=SITE_INDEX, timestamp=0) for value in sites]
 
 
 def _new_secret(path: Path) -> bytes:
@@ -103,52 +267,3 @@ def _new_secret(path: Path) -> bytes:
         ) from None
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}", "", EXIT_USAGE) from None
-
-
-def _own_site(config: Config) -> tuple[Value, ...]:
-    """Public values of the node's own prefix record; none on a node without one."""
-    if not config.node.prefix:
-        return ()
-    reader = open_view(config)
-    try:
-        record = reader.lookup(prefix_record_of(config.node.prefix))
-        return decode_values(record.public) if record else ()
-    finally:
-        reader.close()
-
-
-@command.command(name="list", short_help="the hosted prefixes, with their counts")
-@config_option
-@json_option
-def list_(*, config_path: Path | None, as_json: bool) -> None:
-    """Show the hosted prefixes with the exact number of identifiers below each."""
-    config = read_config(config_path)
-    with plain_errors():
-        reader = open_view(config)
-        try:
-            found = _all_authorities(reader)
-            rows = [
-                (
-                    a.spelling.decode(),
-                    reader.count(a.prefix),
-                    "kept" if a.is_case_sensitive else "folded",
-                )
-                for a in found
-            ]
-        finally:
-            reader.close()
-    if as_json:
-        print_json(
-            {"prefixes": [{"prefix": p, "identifiers": n, "case": case} for p, n, case in rows]}
-        )
-        return
-    print_table("", ("prefix", "identifiers", "case of suffixes"), rows)
-    if not rows:
-        say(f"none yet; biaojie prefix add 88.118{same_node()}")
-
-
-def _all_authorities(reader: Reader) -> list[Authority]:
-    found: list[Authority] = []
-    while page := reader.authorities(found[-1].prefix if found else b""):
-        found += page
-    return found
