@@ -269,12 +269,11 @@ class Questions:
     def _end(self, running: Running, done: Done, now: Now) -> None:
         """Remember what was learned and tell everybody who waits."""
         running.is_ended = True
+        running.resolution.give_up(now)  # it may have been displaced with tries still open
+        self._take_back(running)
         if self._running.get(running.key) is running:
             del self._running[running.key]
-        for number in running.numbers:
-            self._numbers.pop(number, None)
-            self._actions.append(Cancel(number))
-        running.numbers.clear()
+        assert not running.numbers
         identifier, found = running.query.identifier, None
         if not running.is_superseded:
             if done.outcome not in ANSWERS:

@@ -180,8 +180,8 @@ class Resolution:
 
     def received(self, number: int, reply: Reply, now: Now) -> Trouble | None:
         """A server answered. Returns why it is not believed, if so, for who counts."""
-        try_ = self._round.take(number)
-        if try_ is None or self._done is not None:
+        try_ = self._round.take(number) if self._done is None else None
+        if try_ is None:  # when done, what is still open ends with the round
             return None
         flaw = flaw_of(reply, self._spelling, now.wall_s)
         if flaw is None and reply.outcome is Outcome.REFERRAL:
@@ -192,7 +192,7 @@ class Resolution:
         self._leg(try_, reply.outcome.value, now.monotonic_s, reply)
         if reply.outcome in ANSWERS:
             self._round.answered(try_, now.monotonic_s)
-            self._settle(reply, try_.target)
+            self._settle(reply, try_.target, now.monotonic_s)
         elif reply.outcome is Outcome.REFERRAL:
             self._round.answered(try_, now.monotonic_s)
             self._follow(reply, try_.target, now.monotonic_s)
@@ -202,8 +202,8 @@ class Resolution:
 
     def failed(self, number: int, trouble: Trouble, now: Now) -> None:
         """A server did not answer, or not usably."""
-        try_ = self._round.take(number)
-        if try_ is not None and self._done is None:
+        try_ = self._round.take(number) if self._done is None else None
+        if try_ is not None:
             self._fail(try_, trouble, now.monotonic_s)
 
     def told(self, outcome: Outcome, values: Sequence[Value], reason: str) -> None:
@@ -221,11 +221,12 @@ class Resolution:
         else:
             self._go_by(needed, values)
 
-    def _settle(self, reply: Reply, target: Target) -> None:
+    def _settle(self, reply: Reply, target: Target, now_s: float) -> None:
         if reply.outcome is Outcome.NOT_FOUND and self._may_climb(target):
             above = parent_prefix(self._identifier.responsible_prefix)
             assert above is not None
             self._has_climbed = True
+            self._close_round(now_s)
             self._need(b"0.NA/" + above)
             return
         values = public_values(reply.values) if reply.outcome is Outcome.SUCCESS else ()
@@ -361,6 +362,12 @@ class Resolution:
         return False
 
     # ------------------------------------------------------------------------------------- endings
+
+    def give_up(self, now: Now) -> None:
+        """Nobody wants it any more. Its servers are told so, whether it was done or not."""
+        if self._done is None:
+            self._finish(Outcome.BUSY, reason="given up")
+        self._close_round(now.monotonic_s)
 
     def _finish(self, outcome: Outcome, reason: str, *, is_own: bool = True) -> None:
         self._done = Done(outcome, reason=reason, is_own=is_own)
