@@ -2,7 +2,8 @@
 
 A flood of random suffixes below a foreign prefix misses every cache; these two rates bound what it costs the others.
 Over a rate one in ``Limits.trickle`` passes, so that a real question among the random ones is answered sooner or later
-(the factor 10 of Unbound's ``ratelimit-factor`` and ``ip-ratelimit-factor``).
+(the factor 10 of Unbound's ``ratelimit-factor`` and ``ip-ratelimit-factor``), up to ``Limits.trickle_share`` of the rate:
+whatever the flood, others are asked at most so much more than the rate.
 """
 
 from typing import NamedTuple
@@ -26,8 +27,8 @@ class MissBudgets:
         max_prefixes: int = MAX_PREFIXES,
         max_sources: int = MAX_SOURCES,
     ) -> None:
-        prefix_rate = _Rate(limits.misses_per_prefix_s, limits.trickle)
-        source_rate = _Rate(limits.misses_per_source_s, limits.trickle)
+        prefix_rate = _Rate(limits.misses_per_prefix_s, limits.trickle, limits.trickle_share)
+        source_rate = _Rate(limits.misses_per_source_s, limits.trickle, limits.trickle_share)
         self._prefixes: Generations[bytes, _Budget] = Generations(
             max_prefixes, lambda _, now_s: _Budget(prefix_rate, now_s)
         )
@@ -62,6 +63,12 @@ class MissBudgets:
 class _Rate(NamedTuple):
     per_s: float
     trickle: int
+    share: float
+
+    @property
+    def trickle_per_s(self) -> float:
+        """What may pass besides."""
+        return self.per_s * self.share
 
     @property
     def burst(self) -> float:
@@ -72,21 +79,24 @@ class _Rate(NamedTuple):
 class _Budget(Bucket):
     """A bucket that lets every so many pass of those it would refuse."""
 
-    __slots__ = ("_over", "_rate")
+    __slots__ = ("_over", "_rate", "_spare")
 
     def __init__(self, rate: _Rate, now_s: float) -> None:
         super().__init__(rate.burst, now_s)
         self._rate = rate
         self._over = 0
+        self._spare = Bucket(max(rate.trickle_per_s, 1.0), now_s)
 
     def passes(self, now_s: float) -> bool:
         """Whether a question is within the rate, or the one in ``trickle`` over it."""
         if self.has_token(self._rate.per_s, self._rate.burst, now_s):
             return True
         self._over += 1
-        return self._over % self._rate.trickle == 0
+        per_s = self._rate.trickle_per_s
+        is_spare = self._spare.has_token(per_s, max(per_s, 1.0), now_s)
+        return is_spare and self._over % self._rate.trickle == 0
 
     def pay(self) -> None:
-        """It went elsewhere. One that passed over the rate has nothing to pay with."""
-        if self.tokens >= 1.0:
-            self.tokens -= 1.0
+        """It went elsewhere: within the rate, or as one of the few besides."""
+        paying = self if self.tokens >= 1.0 else self._spare
+        paying.tokens -= 1.0

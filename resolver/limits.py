@@ -74,3 +74,6 @@ class Limits(NamedTuple):
     misses_per_source_s: float = 20.0
     """The same for one client address (IPv6: /64)."""
     trickle: int = 10
+    """Over a rate one in so many passes, so that a real question among random ones is answered sooner or later …"""
+    trickle_share: float = 0.05
+    """… but no more than this share of the rate besides: a flood must not buy itself a way through by being larger."""
