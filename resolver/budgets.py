@@ -2,8 +2,8 @@
 
 A flood of random suffixes below a foreign prefix misses every cache; these two rates bound what it costs the others.
 Over a rate one in ``Limits.trickle`` passes, so that a real question among the random ones is answered sooner or later
-(the factor 10 of Unbound's ``ratelimit-factor`` and ``ip-ratelimit-factor``), up to ``Limits.trickle_share`` of the rate:
-whatever the flood, others are asked at most so much more than the rate.
+(the factor 10 of Unbound's ``ratelimit-factor`` and ``ip-ratelimit-factor``), up to ``Limits.trickle_share`` of the
+rate: whatever the flood, others are asked at most so much more than the rate.
 """
 
 from typing import NamedTuple

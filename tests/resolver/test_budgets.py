@@ -35,6 +35,12 @@ def test_a_prefix_gets_its_rate_from_all_sources_together_and_one_in_ten_of_the_
     assert budgets.refused == {"prefix": 18, "source": 0}
 
 
+def test_the_few_besides_are_saved_up_for_a_second_only():
+    budgets = MissBudgets()
+    passed(budgets, 1_000, is_free=True)
+    assert passed(budgets, 10_000, now_s=1e6, is_free=True) == 100 + 5
+
+
 def test_other_prefixes_and_other_sources_do_not_pay_for_a_flood():
     budgets = MissBudgets(STRICT)
     passed(budgets, 1_000, is_free=True)
