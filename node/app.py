@@ -6,18 +6,21 @@ Read ``build`` to see what a worker is made of; ``start`` and ``stop`` to see in
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from node.authentication import Authenticator
 from node.child import Boot
 from node.clock import read_clocks
 from node.config_sections import MIB, Config
+from node.driver import Asker, Driver, OnReply, OnTrouble
 from node.follower import Follower
+from node.foreign_report import ForeignReport
+from node.forwarding import make_setup, unproved_until_s, upstream_settings
 from node.health import Health
 from node.keys import read_node_key
 from node.listeners import http
-from node.listeners.limits import ProvenAddresses
+from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
@@ -29,6 +32,7 @@ from node.metrics import (
     IS_WRITABLE,
     LOOP_LAG_SECONDS,
     OVER_RATE,
+    REMEMBERED_ANSWERS,
     WAITING_WRITE_BYTES,
     HotCounters,
 )  # fmt: skip
@@ -37,14 +41,19 @@ from node.service import Service
 from node.site import SiteInfo
 from node.sockets import HTTP, OPERATIONS, TCP, UDP
 from node.store import open_view
+from node.upstream.client import UpstreamClient
 from node.writer import Writer
+from registry.change import Change
 from registry.holdings import Holdings
 from registry.sealing import Sealer
 from registry.stores.lmdb_reader import LmdbReader
+from resolver.forwarding import Forwarder
 from resolver.policies.ratelimit import RateLimit
 
 TICK_S = 0.5
 """Site record, snapshot and lag are looked at twice a second."""
+LAST_QUESTIONS_S = 5.0
+"""After so long every question of a client that was replaced is over: patience with one is three seconds."""
 LAGS_KEPT = 10
 """Health speaks of the last five seconds: a probe must not miss what went by between two ticks."""
 
@@ -54,7 +63,14 @@ log = get_log("app")
 class App:
     """One worker's parts. Make it with ``build``; ``on_broken`` is called when a part that must live has died."""
 
-    def __init__(self, config: Config, reader: LmdbReader, on_broken: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reader: LmdbReader,
+        on_broken: Callable[[], None],
+        places: Iterable[tuple[str, int]] = (),
+    ) -> None:
+        """``places``: where the sockets are bound."""
         self._config = config
         self._reader = reader
         self._on_broken = on_broken
@@ -66,7 +82,19 @@ class App:
         sealer = Sealer(read_node_key(config.node.key_file))
         holdings = Holdings(reader, sealer, frozenset(config.node.admins))
         self.authenticator = Authenticator(holdings, lambda: read_clocks().monotonic_s)
-        self.service = Service(reader, holdings, self.writer, self.follower, self.authenticator)
+        recursive = NetworkSet(config.access.recursion_networks)
+        setup = make_setup(
+            config, reader.head().log_id, places,
+            recursive, NetworkSet(config.access.unlimited_networks),
+        )  # fmt: skip
+        self.forwarder = Forwarder(setup, holdings)
+        self._unproved_until_s = unproved_until_s(config)
+        self.driver = Driver(self.forwarder, self._connect, read_clocks)
+        self.follower.listen(self._drop_changed, self._keeps_foreign)
+        self.service = Service(
+            reader, holdings, self.writer, self.follower, self.authenticator,
+            self.driver, recursive, setup.node,
+        )  # fmt: skip
         self.site = SiteInfo(reader, config.node.prefix)
         self.speaker = NativeSpeaker(self.service, self.site)
         self.proven = ProvenAddresses(
@@ -79,8 +107,10 @@ class App:
         self.udp: list[UdpListener] = []
         self.http: http.HttpListener | None = None
         self.health = Health(self.writer, config)
-        self.operations = Operations(self.health, self.writer, self._gauges)
+        self._report = ForeignReport(self.driver)
+        self.operations = Operations(self.health, self.writer, self._gauges, self._report.servers)
         self._counters = HotCounters()
+        self._report.count_in(self._counters)
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self, sockets: dict[str, list[socket.socket]]) -> None:
@@ -103,6 +133,10 @@ class App:
         self._counters.add(OVER_RATE, "udp", lambda: sum(one.refused for one in self.udp))
         await self.tcp.start(sockets.get(TCP, []))
         self._counters.add(HOT_ANSWERS, "tcp", lambda: self.tcp.hits)
+        self._counters.add(
+            REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in self.udp)
+        )
+        self._counters.add(REMEMBERED_ANSWERS, "tcp", lambda: self.tcp.remembered)
         if sockets.get(HTTP):
             self.http = await http.start(self.service, sockets[HTTP], self._config)
         await self.operations.start(sockets.get(OPERATIONS, []))
@@ -114,10 +148,11 @@ class App:
         self.health.is_serving = False
         for listener in self.udp:
             listener.stop()
-        closing = [self.tcp.stop(drain_s)]
+        closing = [self.tcp.stop(drain_s), *(listener.drain(drain_s) for listener in self.udp)]
         if self.http is not None:
             closing.append(self.http.close(drain_s))
         await asyncio.gather(*closing)
+        await self.driver.close()
         await self.operations.stop()
         for task in self._tasks:
             task.cancel()
@@ -127,6 +162,35 @@ class App:
     def _catch_up(self) -> None:
         """Somebody committed: hear of it soon, but not inside the registrar's callback."""
         self._keep(self.follower.catch_up())
+
+    def _drop_changed(self, changes: Sequence[Change]) -> None:
+        """What other nodes told of these records is no longer theirs to tell, or was told before the change."""
+        if not changes:
+            self.forwarder.drop_all()
+        for change in changes:
+            self.forwarder.drop(change.key)
+
+    def _keeps_foreign(self) -> bool:
+        forwarder = self.forwarder
+        return bool(
+            forwarder.cache.used_bytes or forwarder.answers.count or len(forwarder.questions)
+        )
+
+    def _connect(self, on_reply: OnReply, on_trouble: OnTrouble) -> Asker:
+        settings = upstream_settings(self._config, read_clocks().wall_s)
+        return UpstreamClient(settings, on_reply, on_trouble, lambda: read_clocks().wall_s)
+
+    def _ask_for_proof_again(self) -> None:
+        """The time in which the operator trusted without proof is over."""
+        self._unproved_until_s = 0.0
+        log.warning("answers of upstream servers need the signature of a pinned key again")
+        former = self.driver.replace(self._connect)
+
+        async def close_later() -> None:
+            await asyncio.sleep(LAST_QUESTIONS_S)
+            await former.close()
+
+        self._keep(close_later())
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         """Have it done beside everything else; a worker in which such work dies must not pretend to be well."""
@@ -150,6 +214,10 @@ class App:
             expected_s = loop.time()
             self._reader.refresh()
             self.site.look()
+            if self.follower.is_behind:  # the registrar's word of it was lost with its connection
+                self._catch_up()
+            if 0.0 < self._unproved_until_s <= read_clocks().wall_s:
+                self._ask_for_proof_again()
             # An idle worker must not keep pages of old snapshots from being used again.
             self._reader.release()
 
@@ -160,8 +228,12 @@ class App:
         WAITING_WRITE_BYTES.set(self.writer.waiting_bytes)
         FOLLOWER_SEQ.set(self.follower.seq)
         LOOP_LAG_SECONDS.set(self.health.loop_lag_s)
+        self._report.refresh()
 
 
-def build(boot: Boot, on_broken: Callable[[], None]) -> App:
-    """Open the store and join the parts. Raises ``StoreError``, ``KeyTrouble``, ``OSError``."""
-    return App(boot.config, open_view(boot.config), on_broken)
+def build(boot: Boot, on_broken: Callable[[], None], places: Iterable[tuple[str, int]] = ()) -> App:
+    """Open the store and join the parts; ``places`` is where the sockets are bound.
+
+    Raises ``StoreError``, ``KeyTrouble``, ``OSError``.
+    """
+    return App(boot.config, open_view(boot.config), on_broken, places)

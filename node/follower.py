@@ -10,11 +10,13 @@ from registry.change import Change
 from registry.errors import Gone
 from registry.stores.store import Reader
 
-CHANGES_AT_ONCE = 1000
-"""Changes handed on in one go; between two such goes other work gets its turn."""
+CHANGES_AT_ONCE = 200
+"""Changes handed on in one go, about a millisecond; between two such goes other work gets its turn."""
 
 OnChanges = Callable[[Sequence[Change]], None]
 """Called with changes in order; an empty list means "anything may have changed, drop everything"."""
+KeepsAnything = Callable[[], bool]
+"""Whether there is anything to drop; while nobody keeps anything, changes are not even read."""
 
 
 class Follower:
@@ -27,12 +29,18 @@ class Follower:
         self._log_id = head.log_id
         self.seq = head.seq
         """Number of the last change passed."""
-        self._listeners: list[OnChanges] = []
+        self._listeners: list[tuple[OnChanges, KeepsAnything]] = []
         self._turn = asyncio.Lock()
 
-    def listen(self, on_changes: OnChanges) -> None:
-        """Have every change from now on handed to ``on_changes``."""
-        self._listeners.append(on_changes)
+    def listen(self, on_changes: OnChanges, keeps_anything: KeepsAnything = lambda: True) -> None:
+        """Have every change from now on handed to ``on_changes``, unless it keeps nothing at the time."""
+        self._listeners.append((on_changes, keeps_anything))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the reader's snapshot has changes that were not passed yet."""
+        head = self._reader.head()
+        return head.seq != self.seq or head.log_id != self._log_id
 
     async def passed(self, seq: int) -> None:
         """Return when change ``seq``, which must be durable already, has been handed to every listener."""
@@ -55,7 +63,7 @@ class Follower:
         if head.log_id != self._log_id:  # restored from a backup: another history
             self._log_id, self.seq = head.log_id, head.seq
             self._tell([])
-        elif not self._listeners:
+        elif not any(keeps_anything() for _, keeps_anything in self._listeners):
             self.seq = head.seq  # nobody keeps anything, so nobody needs to hear of each
         elif self.seq < head.seq:
             try:
@@ -68,5 +76,5 @@ class Follower:
                 self._tell(changes)
 
     def _tell(self, changes: Sequence[Change]) -> None:
-        for on_changes in self._listeners:
+        for on_changes, _ in self._listeners:
             on_changes(changes)

@@ -114,6 +114,41 @@ QUERY_ERRORS = Counter(
     "biaojie_query_errors", "Questions that met a bug and got a server error.", registry=WORKER
 )
 
+UPSTREAM_SECONDS = Histogram(
+    "biaojie_upstream_seconds",
+    "From a question to another node to its reply, by how that node is known.",
+    ["role"],
+    buckets=SHORT,
+    registry=WORKER,
+)
+UPSTREAM_TROUBLES = Counter(
+    "biaojie_upstream_troubles",
+    "Questions to other nodes without a reply that is believed, by how the node is known and why.",
+    ["role", "trouble"],
+    registry=WORKER,
+)
+UPSTREAM_SERVERS = Gauge(
+    "biaojie_upstream_servers",
+    "Servers of other nodes that are remembered, by how they are known and the state of their breaker.",
+    ["role", "breaker"],
+    registry=WORKER,
+)
+UPSTREAM_WAITING = Gauge(
+    "biaojie_upstream_waiting_questions", "Questions other nodes are asked now.", registry=WORKER
+)
+UPSTREAM_CLIENTS = Gauge(
+    "biaojie_upstream_waiting_clients", "Clients that wait for other nodes now.", registry=WORKER
+)
+CACHE_BYTES = Gauge(
+    "biaojie_cache_bytes",
+    "Memory taken by what other nodes told: records, or the same encoded.",
+    ["what"],
+    registry=WORKER,
+)
+CACHE_ENTRIES = Gauge(
+    "biaojie_cache_entries", "Identifiers of other nodes that are remembered.", registry=WORKER
+)
+
 DAMAGED_RECORDS = Counter(
     "biaojie_damaged_records",
     "Questions that met a record which cannot be read; `biaojie verify` names it.",
@@ -129,6 +164,26 @@ OVER_RATE = (
     "Questions of sources that were over their rate, by transport.",
     "transport",
 )
+REMEMBERED_ANSWERS = (
+    "biaojie_remembered_answers",
+    "Answers of other nodes sent again without decoding, by transport.",
+    "transport",
+)
+CACHE_LOOKUPS = (
+    "biaojie_cache_lookups",
+    "Look-ups of what other nodes told, off the hot path, by what was found.",
+    "found",
+)
+FORWARDING = (
+    "biaojie_forwarding",
+    "What became of questions for identifiers of others: joined to one under way, answered stale, refused …",
+    "event",
+)
+MISSES_REFUSED = (
+    "biaojie_misses_refused",
+    "Questions that were not asked elsewhere because a budget was used up.",
+    "budget",
+)
 HotFamily = tuple[str, str, str]
 """Name, help and label of a family of hot counters."""
 
@@ -140,17 +195,32 @@ class HotCounters(Collector):
         self._sources: dict[HotFamily, list[tuple[str, Callable[[], int]]]] = {}
         WORKER.register(self)
 
-    def add(self, family: HotFamily, transport: str, read: Callable[[], int]) -> None:
-        """One more source."""
-        self._sources.setdefault(family, []).append((transport, read))
+    def add(self, family: HotFamily, label: str, read: Callable[[], int]) -> None:
+        """One more source; ``label`` is the value of the family's label."""
+        self._sources.setdefault(family, []).append((label, read))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """prometheus_client: the values now."""
         for (name, help_, label), sources in self._sources.items():
             family = CounterMetricFamily(name, help_, labels=[label])
-            for transport, read in sources:
-                family.add_metric([transport], read())
+            for value, read in sources:
+                family.add_metric([value], read())
             yield family
+
+
+class CaughtUp:
+    """Brings a declared counter up to totals that are kept elsewhere as plain integers."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._told: dict[tuple[str, ...], int] = {}
+
+    def tell(self, labels: tuple[str, ...], total: int) -> None:
+        """``total`` so far, for these label values."""
+        more = total - self._told.get(labels, 0)
+        if more > 0:
+            self._counter.labels(*labels).inc(more)
+            self._told[labels] = total
 
 
 def scrape(registry: CollectorRegistry) -> bytes:

@@ -1,4 +1,4 @@
-"""Operations port: GET /metrics, /health, /ready, /version; small, bounded, one answer per connection.
+"""Operations port: GET /metrics, /health, /ready, /version, /upstreams; small, bounded, one answer per connection.
 
 It shares no code with the public HTTP listener, so that it still answers when that one is in trouble. /health is 200
 when everything is as it should be, else 503, with all checks in JSON; /ready is 200 as long as questions are answered.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from node.foreign_report import ServerRow
 from node.health import Health
 from node.metrics import WORKER, scrape
 from node.version import VERSION
@@ -44,10 +45,17 @@ class Page(NamedTuple):
 
 
 class Operations:
-    """``refresh_gauges`` is called before each scrape."""
+    """``refresh_gauges`` is called before each scrape, ``list_servers`` for ``/upstreams``."""
 
-    def __init__(self, health: Health, writer: Writer, refresh_gauges: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        health: Health,
+        writer: Writer,
+        refresh_gauges: Callable[[], None],
+        list_servers: Callable[[], list[ServerRow]] = list,
+    ) -> None:
         self._health, self._writer, self._refresh_gauges = health, writer, refresh_gauges
+        self._list_servers = list_servers
         self._servers: list[asyncio.Server] = []
         self._open_count = 0
         self._pages: dict[str, Callable[[], Awaitable[Page]]] = {
@@ -55,6 +63,7 @@ class Operations:
             "/health": self._show_health,
             "/ready": self._ready,
             "/version": self._version,
+            "/upstreams": self._upstreams,
         }
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
@@ -125,6 +134,9 @@ class Operations:
     async def _version(self) -> Page:
         body = {"name": "biaojie", "version": VERSION, "python": sys.version.split()[0]}
         return Page(200, _JSON, json.dumps(body).encode() + b"\n")
+
+    async def _upstreams(self) -> Page:
+        return Page(200, _JSON, json.dumps(self._list_servers()).encode() + b"\n")
 
 
 def _say(status: int, message: str) -> Page:

@@ -1,38 +1,63 @@
 """Service: the calls listeners may make, whatever their wire format.
 
-Reading is synchronous and never waits. Writing goes to the registrar and returns after this worker's own reader has
+Reading what is at hand is synchronous and never waits; ``resolve_now`` says None when another node must be asked, and
+``resolve_later`` has it asked. Writing goes to the registrar and returns after this worker's own reader has
 passed the change, so whoever wrote can read what was written.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Container, Sequence
+from typing import Protocol
 
 from node.authentication import Authenticator
 from node.clock import read_clocks
+from node.driver import Driver, Then
 from node.follower import Follower
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
 from protocols.identifier import Identifier
-from protocols.message import Answer, Command, Outcome, Principal, Query, Receipt
+from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
+from protocols.trail import Trail
 from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.registrar import Submission
 from registry.stores.store import Reader
 from resolver.answering import answer_now
+from resolver.delegation import Local, locate
 from resolver.source import Now, Peer
 
 UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
+TOO_LATE = Answer(Outcome.BUSY, reason="no answer in time; ask again")
+
+
+class Client(Protocol):
+    """Who waits for an answer and may leave."""
+
+    on_gone: Callable[[], None] | None
+    """Called when it does."""
+
+
+def _nothing(_spelling: bytes, _now_s: float) -> bytes | None:
+    return None
+
+
+def _forget_nothing() -> None:
+    return
 
 
 class Service:
     """One worker's share of the node; made in ``node/app.py``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a worker
         self,
         reader: Reader,
         holdings: Holdings,
         writer: Writer,
         follower: Follower,
         authenticator: Authenticator,
+        driver: Driver | None = None,
+        recursion_networks: Container[str] = (),
+        name: str = "",
     ) -> None:
         self.reader = reader
         """This worker's view of the store; call ``refresh`` once per wake-up before looking things up."""
@@ -40,24 +65,73 @@ class Service:
         self._writer = writer
         self._follower = follower
         self._authenticator = authenticator
+        self._driver = driver
+        self.recursion_networks = recursion_networks
+        """Addresses that may have others asked, and be told who was."""
+        self._name = name
+        self.remembered = driver.forwarder.answers.get if driver else _nothing
+        """For hot paths: ``(spelling, now_s)`` to the public values another node told, encoded; None = look further."""
 
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""
         return read_clocks()
 
-    def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer:
-        """The answer to one question, from what this node holds."""
+    def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer | None:
+        """The answer to one question from what is at hand, None when another node must be asked."""
+        query = self._honest(query, peer)
         try:
-            answer = answer_now(query, self._holdings, peer, now)
+            answer = answer_now(query, self._holdings, peer, now, foreign=self._driver)
         except DamagedRecord:
             # Counted, not logged: whoever asks for it again and again must not fill the log.
             DAMAGED_RECORDS.inc()
             return Answer(Outcome.ERROR, reason=UNREADABLE)
-        if answer is None:
-            return Answer(
-                Outcome.NOT_RESPONSIBLE, reason="this node answers for its own prefixes only"
-            )
+        if query.wants_trail and answer is not None and answer.trail is None:
+            return answer._replace(trail=Trail(self._name, answer.verdict))
         return answer
+
+    def resolve_later(self, query: Query, peer: Peer, now: Now, then: Then) -> Callable[[], None]:
+        """Have others asked, when ``resolve_now`` has just said None; returns what to call when the client leaves.
+
+        ``then`` gets the answer, once, perhaps before this returns.
+        """
+        place = locate(query.identifier, self._holdings)
+        assert self._driver is not None, "nobody was to be asked"
+        assert not isinstance(place, Local), "what is held here needs nobody else"
+        driver = self._driver
+        ticket = driver.ask(self._honest(query, peer), place, peer, now, then)
+        return _forget_nothing if ticket is None else lambda: driver.forget(ticket)
+
+    async def resolve(self, query: Query, peer: Peer, client: Client | None = None) -> Answer:
+        """The answer, from wherever. Raises ``ConnectionResetError`` when the client leaves meanwhile."""
+        now = self.now()
+        answer = self.resolve_now(query, peer, now)
+        if answer is not None:
+            return answer
+        told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: Answer | None) -> None:
+            if not told.done():
+                told.set_result(answer or TOO_LATE)
+
+        def leave() -> None:
+            if not told.done():
+                told.set_exception(ConnectionResetError("the client is gone"))
+
+        forget = self.resolve_later(query, peer, now, tell)
+        if client is not None:
+            client.on_gone = leave
+        try:
+            return await told
+        finally:
+            forget()
+            if client is not None:
+                client.on_gone = None
+
+    def _honest(self, query: Query, peer: Peer) -> Query:
+        """Who was asked is not for everybody to know."""
+        if not query.wants_trail or query.principal != ANONYMOUS:
+            return query
+        return query._replace(wants_trail=peer.address in self.recursion_networks)
 
     async def register(self, principal: Principal, command: Command, source: str) -> Receipt:
         """One command; durable, and visible to this worker, when the receipt says SUCCESS."""

@@ -28,7 +28,8 @@ async def _serve(boot: Boot) -> None:
         use: [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for use, descriptors in boot.sockets.items()
     }
-    app = build(boot, end.set)
+    places = [sock.getsockname()[:2] for group in sockets.values() for sock in group]
+    app = build(boot, end.set, places)
     await app.start(sockets)
     gc.collect()
     gc.freeze()  # what lives from the start on need not be looked through again

@@ -1,14 +1,19 @@
 """Asked: what of a request every handler of a record reads: the identifier, the selection, the expected version."""
 
+from collections.abc import Sequence
+from hashlib import sha256
+
 from node.http.errors import failure
 from node.http.reply import Reply
 from node.http.request import Request
 from node.http.target import decode_path
 from protocols.errors import Malformed, ProtocolError
 from protocols.identifier import Identifier, read_identifier
-from protocols.message import Outcome
+from protocols.message import Outcome, Query
+from protocols.rest.loop import read_loop
 from protocols.rest.value_json import MAX_INDEX
-from protocols.values.value_list import MAX_VALUES
+from protocols.values.value import TTL_RELATIVE, Value
+from protocols.values.value_list import MAX_VALUES, encode_values
 
 VARIOUS = "various"
 """``index=various`` on PUT: the indexes are those of the body (Handle.Net manual, JSON API)."""
@@ -50,6 +55,25 @@ def read_indexes(request: Request) -> tuple[int, ...]:
     return tuple(indexes)
 
 
+def is_authoritative(request: Request) -> bool:
+    """Whether the answer must not come from a cache of ours: ``?auth=true``, or ``no-cache`` (RFC 9111 §5.2.1.4)."""
+    if "no-cache" in request.headers.get("Cache-Control", "").lower():
+        return True
+    return bool(request.query or request.form) and request.parameters.flag("auth") is True
+
+
+def foreign_query(request: Request, identifier: Identifier) -> Query:
+    """The question with the way it came, for the whole public record; other nodes may be asked for it."""
+    via, hop_count = read_loop(request.headers.get("CDN-Loop", ""))
+    return Query(
+        identifier,
+        authoritative=is_authoritative(request),
+        may_recurse=True,
+        hop_count=hop_count,
+        via=via,
+    )
+
+
 def read_number(request: Request, name: str, default: int, most: int) -> int:
     """A parameter that counts, from 0 to ``most``. Raises ``Malformed``."""
     text = request.parameters.first(name)
@@ -63,6 +87,12 @@ def read_number(request: Request, name: str, default: int, most: int) -> int:
 def etag(version: int) -> str:
     """A record's version as an entity tag (RFC 9110 §8.8.3)."""
     return f'"{version}"'
+
+
+def content_etag(values: Sequence[Value]) -> str:
+    """An entity tag of values that another node told: of their content, for TTLs run down all the time."""
+    timeless = [v._replace(ttl=0) if v.ttl_type == TTL_RELATIVE else v for v in values]
+    return f'"{sha256(encode_values(timeless)).hexdigest()[:20]}"'
 
 
 def read_etags(header: str) -> set[str]:

@@ -12,6 +12,7 @@ PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
     "index": ("Value index; repeat for several. On PUT, `various` = the indexes of the body", _LIST),
     "type": ("Value type without regard to case; repeat for several; `URL.` also takes subtypes", _LIST),
     "auth": ("Ask authoritatively: the answer must not come from a cache", {"type": "boolean"}),
+    "trace": ("Tell under `trail` who was asked; for clients this node asks others for", {"type": "boolean"}),
     "publicOnly": ("Public values only; default true without login, false with", {"type": "boolean"}),
     "overwrite": ("Replace what exists; `false` answers 409 instead", {"type": "boolean", "default": True}),
     "pretty": ("Indent the JSON", {"type": "boolean"}),
@@ -26,6 +27,8 @@ PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
     "handle": ("An identifier to go to", {"type": "string"}),
 }  # fmt: skip
 HEADERS: dict[str, str] = {
+    "Cache-Control": "`no-cache` on GET = `auth=true`",
+    "CDN-Loop": "Nodes that forwarded the question (RFC 8586); this node among them is a loop",
     "If-Match": 'Change this version only, e.g. `"7"`; `*` = only if it exists. Too late: 412',
     "If-None-Match": "`*` on PUT = create only; on GET, 304 when the version is still this one",
     "Idempotency-Key": "Repeating a request with the same key and content gives the first receipt and changes nothing",
@@ -42,7 +45,9 @@ STATUS_TEXTS: dict[int, str] = {
     415: "Body of another type or compressed", 422: "The Idempotency-Key was used for something else",
     429: "Too many connections from one address", 431: "Head too long",
     500: "A fault of this node; `requestId` finds it in the log",
+    502: "Another node's answer could not be proved",
     503: "Busy, draining or writes stopped; see Retry-After",
+    504: "No node that is responsible answered in time",
 }  # fmt: skip
 _OWN_HEADERS = frozenset({"Authorization"})
 """Described as security, not as a parameter (OpenAPI 3.1 §4.8.12.2)."""

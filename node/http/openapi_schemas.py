@@ -1,5 +1,7 @@
 """OpenAPI schemas: the JSON documents of the API, as ``protocols/rest`` reads and writes them."""
 
+from protocols.trail import Verdict
+
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "integer"}
 _CODE = {"type": "integer", "description": "Response code of the Handle protocol; 1 = success"}
@@ -28,6 +30,23 @@ SCHEMAS: dict[str, object] = {
         responseCode=_CODE,
         handle={"type": "string", "description": "As it was asked, byte for byte"},
         values=_list_of("Value"),
+        trail={"$ref": "#/components/schemas/Trail"},
+    ),
+    "Trail": _object(
+        ("node", "verdict", "legs"),
+        node={"type": "string", "description": "Prefix or id of the node"},
+        verdict={"enum": [verdict.value for verdict in Verdict]},
+        legs={
+            "type": "array",
+            "items": _object(
+                ("server", "asked", "seconds", "said"),
+                server={"type": "string", "description": "e.g. tcp://192.0.2.7:2641"},
+                asked=_TEXT,
+                seconds={"type": "number"},
+                said={"type": "string", "description": "An outcome, or why there was no answer"},
+                trail={"$ref": "#/components/schemas/Trail"},
+            ),
+        },
     ),
     "Value": _object(
         ("index", "type", "data"),
@@ -126,7 +145,7 @@ SCHEMAS: dict[str, object] = {
         seq=_NUMBER,
         time={"type": "string", "format": "date-time"},
         timeMs=_NUMBER,
-        operation={"enum": ["put", "add", "modify", "remove", "delete", "host"]},
+        operation={"enum": ["put", "add", "modify", "remove", "delete", "host", "delegate"]},
         handle=_TEXT,
         version=_NUMBER,
         digest={"type": "string", "description": "SHA-256 of the content, hex"},

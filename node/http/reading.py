@@ -1,11 +1,23 @@
 """Reading: ``GET``, ``HEAD`` and ``POST`` of ``/api/handles/{handle}`` (Handle.Net manual, JSON API)."""
 
+import orjson
+
 from node.http.api import Api, challenge
-from node.http.asked import etag, read_asked_identifier, read_etags, read_indexes
+from node.http.asked import (
+    content_etag,
+    etag,
+    foreign_query,
+    is_authoritative,
+    read_asked_identifier,
+    read_etags,
+    read_indexes,
+)
+from node.http.cache_status import cache_status
 from node.http.dates import http_date
 from node.http.errors import failure
 from node.http.reply import JSON, Reply
 from node.http.request import Request
+from protocols.handle.via import trail_document
 from protocols.identifier import Identifier
 from protocols.message import ANONYMOUS, Answer, Outcome, Principal, Query
 from protocols.record import DELETED, HEAD, public_offset
@@ -29,11 +41,11 @@ async def read_record(api: Api, request: Request) -> Reply:
     # The hot path: a public record is rendered from its stored bytes, no value is ever built.
     stored = api.service.reader.stored(identifier.spelling)
     if stored is None or stored[1] & DELETED:
-        return _told(request, identifier, _ask(api, request, Query(identifier)))
+        return await _look_further(api, request, identifier)
     _, _, version, _, _, ttl_s = HEAD.unpack_from(stored)
     public = bytes(stored[public_offset(stored) :])
     if public == b"\0\0\0\0":
-        return _told(request, identifier, _ask(api, request, Query(identifier)))
+        return await _look_further(api, request, identifier)
     tag = etag(version)
     headers = (("ETag", tag), ("Cache-Control", f"max-age={min(ttl_s, MAX_CACHE_S)}"), OPEN)
     asked_tags = request.headers.get("If-None-Match")
@@ -53,25 +65,39 @@ async def _read_selection(api: Api, request: Request) -> Reply:
         return principal
     parameters = request.parameters
     public_only = parameters.flag("publicOnly")
-    query = Query(
-        identifier,
-        read_indexes(request),
-        tuple(parameters.all("type")),
+    query = foreign_query(request, identifier)._replace(
+        indexes=read_indexes(request),
+        types=tuple(parameters.all("type")),
         public_only=principal == ANONYMOUS if public_only is None else public_only,
-        authoritative=parameters.flag("auth") is True,
         principal=principal,
+        wants_trail=parameters.flag("trace") is True,
     )
-    return _told(request, identifier, _ask(api, request, query), principal)
+    return _told(request, identifier, await resolve(api, request, query), principal)
 
 
-def _ask(api: Api, request: Request, query: Query) -> Answer:
-    return api.service.resolve_now(query, request.peer, api.service.now())
+async def _look_further(api: Api, request: Request, identifier: Identifier) -> Reply:
+    query = foreign_query(request, identifier)
+    return _told(request, identifier, await resolve(api, request, query))
+
+
+async def resolve(api: Api, request: Request, query: Query) -> Answer:
+    """The answer, other nodes asked if need be. Raises ``ConnectionResetError`` when the client leaves meanwhile."""
+    return await api.service.resolve(query, request.peer, request.connection)
 
 
 def _told(
     request: Request, identifier: Identifier, answer: Answer, principal: Principal = ANONYMOUS
 ) -> Reply:
-    """An answer as JSON."""
+    """An answer as JSON, the way it came along when that was asked for."""
+    reply = _plain(request, identifier, answer, principal)
+    if answer.trail is not None and reply.body:
+        content = {**orjson.loads(reply.body), "trail": trail_document(answer.trail)}
+        reply = reply._replace(body=orjson.dumps(content))
+    return reply._replace(body=prettify(reply.body)) if request.is_pretty and reply.body else reply
+
+
+def _plain(request: Request, identifier: Identifier, answer: Answer, principal: Principal) -> Reply:
+    status = cache_status(answer, cache_s(answer), is_authoritative=is_authoritative(request))
     if answer.outcome is Outcome.SUCCESS:
         body = render_record(identifier.spelling, answer.values)
     elif answer.outcome is Outcome.VALUES_NOT_FOUND:
@@ -85,28 +111,30 @@ def _told(
             request.method,
             handle=identifier.text,
             message=answer.reason,
-            headers=(OPEN,),
+            headers=(*status, OPEN),
         )
-    headers = (("ETag", etag(answer.version)), *_caching(request, answer, principal), OPEN)
+    tag = etag(answer.version) if answer.version else content_etag(answer.values)
+    headers = (("ETag", tag), *_caching(request, answer, principal), *status, OPEN)
     asked_tags = request.headers.get("If-None-Match")
-    if asked_tags is not None and read_etags(asked_tags) & {etag(answer.version), "*"}:
+    is_known = asked_tags is not None and bool(read_etags(asked_tags) & {tag, "*"})
+    if is_known and answer.trail is None:  # a trail is never the same twice
         return Reply(304, b"", JSON, headers)
-    return Reply(200, prettify(body) if request.is_pretty else body, JSON, headers)
+    return Reply(200, body, JSON, headers)
 
 
 def _caching(request: Request, answer: Answer, principal: Principal) -> tuple[tuple[str, str], ...]:
     """How long caches on the way may keep an answer: the least TTL; never what a login was needed for."""
-    if principal != ANONYMOUS or request.parameters.flag("auth"):
+    if principal != ANONYMOUS or answer.trail is not None or is_authoritative(request):
         return (("Cache-Control", "private, no-cache"),)
     return (("Cache-Control", f"max-age={cache_s(answer)}"),)
 
 
 def cache_s(answer: Answer) -> int:
-    """Seconds an answer may be kept."""
+    """Seconds an answer may be kept; of another node's, what is left of them."""
     ttls = (value.ttl for value in answer.values if value.ttl_type == TTL_RELATIVE)
-    return min(ttls, default=0) if answer.values else 0
+    return min(min(ttls, default=0), MAX_CACHE_S)
 
 
 def expires(answer: Answer, wall_s: float) -> str:
     """The same as a date, for redirects (what the Handle proxies send)."""
-    return http_date(wall_s + min(cache_s(answer), MAX_CACHE_S))
+    return http_date(wall_s + cache_s(answer))

@@ -6,7 +6,8 @@ The first value of type URL, else the first ``URL.…``, gives a 302; ``links.py
 import html
 
 from node.http.api import Api
-from node.http.asked import read_asked_identifier, read_indexes
+from node.http.asked import foreign_query, read_asked_identifier, read_indexes
+from node.http.cache_status import cache_status
 from node.http.errors import failure
 from node.http.links import choose_location
 from node.http.pages import (
@@ -16,12 +17,12 @@ from node.http.pages import (
     trouble_page,
     welcome_page,
 )
-from node.http.reading import MAX_CACHE_S, cache_s, expires
+from node.http.reading import cache_s, expires, resolve
 from node.http.reply import HTML, Reply
 from node.http.request import Request
 from node.http.target import encode_path
 from protocols.identifier import Identifier
-from protocols.message import Answer, Outcome, Query
+from protocols.message import Answer, Outcome
 
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; "
@@ -58,18 +59,22 @@ async def redirect(api: Api, request: Request) -> Reply:
     if isinstance(identifier, Reply):
         return identifier if not wants_page(request) else _trouble(request, 400, "")
     parameters = request.parameters
-    query = Query(identifier, read_indexes(request), tuple(parameters.all("type")))
-    now = api.service.now()
-    answer = api.service.resolve_now(query, request.peer, now)
+    query = foreign_query(request, identifier)._replace(
+        indexes=read_indexes(request), types=tuple(parameters.all("type"))
+    )
+    answer = await resolve(api, request, query)
+    status = cache_status(answer, cache_s(answer), is_authoritative=query.authoritative)
     if answer.outcome in _SHOWN:
         return _not_found(request, identifier, answer)
     if answer.outcome not in {Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND}:
         return failure(
-            answer.outcome, request.method, handle=identifier.text, message=answer.reason
-        )
+            answer.outcome, request.method,
+            handle=identifier.text, message=answer.reason, headers=status,
+        )  # fmt: skip
     caching = (
-        ("Expires", expires(answer, now.wall_s)),
-        ("Cache-Control", f"max-age={min(cache_s(answer), MAX_CACHE_S)}"),
+        ("Expires", expires(answer, api.service.now().wall_s)),
+        ("Cache-Control", f"max-age={cache_s(answer)}"),
+        *status,
     )
     location = None if parameters.flag("noredirect") else choose_location(answer.values)
     if location is not None:

@@ -20,9 +20,9 @@ _SELECTION = ("index", "type")
 _READ = Operation(
     read_record,
     "Resolve an identifier: its public values, or those selected by index or type",
-    (*_SELECTION, "auth", "publicOnly", "pretty"),
-    ("If-None-Match", "Authorization"),
-    (200, 304, 401, 403, 404),
+    (*_SELECTION, "auth", "trace", "publicOnly", "pretty"),
+    ("If-None-Match", "Cache-Control", "CDN-Loop", "Authorization"),
+    (200, 304, 401, 403, 404, 502, 504),
     schema="Record",
 )
 _PUT = Operation(
@@ -49,8 +49,8 @@ _REDIRECT = Operation(
     redirect,
     "Go to where the identifier points (302), or see its public values",
     (*_SELECTION, "noredirect", "lang"),
-    ("Accept", "Accept-Language"),
-    (200, 302, 404),
+    ("Accept", "Accept-Language", "Cache-Control"),
+    (200, 302, 404, 502, 504),
     answer=HTML,
 )
 

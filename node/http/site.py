@@ -21,7 +21,7 @@ async def read_site(api: Api, request: Request) -> Reply:
         return http_trouble(404, "this node has no prefix of its own yet, so it publishes no site")
     query = Query(prefix_record_of(prefix), types=("HS_SITE",))
     answer = api.service.resolve_now(query, request.peer, api.service.now())
-    if not answer.values:
+    if answer is None or not answer.values:
         return http_trouble(404, f"0.NA/{prefix} has no HS_SITE value")
     headers = (("Cache-Control", f"max-age={SITE_TTL_S}"), OPEN)
     content = site_to_json(decode_site(answer.values[0].data))

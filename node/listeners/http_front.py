@@ -5,6 +5,7 @@ bound on connections. Whatever can be answered from the bytes alone may be answe
 """
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol, cast
 
@@ -69,7 +70,7 @@ class Front(asyncio.Protocol):
 
     __slots__ = (
         "_unsent_bytes", "_writable", "answered", "asked", "door", "framing", "idle_since_s", "is_bulk",
-        "is_closed", "is_draining", "is_tls", "parser", "peer", "reading", "taking", "transport",
+        "is_closed", "is_draining", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
@@ -86,6 +87,7 @@ class Front(asyncio.Protocol):
         """Requests handed to the handlers, and those they are done with."""
         self.idle_since_s = door.now_s
         self.is_tls = self.is_bulk = self.is_draining = self.is_closed = False
+        self.on_gone: Callable[[], None] | None = None
         self._writable: asyncio.Event | None = None
         self._unsent_bytes = 0
 
@@ -135,6 +137,8 @@ class Front(asyncio.Protocol):
         """Count it out, and tell whoever waits for the client."""
         self.is_closed = True
         self.door.forget(self)
+        if self.on_gone is not None:
+            self.on_gone()
         if self._writable is not None:
             self._writable.set()
         if self.parser is not None:

@@ -18,14 +18,14 @@ class NetworkSet:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.ip_network(text) for text in networks]
-        self._verdicts: dict[str, bool] = {}
+        self._verdicts: dict[object, bool] = {}
 
-    def __contains__(self, address: str) -> bool:
+    def __contains__(self, address: object) -> bool:
         verdict = self._verdicts.get(address)
         if verdict is None:
             if len(self._verdicts) >= MAX_REMEMBERED_VERDICTS:
                 self._verdicts.clear()
-            verdict = self._verdicts[address] = self._look(address)
+            verdict = self._verdicts[address] = self._look(str(address))
         return verdict
 
     def _look(self, address: str) -> bool:

@@ -3,22 +3,27 @@
 The hot path is all here: a plain public question for a stored record is read, looked up and answered without a task, an
 await, a log line or an object of ours. Before an address is proved it gets at most three bytes for each one it sent, so
 the node is useless to whoever forges senders (RFC 9000 §8); what is larger becomes RC 2, and clients go to TCP.
+What another node must be asked waits as a ``Late`` and is answered when that node has; the same bounds hold then.
 """
 
 import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import starmap
 
+from node.config_check import MAX_WAITING_DATAGRAMS
 from node.config_sections import LimitsSection
 from node.listeners.limits import ProvenAddresses, is_loopback
-from node.listeners.native import USE_TCP, NativeSpeaker
+from node.listeners.native import USE_TCP, Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
 from node.service import Service
 from node.site import SiteInfo
 from protocols.handle.codes import ResponseCode
 from protocols.handle.envelope import Action, accept
-from protocols.handle.fast import plain_answer, plain_question
+from protocols.handle.fast import plain_answer, plain_question, remembered_question
 from protocols.handle.header import DEFAULT_EXPIRATION_S
+from protocols.message import Answer, Outcome
 from protocols.record import BODY_OFFSET, DELETED, NO_VALUES, PARTS, public_offset
 from resolver.policies.ratelimit import RateLimit
 from resolver.source import Peer
@@ -27,6 +32,10 @@ DATAGRAMS_PER_WAKEUP = 64
 """Then the loop looks at other sockets; a flood must not starve TCP and HTTP."""
 RECEIVE_BYTES = 4096
 """Requests are 512 bytes at most (RFC 3652 §2.3); what fills this was cut and is sent to TCP."""
+
+TOO_MANY = Answer(
+    Outcome.BUSY, reason="too many questions wait for other nodes", is_authoritative=False
+)
 
 _BATCH = (RECEIVE_BYTES,) * DATAGRAMS_PER_WAKEUP
 _Outgoing = tuple[bytes, tuple[str, int]]
@@ -50,8 +59,14 @@ class UdpListener:
         self._rate = rate
         self._most_bytes = limits.udp_answer_bytes
         self._amplification = limits.udp_amplification
+        self._late: set[Late] = set()
+        """Questions that wait for other nodes."""
+        self._all_told: asyncio.Event | None = None
+        """While draining: set when none is left."""
         self.hits = 0
         """Answers of the hot path."""
+        self.remembered = 0
+        """Answers of other nodes, from the hot path."""
         self.unsent = 0
         """Answers the kernel did not take; the client asks again."""
         self.refused = 0
@@ -64,6 +79,28 @@ class UdpListener:
     def stop(self) -> None:
         """Receive no more; what waits in the socket is for the successor."""
         asyncio.get_running_loop().remove_reader(self._socket)
+
+    async def drain(self, drain_s: float) -> None:
+        """After ``stop``: answer what waits for other nodes, for ``drain_s`` seconds at most."""
+        self._all_told = asyncio.Event()
+        if self._late:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_told.wait(), drain_s)
+        for late in tuple(self._late):
+            late.forget()
+        self._late.clear()
+
+    def tell(self, late: "Late", answer: Answer | None) -> None:
+        """Another node has answered; None = too late to be of use."""
+        self._late.discard(late)
+        if self._all_told is not None and not self._late:
+            self._all_told.set()
+        if answer is not None:
+            now = self._service.now()
+            most = self._most(late.address[0], late.size, now.monotonic_s)
+            encoded = self._speaker.finish(late.asked, answer, now, most)
+            if encoded is not None:
+                self._send([(encoded, late.address)])
 
     def _serve(self) -> None:
         """Receive what waits, answer it all, send it all.
@@ -81,16 +118,19 @@ class UdpListener:
             self.unsent += 1  # an earlier answer was refused by its receiver (ICMP)
         self._send(self._answers(received))
 
-    def _answers(self, received: list[tuple[bytes, tuple[str, int]]]) -> list[_Outgoing]:
+    def _answers(  # noqa: C901  # in one piece, because each call counts here
+        self, received: list[tuple[bytes, tuple[str, int]]]
+    ) -> list[_Outgoing]:
         """The hot path. Names are local because each look-up counts here."""
         reader = self._service.reader
         reader.refresh()
         stored_of, rate = reader.stored, self._rate
+        remembered, may_recurse = self._service.remembered, self._service.recursion_networks
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
         now_s, wall_s = self._service.now()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         answers: list[_Outgoing] = []
-        slow_count = 0
+        slow_count = remembered_count = 0
         host, is_free = "", False
         for data, address in received:
             if address[0] != host:  # bursts come from few sources
@@ -116,11 +156,26 @@ class UdpListener:
                     ):
                         answers.append((answer, address))
                         continue
+                elif (
+                    stored is None
+                    and (values := remembered(question[0], now_s)) is not None
+                    and host in may_recurse
+                    and (asked := remembered_question(data, question)) is not None
+                ):
+                    answer = plain_answer(asked, values, serial, expiration_s)
+                    size = len(answer)
+                    if size <= most_bytes and (
+                        size <= amplification * len(data) or self._is_proven(host)
+                    ):
+                        answers.append((answer, address))
+                        remembered_count += 1
+                        continue
             slow_count += 1
             other = self._answer(data, address)
             if other is not None:
                 answers.append((other, address))
-        self.hits += len(received) - slow_count
+        self.hits += len(received) - slow_count - remembered_count
+        self.remembered += remembered_count
         return answers
 
     def _send(self, answers: list[_Outgoing]) -> None:
@@ -149,9 +204,7 @@ class UdpListener:
             NATIVE_FAULTS.labels("udp", "ignored").inc()
             return None
         now = self._service.now()
-        most = self._most_bytes
-        if not self._proven.is_proven(address[0], now.monotonic_s):
-            most = min(most, int(self._amplification * len(data)))
+        most = self._most(address[0], len(data), now.monotonic_s)
         if len(data) == RECEIVE_BYTES:
             NATIVE_FAULTS.labels("udp", "oversize").inc()
             return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, now, most)
@@ -159,7 +212,46 @@ class UdpListener:
             NATIVE_FAULTS.labels("udp", "refused").inc()
             return self._speaker.refuse(data, verdict.response_code, verdict.reason, now, most)
         peer = Peer(address[0], address[1], "udp", is_loopback=is_loopback(address[0]))
-        return self._speaker.answer(data, peer, now, most)
+        answer = self._speaker.answer(data, peer, now, most)
+        if not isinstance(answer, Asked):
+            return answer
+        if len(self._late) >= MAX_WAITING_DATAGRAMS:
+            NATIVE_FAULTS.labels("udp", "too-many-waiting").inc()
+            return self._speaker.finish(answer, TOO_MANY, now, most)
+        late = Late(self, answer, address, len(data))
+        self._late.add(late)
+        late.forget = self._speaker.ask(answer, now, late.then)
+        return None
+
+    def _most(self, host: str, asked_bytes: int, monotonic_s: float) -> int:
+        """The largest answer that may go there now."""
+        if self._proven.is_proven(host, monotonic_s):
+            return self._most_bytes
+        return min(self._most_bytes, int(self._amplification * asked_bytes))
 
     def _is_proven(self, address: str) -> bool:
         return self._proven.is_proven(address, self._service.now().monotonic_s)
+
+
+class Late:
+    """One question that waits for another node, and where its answer goes."""
+
+    __slots__ = ("_listener", "address", "asked", "forget", "size")
+
+    def __init__(
+        self, listener: UdpListener, asked: Asked, address: tuple[str, int], size: int
+    ) -> None:
+        self._listener = listener
+        self.asked = asked
+        self.address = address
+        self.size = size
+        """Bytes of the question."""
+        self.forget: Callable[[], None] = _nothing_to_forget
+
+    def then(self, answer: Answer | None) -> None:
+        """Another node has answered."""
+        self._listener.tell(self, answer)
+
+
+def _nothing_to_forget() -> None:
+    return

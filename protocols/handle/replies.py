@@ -52,19 +52,9 @@ def reply(  # noqa: PLR0913  # an answer's fields
     return Message(envelope, header, body, digest)
 
 
-def error_reply(  # noqa: PLR0913  # an answer's fields
-    request: Head | Message,
-    response_code: int,
-    text: str,
-    *,
-    serial: int,
-    expiration_s: int,
-    is_authoritative: bool = True,
-    surplus: bytes = b"",
+def error_reply(
+    request: Head | Message, response_code: int, text: str, *, serial: int, expiration_s: int
 ) -> Message:
     """The answer when something is wrong; ``text`` says to people what, where and why."""
-    body = ErrorAnswer(text.encode(), surplus=surplus)
-    return reply(
-        request, response_code, body,
-        serial=serial, expiration_s=expiration_s, is_authoritative=is_authoritative,
-    )  # fmt: skip
+    body = ErrorAnswer(text.encode())
+    return reply(request, response_code, body, serial=serial, expiration_s=expiration_s)

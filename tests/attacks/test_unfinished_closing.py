@@ -8,7 +8,8 @@ from typing import Any
 
 from node.http.reply import Reply
 from node.listeners.http_front import STALLED_READER_S, Front
-from node.listeners.tcp import STALLED_S, Connection, TcpListener
+from node.listeners.tcp import TcpListener
+from node.listeners.tcp_connection import STALLED_S, Connection
 from tests.node.parts import PREFIX, ask, make_config, make_parts
 
 

@@ -170,7 +170,11 @@ PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
     ("GET", "/88.118/1", 302, {}),
     ("GET", "/88.118/none", 404, {}),
 )
-NOT_PROVOKED = {("/api/site", 200)}
+FORWARDED = {
+    (path, status) for path in ("/{handle}", "/api/handles/{handle}") for status in (502, 504)
+}
+"""Covered in test_forwarded.py, where there are other nodes to ask."""
+NOT_PROVOKED = {("/api/site", 200), *FORWARDED}
 """Covered in test_listing.py, where a site is registered first."""
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from node.config_sections import MIB
-from node.listeners.tcp import STALLED_S, Connection, TcpListener
+from node.listeners.tcp import TcpListener
+from node.listeners.tcp_connection import STALLED_S, Connection
 from protocols.handle.codec import Message, decode, encode
 from protocols.handle.codes import OpCode, ResponseCode
 from protocols.handle.replies import error_reply

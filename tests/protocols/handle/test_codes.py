@@ -12,6 +12,8 @@ LOSSY = {
     Outcome.VERSION_CONFLICT: Outcome.ERROR,
     Outcome.KEY_REUSED: Outcome.ERROR,
     Outcome.AUTHENTICATION_NEEDED: Outcome.NOT_SUPPORTED,
+    Outcome.UNREACHABLE: Outcome.ERROR,
+    Outcome.UNTRUSTED: Outcome.ERROR,
 }
 KNOWN_TO_JAVA = {
     *range(1, 8), 100, 101, 102, 200, 201, 202, 300, 301, 302, 303,
