@@ -104,9 +104,8 @@ def add(
 @click.argument("prefix")
 @click.option(
     "--to", "servers", multiple=True, required=True, metavar="PLACE",
-    help="HOST:PORT of a server that answers below PREFIX, or tcp://HOST:PORT for one interface; IPv6 as [2001:db8::8]:2641, "
-    "both addresses of one server as 192.0.2.8+[2001:db8::8]:2641. Repeatable: several servers share the identifiers by "
-    "their hash.",
+    help="HOST:PORT of a server that answers below PREFIX, or tcp://HOST:PORT for one interface; both addresses of one "
+    "server as 192.0.2.8+[2001:db8::8]:2641. Repeatable: several servers share the identifiers by their hash.",
 )  # fmt: skip
 @click.option(
     "--mirror", "mirrors", multiple=True, metavar="PLACE",

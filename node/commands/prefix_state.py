@@ -6,9 +6,12 @@ from typing import NamedTuple
 from node.config import Config
 from node.keys import read_node_key
 from node.store import open_view
-from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
+from protocols.identifier import PREFIX_AUTHORITY, Identifier
+from protocols.record import Record
 from protocols.values.site import Site
 from protocols.values.value import Value
+from protocols.values.value_list import decode_values
+from registry.delegation import sites_in
 from registry.holdings import Holdings
 from registry.sealing import Sealer
 from registry.stores.store import Authority, Reader
@@ -42,9 +45,9 @@ class PrefixLine(NamedTuple):
 
 def read_prefix_record(config: Config, identifier: Identifier) -> PrefixRecord:
     """Raises ``KeyTrouble``, ``FileNotFoundError``, ``StoreError``."""
-    sealer = Sealer(read_node_key(config.node.key_file))
     with open_view(config) as reader:
-        holdings, prefix = Holdings(reader, sealer), identifier.responsible_prefix
+        holdings = Holdings(reader, Sealer(read_node_key(config.node.key_file)))
+        prefix = identifier.responsible_prefix
         record, authority = reader.lookup(identifier), reader.authority(prefix)
         return PrefixRecord(
             () if record is None else holdings.all_values(record),
@@ -56,17 +59,13 @@ def read_prefix_record(config: Config, identifier: Identifier) -> PrefixRecord:
 
 
 def list_prefixes(config: Config) -> list[PrefixLine]:
-    """Hosted and delegated prefixes in order. Raises as ``read_prefix_record``."""
-    sealer = Sealer(read_node_key(config.node.key_file))
+    """Hosted and delegated prefixes in order. Raises ``FileNotFoundError``, ``StoreError``."""
     with open_view(config) as reader:
-        holdings = Holdings(reader, sealer)
-        lines = {a.prefix: _line(a, reader, holdings) for a in _authorities(reader)}
-        for identifier in _prefix_records(reader):
-            prefix = identifier.responsible_prefix
-            sites = None if prefix in lines else holdings.delegation(prefix)
-            if sites:
-                name = identifier.suffix.decode()
-                lines[prefix] = PrefixLine(name, DELEGATED, 0, "", server_names(sites))
+        sites = {r.key.partition(b"/")[2]: sites_in(decode_values(r.public)) for r in _own(reader)}
+        lines = {a.prefix: _line(a, reader, sites.get(a.prefix)) for a in _authorities(reader)}
+        for prefix, named in sites.items():  # by their records alone
+            if named and prefix not in lines:
+                lines[prefix] = PrefixLine(prefix.decode(), DELEGATED, 0, "", server_names(named))
     return [lines[prefix] for prefix in sorted(lines)]
 
 
@@ -81,15 +80,15 @@ def server_names(sites: tuple[Site, ...]) -> tuple[str, ...]:
     )
 
 
-def _line(authority: Authority, reader: Reader, holdings: Holdings) -> PrefixLine:
-    sites = holdings.delegation(authority.prefix) or ()
-    state = HOSTED if holdings.hosts(authority.prefix) else DELEGATED if sites else DELETED
+def _line(authority: Authority, reader: Reader, sites: tuple[Site, ...] | None) -> PrefixLine:
+    """``sites``: of the prefix's own record, None when it is deleted."""
+    state = DELETED if sites is None else DELEGATED if authority.is_delegated else HOSTED
     return PrefixLine(
         authority.spelling.decode(),
         state,
         reader.count(authority.prefix),
         "kept" if authority.is_case_sensitive else "folded",
-        server_names(sites),
+        server_names(sites or ()) if state == DELEGATED else (),
     )
 
 
@@ -99,9 +98,9 @@ def _authorities(reader: Reader) -> Iterator[Authority]:
         yield from page
 
 
-def _prefix_records(reader: Reader) -> Iterator[Identifier]:
+def _own(reader: Reader) -> Iterator[Record]:
+    """The prefixes' own records."""
     after = b""
     while page := reader.list_records(PREFIX_AUTHORITY, after):
-        for record in page:
-            yield prefix_record_of(record.spelling.partition(b"/")[2])
+        yield from page
         after = page[-1].key.partition(b"/")[2]
