@@ -126,8 +126,8 @@ def ask(server: Server, question: bytes, transports: Sequence[str]) -> Resolutio
     for transport in transports:
         tried, answer = (_ask_udp if transport == "udp" else _ask_tcp)(server, question)
         hops += tried
-        is_last = transport == transports[-1]
-        if answer and (is_last or answer.header.response_code != ResponseCode.ERROR):
+        is_cut_off = transport == "udp" and transport != transports[-1]
+        if answer and not (is_cut_off and answer.header.response_code == ResponseCode.ERROR):
             break
     return Resolution(hops, answer)
 

@@ -22,7 +22,10 @@ _ANSWERS = {one.value for one in (Outcome.SUCCESS, Outcome.NOT_FOUND, Outcome.VA
 
 
 def way(trail: Trail) -> tuple[str, ...]:
-    """The nodes an answer came through, the asked one first; the last by its address when it told no name."""
+    """The nodes an answer came through, the asked one first; the last by its address when it told no name.
+
+    A node that got no answer from anybody is the one that answered.
+    """
     last = _last_leg(trail)
     if last is None:
         return (trail.node,)
@@ -39,7 +42,7 @@ def source(trail: Trail) -> Verdict:
 
 def _last_leg(trail: Trail) -> Leg | None:
     """The question that brought the answer: a slower server may have been tried beside it, and told later."""
-    if trail.verdict in REMEMBERED or not trail.legs:
+    if trail.verdict in REMEMBERED:
         return None
     answers = [leg for leg in trail.legs if leg.said in _ANSWERS]
-    return answers[-1] if answers else trail.legs[-1]
+    return answers[-1] if answers else None

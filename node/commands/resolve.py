@@ -19,6 +19,10 @@ from protocols.identifier import Identifier
 from protocols.rest.value_json import values_to_json
 
 NATIVE_PORT, HTTP_PORT = 2641, 8000
+USUAL = ("udp", "tcp")
+"""As clients do."""
+TRACED = ("tcp", "udp")
+"""The way to an answer seldom fits the rest of a datagram, and asked again it would be another way: to the cache."""
 
 
 class Asked(NamedTuple):
@@ -72,7 +76,8 @@ def command(  # noqa: PLR0913  one parameter for each option
     """Resolve IDENTIFIER, e.g. 88.118/SN-1, over the network; UDP first, then TCP, as clients do.
 
     Any Handle server can be asked: --server HOST:2641, or --http --server https://HOST:8000. With --trace, a Biaojie
-    node that resolves elsewhere for you tells whom it asked, and so do the nodes behind it.
+    node that resolves elsewhere for you tells whom it asked, and so do the nodes behind it; TCP comes first then,
+    because all that seldom fits a datagram.
     """
     manner = Manner(may_recurse=not no_recurse, is_authoritative=authoritative, wants_trail=trace)
     asked = Asked(read_identifier_argument(identifier), indexes, types, manner)
@@ -88,7 +93,8 @@ def command(  # noqa: PLR0913  one parameter for each option
         told = _over_http(asked, server or _own_server(config_path, "http"))
     else:
         target = _native_server(server or _own_server(config_path, "native"))
-        told = _over_native(asked, target, (transport,) if transport else ("udp", "tcp"))
+        usual = TRACED if trace else USUAL
+        told = _over_native(asked, target, (transport,) if transport else usual)
     _tell(asked, told, as_json=as_json)
 
 

@@ -71,7 +71,7 @@ def refuse_failure(document: dict[str, Any]) -> None:
 _NEXT_STEPS = {
     100: "register it: biaojie put {handle} --value URL=https://…{node}",
     301: "biaojie prefix list{own} shows what this node hosts and has delegated",
-    302: "its prefix is delegated; biaojie resolve {handle}{own} --trace asks who has it",
+    302: "biaojie resolve {handle}{own} --trace asks them",
     402: "say who you are: --user INDEX:HANDLE --secret-file FILE",
     403: "check the secret and the index:handle it belongs to",
 }

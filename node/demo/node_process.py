@@ -118,6 +118,14 @@ class NodeProcess:
         self._process = None
         return len(pids)
 
+    def freeze(self) -> int:
+        """Stop its registrar and workers where they are, sockets open; returns how many. Only ``kill`` helps then."""
+        assert self._process is not None
+        pids = _children(self._process.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return len(pids)
+
     def terminate(self) -> None:
         """Ask it to end; ``stop`` waits for it."""
         if self._process is not None and not self._is_ending:

@@ -17,7 +17,8 @@ STEPS: tuple[Callable[[Stage], Line], ...] = (
     journeys.resolve_delegated, journeys.resolve_foreign, journeys.resolve_from_below,
     journeys.resolve_absent, journeys.resolve_cached, journeys.resolve_cached_absence,
     journeys.resolve_cached_http, journeys.refer, journeys.move_prefix,
-    outage.resolve_short_lived, outage.stop_top, outage.resolve_stale,
+    outage.resolve_short_lived, outage.freeze_top,
+    outage.resolve_stale, outage.resolve_stale_again,
     outage.resolve_seen_before, outage.resolve_own, outage.resolve_below,
-    outage.resolve_unreachable, outage.top_is_back,
+    outage.stop_top, outage.resolve_unreachable, outage.top_is_back,
 )  # fmt: skip

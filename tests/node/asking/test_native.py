@@ -126,6 +126,12 @@ def test_rc_2_over_udp_is_final_only_when_there_is_no_tcp_to_try(question):
     assert result.message == "too big"
 
 
+def test_rc_2_over_tcp_is_final_whatever_else_could_be_tried(question):
+    result = ask(tcp_server(error), question, ("tcp", "udp"))
+    assert result.message == "too big"
+    assert [hop.transport for hop in result.hops] == ["tcp"]
+
+
 def test_a_tcp_answer_may_come_byte_by_byte(question):
     pieces = [lambda asked, at=at: right(asked)[at : at + 1] for at in range(len(right(question)))]
     result = ask(tcp_server(*pieces), question, ("tcp",))

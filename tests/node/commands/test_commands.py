@@ -263,9 +263,17 @@ def test_resolve_asks_over_each_transport_and_traces_it(running, transport):
 @pytest.mark.process
 def test_resolve_goes_on_over_tcp_when_the_answer_is_too_big_for_a_datagram(running):
     running("put", f"{PREFIX}/big", "--value", "TEXT=" + "x" * 900)
-    told = document(running("resolve", f"{PREFIX}/big", "--trace", "--json"))
-    assert [hop["transport"] for hop in told["trace"]] == ["udp", "tcp"]
-    assert told["trace"][0]["note"].startswith("RC 2")
+    assert "response code 2" in running("resolve", f"{PREFIX}/big", "--udp").stderr
+    told = document(running("resolve", f"{PREFIX}/big", "--json"))
+    assert len(told["values"][0]["data"]["value"]) == 900
+
+
+@pytest.mark.process
+def test_a_trace_is_asked_for_over_tcp_where_it_has_room(running):
+    running("put", f"{PREFIX}/traced", "--value", "TEXT=" + "x" * 480)
+    told = document(running("resolve", f"{PREFIX}/traced", "--trace", "--json"))
+    assert [hop["transport"] for hop in told["trace"]] == ["tcp"]
+    assert told["trail"] == {"node": PREFIX, "verdict": "local", "legs": []}
 
 
 @pytest.mark.process
