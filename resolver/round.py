@@ -84,7 +84,7 @@ class Round:
         for target in free:
             if self._upstreams.may_retry(target):
                 return Pick(target, is_retry=True)
-        if usable and not free:
+        if not free and not self._tried.issuperset(usable):
             self.note(Outcome.BUSY, "too many questions to its servers are under way")
         return None
 
