@@ -36,7 +36,9 @@ class Peers:
     def __init__(self, plans: tuple[PeerPlan, ...], sites: dict[str, SitePlan]) -> None:
         self._sites = sites
         self._peers = {plan.name: _Peer(plan) for plan in plans}
-        self._places = {_place(plan.at): self._peers[plan.name] for plan in plans}
+        self._places = {
+            _place(place): self._peers[plan.name] for plan in plans for place in plan.at.split()
+        }
 
     def name_of(self, target: Target) -> str:
         """How the scenario calls the server that is asked."""
