@@ -8,6 +8,7 @@ knock at ports of its own (server-side request forgery).
 
 from collections.abc import Collection, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import islice
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
@@ -20,8 +21,12 @@ SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.6"})
 SERVICE_TYPE = "HS_SERV"
 MAX_SITES = 16
 """Sites of one record that are looked at; more would not be tried within anybody's patience."""
+MAX_TARGETS = 8
+"""Interfaces of one site that are looked at: two families, each protocol. Its attributes could name thousands."""
 ALTERNATIVE_ADDRESS = "alt_addr"
 """Attribute that gives a server's address of the other family; ``alt_addr.7`` for the server with id 7."""
+_EVERYBODY = IPv4Address("255.255.255.255")
+_FAR, _LINK, _HERE = range(3)
 
 
 class Candidates(NamedTuple):
@@ -65,7 +70,8 @@ def candidates(
     leads_home = False
     for site in sites:
         server = server_for(site, identifier)
-        for target in _interfaces(site, server, role, prefer_udp) if server else ():
+        found = _interfaces(site, server, role, prefer_udp) if server is not None else iter(())
+        for target in islice(found, MAX_TARGETS):
             if target.place in own_places:
                 leads_home = True
             elif _may_lead_to(target.address, teller):
@@ -88,30 +94,35 @@ def _interfaces(site: Site, server: Server, role: Role, prefer_udp: bool) -> Ite
 
 
 def _addresses(site: Site, server: Server) -> list[str]:
+    """Each once and in its one spelling, so that this node knows its own."""
     names = {ALTERNATIVE_ADDRESS, f"{ALTERNATIVE_ADDRESS}.{server.id}"}
     more = [attribute.value for attribute in site.attributes if attribute.name in names]
-    return list(dict.fromkeys([server.address, *filter(_is_address, more)]))
+    read = (_read_address(text) for text in (server.address, *more))
+    return list(dict.fromkeys(str(address) for address in read if address is not None))
 
 
 def _may_lead_to(text: str, teller: Target | None) -> bool:
     address = ip_address(text)
-    if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
+    if address.is_unspecified or address.is_multicast or address == _EVERYBODY:
         return False
     if teller is None:
         return True
-    return not _is_near(address) or (
-        _is_address(teller.address) and _is_near(ip_address(teller.address))
-    )
+    told_from = _read_address(teller.address)  # None for the name of a configured upstream
+    return _nearness(address) <= (_FAR if told_from is None else _nearness(told_from))
 
 
-def _is_near(address: IPv4Address | IPv6Address) -> bool:
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_link_local
+def _nearness(address: IPv4Address | IPv6Address) -> int:
+    if address.is_loopback:
+        return _HERE
+    return _LINK if address.is_link_local else _FAR
 
 
-def _is_address(text: str) -> bool:
+def _read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """None for what is no address, or only one together with an interface of some host. IPv4 in IPv6 is IPv4."""
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return None if address.scope_id is not None else address.ipv4_mapped or address
