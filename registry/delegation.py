@@ -51,6 +51,9 @@ class SiteLists:
     def __init__(self) -> None:
         self._kept: dict[bytes, tuple[Site, ...]] = {}
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def sites_of(self, public: bytes) -> tuple[Site, ...]:
         """By the bytes of a record's public value list, so that no change of the record can go unnoticed."""
         sites = self._kept.get(public)

@@ -16,6 +16,7 @@ from registry.permissions import needs_of
 from registry.revision import revise
 from tests.registry.desk import (
     ADD,
+    DELEGATE,
     DELETE,
     HOST,
     MODIFY,
@@ -25,6 +26,7 @@ from tests.registry.desk import (
     command,
     name,
     secret,
+    site_value,
     url,
 )
 
@@ -104,6 +106,26 @@ WHOLE = {
     ),
     "delete": (command(DELETE, TEXT), OLD, [(TEXT, DELETE_HANDLE)]),
     "host": (command(HOST, "88.118.7", url()), None, [("0.NA/88.118", ADD_DERIVED_PREFIX)]),
+    "delegate": (
+        command(DELEGATE, "88.118.7", site_value("192.0.2.8")),
+        None,
+        [("0.NA/88.118", ADD_DERIVED_PREFIX)],
+    ),
+    "delegate what is hosted": (
+        command(DELEGATE, "88.118.7", site_value("192.0.2.8")),
+        OLD,
+        [("0.NA/88.118", ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX)],
+    ),
+    "take back": (
+        command(HOST, "88.118.7", url()),
+        OLD,
+        [("0.NA/88.118", ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX)],
+    ),
+    "delegate a prefix with nothing above": (
+        command(DELEGATE, "88", site_value("192.0.2.8")),
+        OLD,
+        [],
+    ),
     "create a prefix record": (
         command(PUT, "0.NA/88.118.7", url()),
         None,

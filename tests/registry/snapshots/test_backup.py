@@ -39,8 +39,10 @@ def test_a_backup_restores_to_the_same_records_under_another_log(rich_lmdb, tmp_
     assert store.changes(2) == rich_lmdb.changes(2)
     assert store.request(b"\x03" * 16) == rich_lmdb.request(b"\x03" * 16)
     assert store.note(b"import") == b"resume point"
+    assert store.stored(b"88.away/kept") is None
     scribe = Scribe(store)
     scribe.put("88.a/Sn-1")
+    scribe.host("88.away")
     scribe.commit()
     assert verify(store).findings == ()
     store.close()

@@ -179,6 +179,23 @@ def test_a_damaged_field_is_named_with_its_line(old, new, field):
     assert (caught.value.line, caught.value.field) == (number + 1, field)
 
 
+def test_a_delegated_prefix_is_told_by_one_word_and_others_by_none():
+    lines = [json.loads(line) for line in LINES if line.startswith(b'{"authority":')]
+    told = {line["authority"]: line.get("delegated") for line in lines}
+    assert told.pop("88.away") is told.pop("88.never-here") is True
+    assert set(told.values()) == {None}
+    number = next(n for n, line in enumerate(LINES) if b'"88.away"' in line)
+    for word in (b"false", b"1", b"null"):
+        damaged = LINES[number].replace(b'"delegated":true', b'"delegated":' + word)
+        with pytest.raises(DamagedExport):
+            imported(resealed([*LINES[:number], damaged, *LINES[number + 1 :]]))
+    store = imported(LINES)
+    assert store.authority(b"88.AWAY").is_delegated
+    assert store.stored(b"88.away/kept") is None
+    assert store.kept(b"88.away/kept") is not None
+    assert store.stored(b"88.gone/kept") is not None
+
+
 @pytest.mark.parametrize("number", [2, 8])
 def test_lines_out_of_order_are_refused(number):
     lines = list(LINES)

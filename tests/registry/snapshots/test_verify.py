@@ -13,7 +13,14 @@ from registry.errors import StoreFailed, StoreMoved
 from registry.sealing import Sealer, content_digest
 from registry.snapshots.verify import verify
 from registry.stores.lmdb import create_store, open_reader, open_writer
-from registry.stores.lmdb_layout import TABLES, encode_count
+from registry.stores.lmdb_layout import (
+    FLIPS_KEY,
+    TABLES,
+    decode_flips,
+    encode_count,
+    encode_flip,
+    flip_key,
+)
 from tests.batteries.scribe import LOG_ID, Scribe
 from tests.registry.snapshots.conftest import fill_richly
 from tests.registry.stores.settings import SMALL
@@ -128,6 +135,30 @@ def test_an_altered_record_with_a_good_checksum_is_found_by_its_feed_entry(direc
     change_row(directory, "rec", key, encode_record(forged))
     (finding,) = findings(directory)
     assert finding == ("rec", key, record.seq, "its content is not what its feed entry says")
+
+
+def test_a_delegated_prefix_without_a_server_is_found(directory):
+    key = next(k for t, k, _ in rows_of(directory) if t == "rec" and k.endswith(b"88.AWAY"))
+    stored = next(v for t, k, v in rows_of(directory) if k == key and t == "rec")
+    record = decode_record(b"0.NA/88.AWAY", stored)
+    values = encode_values([Value(1, "URL", b"nobody")])
+    change_row(directory, "rec", key, encode_record(record._replace(public=values)))
+    found = [finding for finding in findings(directory) if finding.table == "auth"]
+    assert [finding.reason for finding in found] == [
+        "prefix b'88.AWAY' is delegated, but its record names no server to ask"
+    ]
+
+
+def test_a_list_of_moves_that_does_not_hold_is_found(directory):
+    flips = decode_flips(next(v for _, k, v in rows_of(directory) if k == FLIPS_KEY))
+    assert flips == 3
+    for number, value in ((2, None), (2, encode_flip(2, 99)), (3, encode_flip(3 + 256, 1))):
+        key = flip_key(number)
+        row = next(v for _, k, v in rows_of(directory) if k == key)
+        change_row(directory, "meta", key, value)
+        assert [(f.table, f.key) for f in findings(directory)] == [("meta", key)]
+        change_row(directory, "meta", key, row)
+    assert findings(directory) == ()
 
 
 def test_an_altered_feed_entry_breaks_the_chain(directory):

@@ -13,7 +13,7 @@ from registry.stores.failpoints import BEFORE_WRITE
 from registry.stores.lmdb import create_store, open_reader, open_writer
 from registry.stores.lmdb_environment import MAP_BYTES, LmdbSettings, map_bytes
 from registry.stores.lmdb_layout import FORMAT_KEY, seal
-from tests.batteries.scribe import LOG_ID, Scribe, fill
+from tests.batteries.scribe import LOG_ID, T0_MS, Scribe, fill
 from tests.registry.stores.settings import SMALL
 
 REPOSITORY = Path(__file__).parents[3]
@@ -80,6 +80,34 @@ def test_an_unfinished_store_is_named_and_can_be_made_again(tmp_path):
         open_writer(tmp_path, SMALL)
     create_store(tmp_path, LOG_ID, SMALL)
     open_writer(tmp_path, SMALL).close()
+
+
+def test_a_store_that_never_delegated_lies_as_the_version_before_wrote_it(directory):
+    with lmdb.open(str(directory), max_dbs=8, readonly=True) as env:
+        meta, auth = (env.open_db(name, create=False) for name in (b"meta", b"auth"))
+        with env.begin() as txn:
+            assert [key for key, _ in txn.cursor(meta)] == [b"format", b"head"]
+            ((key, row),) = txn.cursor(auth)
+    created_s = (T0_MS // 1000).to_bytes(4)
+    value = created_s + b"\0" + b"\x06" + b"88.118" + b"88.118"
+    assert (key, row) == ((1).to_bytes(4), seal((1).to_bytes(4), value))
+
+
+def test_moving_one_of_many_prefixes_reads_one_row_again(directory):
+    store = open_writer(directory, SMALL)
+    scribe = Scribe(store)
+    for n in range(1000):
+        scribe.host(f"89.{n}")
+    scribe.commit()
+    reader = store.reader()
+    before = {a.prefix: a for a in reader.authorities(limit=2000)}
+    scribe.delegate("89.500")
+    scribe.commit()
+    reader.refresh()
+    after = {a.prefix: a for a in reader.authorities(limit=2000)}
+    moved = [prefix for prefix, authority in after.items() if authority is not before[prefix]]
+    assert moved == [b"89.500"]
+    store.close()
 
 
 def test_each_writer_raises_the_epoch(directory):
