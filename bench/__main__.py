@@ -31,7 +31,7 @@ CONNECTIONS = 32
 
 def main() -> int:
     options = _options()
-    _pin(os.getpid(), LOAD_CORE)
+    pin_load()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-bench-")))
         node = NodeProcess(directory / "node", PREFIX)
@@ -55,7 +55,7 @@ def _udp(node: NodeProcess, keys: int) -> Iterator[list[Peer]]:
     theirs = UdpLoad(("127.0.0.1", port), questions, SOURCE_PORTS)
     try:
         yield [
-            Peer("biaojie", (_worker_of(node),), ours),
+            Peer("biaojie", (worker_of(node),), ours),
             Peer(f"uvloop UDP echo, {answer_bytes} bytes", (echo.pid,), theirs),
         ]
         if ours.lost or theirs.lost:
@@ -78,7 +78,7 @@ def _http(node: NodeProcess, keys: int) -> Iterator[list[Peer]]:
     theirs = HttpLoad(("127.0.0.1", port), requests, CONNECTIONS)
     try:
         yield [
-            Peer("biaojie", (_worker_of(node),), ours),
+            Peer("biaojie", (worker_of(node),), ours),
             Peer(f"aiohttp fixed answer, {body_bytes} bytes", (fixed.pid,), theirs),
         ]
     finally:
@@ -153,7 +153,13 @@ def _start_peer(module: str, size_bytes: int) -> tuple[subprocess.Popen[str], in
     return process, port
 
 
-def _worker_of(node: NodeProcess) -> int:
+def pin_load() -> None:
+    """This process makes the load: keep it off the servers' core."""
+    _pin(os.getpid(), LOAD_CORE)
+
+
+def worker_of(node: NodeProcess) -> int:
+    """Process id of the node's worker, pinned to the servers' core."""
     pids = [
         pid for pid in tree(node.pid) if b"node.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]

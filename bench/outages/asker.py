@@ -7,7 +7,8 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import NamedTuple, Self, cast
 
 from protocols.handle.codec import Message, decode, encode
@@ -92,15 +93,17 @@ class Asker(asyncio.DatagramProtocol):
 
 
 async def ask_at_rate(
-    askers: Sequence[Asker], keys: Iterator[str], rate: float, seconds: float
+    askers: Sequence[Asker], keys: Iterable[str], rate: float, seconds: float = inf
 ) -> None:
-    """``rate`` questions a second in all, the askers in turn; then ``LATE_S`` for what is still on its way."""
-    started_s, count, turn = time.monotonic(), 0, itertools.cycle(askers)
-    while (now_s := time.monotonic() - started_s) < seconds:
-        while count < now_s * rate:
-            next(turn).ask(next(keys))
-            count += 1
-        await asyncio.sleep(0.002)
+    """``rate`` questions a second in all, the askers in turn, until the keys or the seconds are used up; then
+    ``LATE_S`` for what is still on its way."""
+    started_s, turn = time.monotonic(), itertools.cycle(askers)
+    for count, key in enumerate(keys):
+        while (now_s := time.monotonic() - started_s) * rate < count and now_s < seconds:
+            await asyncio.sleep(0.002)
+        if now_s >= seconds:
+            break
+        next(turn).ask(key)
     deadline_s = time.monotonic() + LATE_S
     while any(asker.unanswered for asker in askers) and time.monotonic() < deadline_s:
         await asyncio.sleep(0.01)

@@ -32,9 +32,9 @@ async def black_hole(keys: int, seconds: float, rate: float, ttl_s: int) -> dict
     names = [key_of(n) for n in range(keys)]
     with running_pair(keys, ttl_s) as pair:
         askers = await _askers(pair)
-        await ask_at_rate(askers, iter(names), FILL_RATE, keys / FILL_RATE)
+        await ask_at_rate(askers, names, FILL_RATE)
         missing = set(names) - {one.key for asker in askers for one in asker.heard if one.is_right}
-        await ask_at_rate(askers, iter(sorted(missing)), FILL_RATE, len(missing) / FILL_RATE)
+        await ask_at_rate(askers, sorted(missing), FILL_RATE)
         learned = {one.key for asker in askers for one in asker.heard if one.is_right}
         before = pair.upstream.behave(mode="silent")["questions"]
         await asyncio.sleep(ttl_s + 1.0)
@@ -90,7 +90,7 @@ async def brown_outs(keys: int, seconds: float, rate: float) -> dict[str, object
         names = [key_of(n) for n in range(keys)]
         half = keys // 2
         askers = await _askers(pair)
-        await ask_at_rate(askers, iter(names[:half]), FILL_RATE, half / FILL_RATE)
+        await ask_at_rate(askers, names[:half], FILL_RATE)
         fresh = iter(names[half:])
         for name, change in {"well": WELL, **BROWN_OUTS, "well again": WELL}.items():
             before = pair.upstream.behave(**{**WELL, **change})["questions"]

@@ -1,0 +1,84 @@
+"""``python -m bench.foreign``: a foreign hit beside a local hit: the same node, records of the same size, in turn.
+
+Local answers come from the store's memory map, foreign ones from the encoded answers; neither builds an object.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.__main__ import SOURCE_PORTS, pin_load, worker_of
+from bench.load_udp import UdpLoad
+from bench.outages.asker import question, truth_of
+from bench.outages.pair import PREFIX, ROOMY, Pair, running_pair
+from bench.outages.upstream import key_of
+from bench.slices import Peer, alternate, least_ratio, median_cpu_us, ratios
+from node.asking.native import Server, ask
+
+DAY_S = 86_400
+
+
+def main() -> int:
+    options = _options()
+    pin_load()
+    with running_pair(options.keys, ttl_s=DAY_S, settings=ROOMY) as pair:
+        with tempfile.TemporaryDirectory(prefix="biaojie-bench-") as directory:
+            _fill(pair, Path(directory) / "rows.csv", options.keys)
+        local = _loaded(pair, [f"{PREFIX}/SN-{n:06d}" for n in range(options.keys)])
+        foreign = _loaded(pair, [key_of(n) for n in range(options.keys)])
+        worker = (worker_of(pair.node),)
+        peers = [Peer("foreign", worker, foreign), Peer("local", worker, local)]
+        results = alternate(peers, options.rounds, options.seconds)
+        ratio, low, high = ratios(results["foreign"], results["local"])
+        facts = {
+            "keys": options.keys,
+            "slices": options.rounds,
+            "foreign_of_local": round(ratio, 3),
+            "low": round(low, 3),
+            "high": round(high, 3),
+            "of_least_slices": round(least_ratio(results["foreign"], results["local"]), 3),
+            "foreign_us": round(median_cpu_us(results["foreign"]), 2),
+            "local_us": round(median_cpu_us(results["local"]), 2),
+            "lost": foreign.lost + local.lost,
+        }
+        foreign.close()
+        local.close()
+    print(json.dumps(facts, indent=2))
+    return 0
+
+
+def _loaded(pair: Pair, keys: list[str]) -> UdpLoad:
+    """A load for these identifiers; each was asked once over TCP already, so all are known."""
+    numbers = itertools.count(1)
+    questions = [question(key, next(numbers)) for key in keys]
+    server = Server("127.0.0.1", pair.port)
+    for asked in questions:
+        assert ask(server, asked, ("tcp",)).response_code == 1
+    return UdpLoad((server.host, server.port), questions, SOURCE_PORTS)
+
+
+def _fill(pair: Pair, rows: Path, keys: int) -> None:
+    names = (f"{PREFIX}/SN-{n:06d}" for n in range(keys))
+    lines = (f"{name.partition('/')[2]},{truth_of(name)}" for name in names)
+    rows.write_text("number,url\n" + "\n".join(lines) + "\n")
+    command = [
+        sys.executable, "-m", "node.cli", "import", str(rows), "--prefix", PREFIX, "--suffix", "{number}",
+        "--value", "URL={url}", "--config", str(pair.node.made.settings), "--json",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.foreign", description=__doc__)
+    parser.add_argument("--keys", type=int, default=10_000, help="identifiers of each (10,000)")
+    parser.add_argument("--rounds", type=int, default=15, help="slices of each (15)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a slice (1)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
