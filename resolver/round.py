@@ -25,6 +25,8 @@ GRAVITY = {
     Outcome.UNTRUSTED: 4,
 }
 """When servers failed in several ways, the gravest is told."""
+
+CROWDED_REASON = "too many questions to its servers are under way"
 _OUTCOMES = {Trouble.UNTRUSTED: Outcome.UNTRUSTED, Trouble.CROWDED: Outcome.BUSY}
 
 
@@ -66,13 +68,16 @@ class Round:
 
     @property
     def patience_until_s(self) -> float:
-        """Until when the newest try is waited for before another is made; 0 = it is over."""
+        """Until when the newest try is waited for before another is made; 0 = it is over, or need not be."""
+        if self._escalation is not None:
+            return 0.0
         return self._newest.until_s if self._newest is not None else 0.0
 
     def pick(self, now_s: float) -> Pick | None:
         """The best server not tried yet, else one that may be asked again, else None."""
-        if self._escalation is not None:
-            return Pick(self._escalation, is_retry=False)
+        escalation = self._escalation_at(now_s)
+        if escalation is not None:
+            return Pick(escalation, is_retry=False)
         if self._try_count >= self._limits.tries:
             return None
         left = [target for target in self._targets if target not in self._hopeless]
@@ -111,7 +116,7 @@ class Round:
         self.note(
             _OUTCOMES.get(trouble, Outcome.UNREACHABLE), f"{try_.target.name}: {trouble.value}"
         )
-        if trouble in ESCALATES:
+        if trouble in ESCALATES and try_.target.over_tcp() not in self._tried:
             self._escalation = try_.target.over_tcp()
         if trouble in REPEATABLE:
             self._forget(try_)
@@ -148,6 +153,16 @@ class Round:
                 f"{' and '.join(sorted(target.name for target in self._tried))}: no answer in time"
             )
         return "its servers have failed and are left alone for a while"
+
+    def _escalation_at(self, now_s: float) -> Target | None:
+        """The server that is to be asked over TCP, unless it must not be: that bound holds for it, too."""
+        if self._escalation is not None:
+            refusal = self._upstreams.refusal(self._escalation, now_s)
+            if refusal is Trouble.CROWDED:
+                self.note(Outcome.BUSY, CROWDED_REASON)
+            if refusal is not None:
+                self._escalation = None
+        return self._escalation
 
     def _forget(self, try_: Try) -> None:
         """Its patience need not be waited for."""
