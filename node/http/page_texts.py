@@ -30,6 +30,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "until": ("至 {date}", "until {date}"),
     "changed": ("更新时间", "Changed"),
     "version": ("版本", "Version"),
+    "elsewhere": ("由其他节点登记", "Registered at another node"),
     "binary": ("二进制，{size} 字节", "binary, {size} bytes"),
     "seconds": ("{n} 秒", "{n} s"),
     "minutes": ("{n} 分钟", "{n} min"),

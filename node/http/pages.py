@@ -65,6 +65,8 @@ def record_page(identifier: Identifier, answer: Answer, language: str) -> bytes:
     path = encode_path(identifier.spelling)
     name = escape(identifier.text)
     facts = f"{_say('version', language)} {answer.version}"
+    if not answer.is_authoritative:
+        facts = _say("elsewhere", language)
     if answer.modified_s:
         facts += f" · {_say('changed', language)} <time>{format_date(answer.modified_s)}</time>"
     parts = [
