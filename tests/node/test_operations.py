@@ -85,6 +85,20 @@ async def test_other_requests_get_a_plain_no(
     assert (body == b"") is (method == "HEAD")
 
 
+async def test_servers_of_other_nodes_are_listed_for_operators(tmp_path: Path) -> None:
+    rows = [{"server": "tcp://192.0.2.1:2641", "breaker": "open", "smoothed_ms": None}]
+    writer = Writer(tmp_path / "none", 1000, lambda _: None)
+    config = Config()
+    health = Health(writer, replace(config, node=replace(config.node, data_dir=tmp_path)))
+    served = Operations(health, writer, lambda: None, lambda: rows)
+    sock = socket.create_server(("127.0.0.1", 0))
+    sock.setblocking(False)
+    await served.start([sock])
+    status, body = await get(sock.getsockname()[1], "/upstreams")
+    await served.stop()
+    assert (status, json.loads(body)) == (200, rows)
+
+
 async def test_a_head_that_never_ends_is_dropped(tmp_path: Path) -> None:
     async with operations(tmp_path) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
