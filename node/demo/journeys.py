@@ -18,6 +18,7 @@ from node.demo.hierarchy import (
 from node.demo.node_process import NodeProcess
 from node.demo.stage import CACHE, CACHED_ABSENCE, RECORDS, Line, Stage, is_success, value
 from protocols.handle.codes import ResponseCode
+from protocols.message import Outcome
 
 DEVICE = f"{ENTERPRISE_PREFIX}/DEVICE-1"
 VALVE, OTHER_VALVE, NO_VALVE = (
@@ -48,7 +49,7 @@ def register_elsewhere(stage: Stage) -> Line:
     """A device on the enterprise node, and some identifiers of a prefix that the top-level node holds itself."""
     started_s = time.monotonic()
     hosted = stage.top.run("prefix", "add", ELSEWHERE_PREFIX)
-    device = [value(1, "URL", "https://factory.example/device/1")]
+    device = [value(1, "URL", "https://example.org/device/1")]
     valves = {
         VALVE: value(1, "NAME", "Valve 阀"),
         OTHER_VALVE: value(1, "NAME", "Other valve 阀"),
@@ -87,6 +88,16 @@ def resolve_from_below(stage: Stage) -> Line:
     return seen.line(f"{OTHER_VALVE} (asked of {ENTERPRISE_PREFIX})", "TCP", is_right=is_right)
 
 
+def resolve_from_above(stage: Stage) -> Line:
+    """The top-level node asks the secondary, which refers it to the enterprise node."""
+    seen = stage.resolve(DEVICE, "tcp", stage.top)
+    told = [leg.said for leg in seen.trail.legs] if seen.trail else []
+    is_right = (seen.way, seen.source) == ((TOP_PREFIX, ENTERPRISE_PREFIX), RECORDS)
+    is_right = is_right and told == [Outcome.REFERRAL.value, Outcome.SUCCESS.value]
+    shown = seen._replace(shown=f"{seen.shown} (referred by {PREFIX})")
+    return shown.line(f"{DEVICE} (asked of {TOP_PREFIX})", "TCP", is_right=is_right)
+
+
 def resolve_absent(stage: Stage) -> Line:
     """The top-level node says that there is none."""
     seen = stage.resolve(NO_VALVE, "tcp")
@@ -114,8 +125,9 @@ def resolve_cached_http(stage: Stage) -> Line:
     """Over HTTP the header Cache-Status says it (RFC 9211)."""
     seen, answer = stage.resolve_web(DEVICE)
     status = next((v for k, v in answer.headers.items() if k.lower() == "cache-status"), "")
-    shown = seen._replace(shown=f"{seen.shown} [Cache-Status: {status}]")
     is_right = (seen.way, seen.source) == ((PREFIX,), CACHE) and "hit" in status
+    is_right = is_right and "device/1" in seen.shown
+    shown = seen._replace(shown=f"Cache-Status: {status}")
     return shown.line(f"{DEVICE} (again)", "HTTP GET", is_right=is_right)
 
 
@@ -148,7 +160,7 @@ def move_prefix(stage: Stage) -> Line:
     is_right = is_right and asker.changes == ["secondary", "enterprise", "secondary"]
     return Line(
         f"move {MOVING_PREFIX}: hosted → delegated → hosted", "UDP", answer,
-        time.monotonic() - started_s, is_right, f"{PREFIX}, {ENTERPRISE_PREFIX}, {PREFIX}",
+        time.monotonic() - started_s, is_right, f"{PREFIX} ⇄ {ENTERPRISE_PREFIX}",
     )  # fmt: skip
 
 

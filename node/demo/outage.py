@@ -11,10 +11,11 @@ from node.demo.journeys import DEVICE, LATER, SHORT_LIVED, SHORT_TTL_S, VALVE
 from node.demo.stage import CACHE, RECORDS, STALE, Line, Seen, Stage
 from protocols.handle.codes import ResponseCode
 
-FIRST_STALE_S = 0.45
-"""The first stale answer goes out after 400 ms without a fresh one, so that clients do not ask again."""
-NEXT_STALE_S = 0.2
-"""The next ones at once; a busy machine is slower than that."""
+FIRST_STALE_S = 0.8
+"""The first stale answer goes out after 400 ms without a fresh one, before clients ask again; as much again for a
+machine that is busy with other things. Waiting for the top-level node would take three seconds."""
+NEXT_STALE_S = 0.35
+"""The next ones go out at once, that is, without these 400 ms."""
 STALE_TTL_S = 30
 """RFC 8767 §4."""
 PATIENCE_S = 3.5

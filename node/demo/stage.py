@@ -18,7 +18,7 @@ from protocols.trail import Trail, Verdict
 RECORDS, CACHE = SOURCES[Verdict.LOCAL], SOURCES[Verdict.FRESH]
 CACHED_ABSENCE, STALE = SOURCES[Verdict.ABSENT], SOURCES[Verdict.STALE]
 """What ``Seen.source`` says of an answer."""
-MAX_SHOWN = 100
+MAX_SHOWN = 64
 """Characters of an answer in the table; the whole of it is judged."""
 TICK_S = 0.05
 """How often a wait moves the progress bar."""
@@ -87,7 +87,7 @@ class Stage:
         """Ask over UDP or TCP alone, the secondary node unless another is named."""
         manner = Manner(is_authoritative=is_authoritative, wants_trail=True)
         result, seconds = self.ask(identifier, transport, manner, node)
-        shown = ", ".join(f"{v.type} {v.data.decode(errors='replace')}" for v in result.values)
+        shown = ", ".join(value.data.decode(errors="replace") for value in result.values)
         ttl_s = min((value.ttl for value in result.values), default=0)
         return Seen(result.response_code, shown or failure(result), ttl_s, result.trail, seconds)
 
@@ -106,7 +106,7 @@ class Stage:
         answer = self.node.web._replace(login=None).ask("GET", target)
         seconds = time.monotonic() - started_s
         values = answer.document.get("values", [])
-        shown = ", ".join(f"{v['type']} {v['data']['value']}" for v in values)
+        shown = ", ".join(str(value["data"]["value"]) for value in values)
         code = int(answer.document.get("responseCode", 0))
         ttl_s = min((int(value["ttl"]) for value in values), default=0)
         trail = read_trail_document(answer.document.get("trail"))
