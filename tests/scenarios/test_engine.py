@@ -42,7 +42,7 @@ ask = "88.200/a"
 answer = { outcome = "success", values = ["1 URL https://a.example"] }
 asked = ["top 0.NA/88.200", "factory 88.200/a"]
 """
-MOST_CLIENTS = 600
+MOST_CLIENTS = 250
 """Scenarios with more clients are not turned wrong: they take as long as all others, and check nothing that others do
 not check too."""
 OTHER = {

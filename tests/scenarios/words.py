@@ -1,6 +1,7 @@
 """The short texts of scenario files: a value, a server's interfaces, a place; and how they are written back."""
 
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address, ip_network
 
 from protocols.message import ANONYMOUS, Principal
@@ -103,8 +104,11 @@ def nth_address(text: str, number: int) -> str:
     """An address, or the ``number``-th one of a network."""
     if "/" not in text:
         return text
-    network = ip_network(text)
+    network = _network(text)
     return str(network[number % network.num_addresses])
+
+
+_network = cache(ip_network)
 
 
 def read_principal(text: str) -> Principal:
@@ -121,5 +125,10 @@ class Networks:
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._networks = [ip_network(network) for network in networks]
 
+        self._known: dict[object, bool] = {}
+
     def __contains__(self, address: object) -> bool:
-        return any(ip_address(str(address)) in network for network in self._networks)
+        if address not in self._known:
+            ip = ip_address(str(address))
+            self._known[address] = any(ip in network for network in self._networks)
+        return self._known[address]
