@@ -19,6 +19,7 @@ from protocols.identifier import Identifier
 from protocols.message import ANONYMOUS, Answer, Outcome, Query
 from protocols.trail import Verdict
 from protocols.values.site import UDP
+from resolver.acts import ANSWERS
 from resolver.answers import EncodedAnswers
 from resolver.asking import Action, Reply, Target, Trouble
 from resolver.budgets import MissBudgets
@@ -27,7 +28,7 @@ from resolver.delegation import Delegated, NotHere
 from resolver.limits import Limits
 from resolver.questions import Questions
 from resolver.remembering import Remembering
-from resolver.resolution import ANSWERS, World
+from resolver.resolution import World
 from resolver.source import LocalRecords, Now, Peer
 from resolver.upstreams import PREFERENCE, Upstreams
 

@@ -14,12 +14,13 @@ from protocols.message import ANONYMOUS, Answer, Outcome, Query
 from protocols.trail import Verdict
 from protocols.values.value_list import decode_values
 from resolver.acceptance import is_within
+from resolver.acts import ANSWERS, Allowance, Ask, Done, Need, Wait
 from resolver.asking import Action, Cancel, Reply, Role, Send, Target, Tell, Trouble
 from resolver.cache import ForeignCache, State
 from resolver.delegation import Delegated, Local, NotHere, locate
 from resolver.limits import Limits
 from resolver.remembering import Remembering
-from resolver.resolution import ANSWERS, Allowance, Ask, Done, Need, Resolution, Wait, World
+from resolver.resolution import Resolution, World
 from resolver.source import LocalRecords, Now, Peer
 from resolver.waiting import Crowd, Key, Running, Waiter
 

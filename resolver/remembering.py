@@ -11,11 +11,11 @@ from protocols.message import Answer, Outcome, Query
 from protocols.trail import Trail, Verdict
 from protocols.values.value import Value
 from protocols.values.value_list import select
+from resolver.acts import ANSWERS, Done
 from resolver.answers import EncodedAnswers
 from resolver.cache import ForeignCache, Found, State
 from resolver.delegation import Delegated, NotHere
 from resolver.limits import Limits
-from resolver.resolution import ANSWERS, Done
 from resolver.source import Now
 
 OWN_BOUNDS = frozenset({Outcome.BUSY})

@@ -17,17 +17,17 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
-from protocols.identifier import Identifier, parent_prefix, read_identifier
+from protocols.identifier import MAX_IDENTIFIER_BYTES, Identifier, parent_prefix, read_identifier
 from protocols.message import Outcome, Query
 from protocols.trail import Leg
 from protocols.values.site import Site
 from protocols.values.value import Value
 from resolver.acceptance import flaw_of, is_in_bailiwick, public_values, rank_of
+from resolver.acts import ANSWERS, FINAL, Act, Allowance, Ask, Done, Need, Wait
 from resolver.asking import Question, Reply, Role, Target, Trouble
-from resolver.cache import Rank
 from resolver.delegation import Delegated, NotHere
 from resolver.limits import Limits
-from resolver.round import GRAVITY, Pick, Round, Try
+from resolver.round import GRAVITY, Round, Try
 from resolver.sites import Candidates, candidates, read_service, read_sites
 from resolver.source import Now
 from resolver.upstreams import Upstreams
@@ -45,55 +45,6 @@ class World(NamedTuple):
     node_id: str
     prefer_udp: bool
     limits: Limits
-
-
-class Allowance:
-    """What may still be spent on one question, whatever other questions it needs: the counter lives in the question."""
-
-    __slots__ = ("deadline_s", "hops", "questions")
-
-    def __init__(self, limits: Limits, now_s: float) -> None:
-        self.questions = limits.questions
-        self.hops = limits.hops
-        self.deadline_s = now_s + limits.patience_s
-
-
-class Ask(NamedTuple):
-    """Ask this server. ``sent`` must be called with the number the question gets."""
-
-    pick: Pick
-    question: Question
-
-
-class Need(NamedTuple):
-    """Get this record first and call ``told``."""
-
-    identifier: Identifier
-
-
-class Wait(NamedTuple):
-    """Nothing to do before then, or before something comes."""
-
-    until_s: float
-
-
-class Done(NamedTuple):
-    """The end: the whole public record, its absence, or a failure."""
-
-    outcome: Outcome
-    values: tuple[Value, ...] = ()
-    rank: Rank = Rank.UDP
-    reason: str = ""
-    is_own: bool = True
-    """Learned about this identifier itself; False = about something it depends on, which is remembered there."""
-
-
-Act = Ask | Need | Wait | Done
-
-ANSWERS = frozenset({Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND, Outcome.NOT_FOUND})
-"""Outcomes that settle a question; everything else is a failure."""
-FINAL = frozenset({Outcome.HOP_LIMIT, Outcome.INVALID_IDENTIFIER})
-"""What a server says about the question itself; no other server would say otherwise."""
 
 
 class Resolution:
@@ -130,7 +81,7 @@ class Resolution:
     def step(self, now: Now) -> Act:
         """The next act. After ``Done`` it stays done."""
         if self._done is None and now.monotonic_s >= self.allowance.deadline_s:
-            self._finish(self._round.failure, reason=self._round.last_word())
+            self._finish(self._round.failure, reason=self._last_word(), is_spent=True)
         act = self._done or self._next_act(now.monotonic_s)
         if isinstance(act, Done):
             self._done = act
@@ -151,7 +102,8 @@ class Resolution:
             return Ask(pick, self._question())
         if self._round.is_open:
             return Wait(deadline_s)
-        return Done(self._round.failure, reason=self._round.last_word())
+        is_spent = self.allowance.questions <= 0
+        return Done(self._round.failure, reason=self._round.last_word(), is_spent=is_spent)
 
     def sent(self, number: int, ask: Ask, now: Now) -> None:
         """The ask is on its way under ``number``."""
@@ -206,18 +158,22 @@ class Resolution:
         if try_ is not None:
             self._fail(try_, trouble, now.monotonic_s)
 
-    def told(self, outcome: Outcome, values: Sequence[Value], reason: str) -> None:
-        """What became of the record that was needed."""
+    def told(
+        self, outcome: Outcome, values: Sequence[Value], reason: str, *, is_spent: bool = False
+    ) -> None:
+        """What became of the record that was needed. ``is_spent``: nothing, because of what this question spent."""
         needed, self._needed = self._needed, None
         if needed is None or self._done is not None:
             return
+        if outcome is Outcome.NOT_FOUND and not needed.is_prefix_record:  # says nothing about ours
+            outcome, reason = Outcome.UNREACHABLE, reason or f"{needed.text} is not registered"
         if self._has_climbed and outcome in ANSWERS:
             self._descend(needed, values)
         elif outcome is Outcome.NOT_FOUND:
             why = reason or f"{needed.text} is not registered"
             self._finish(Outcome.NOT_FOUND, reason=why, is_own=False)
         elif outcome not in ANSWERS:
-            self._finish(outcome, reason=reason, is_own=False)
+            self._finish(outcome, reason=reason, is_own=is_spent, is_spent=is_spent)
         else:
             self._go_by(needed, values)
 
@@ -256,16 +212,24 @@ class Resolution:
         """It answered that it could not."""
         if reply.outcome in FINAL:
             self._round.answered(try_, now_s)
-            self._finish(reply.outcome, reason=reply.reason)
+            # Others come another way: that this one was too long says nothing to them.
+            is_own = reply.outcome is not Outcome.HOP_LIMIT or not self._was_forwarded
+            self._finish(reply.outcome, reason=reply.reason, is_own=is_own)
             return None
-        outcome = reply.outcome if reply.outcome in GRAVITY else Outcome.UNREACHABLE
-        self._round.note(outcome, f"{try_.target.name}: {reply.reason or reply.outcome.value}")
+        trouble = None
         if reply.outcome is Outcome.NOT_RESPONSIBLE:  # alive and well, only not the one
             self._round.answered(try_, now_s)
             self._round.rule_out(try_)
-            return None
-        self._round.failed(try_, Trouble.ASTRAY, now_s)
-        return Trouble.ASTRAY
+        else:
+            trouble = Trouble.ASTRAY
+            self._round.failed(try_, trouble, now_s)
+        outcome = reply.outcome if reply.outcome in GRAVITY else Outcome.UNREACHABLE
+        self._round.note(outcome, f"{try_.target.name}: {reply.reason or reply.outcome.value}")
+        return trouble
+
+    @property
+    def _was_forwarded(self) -> bool:
+        return bool(self._query.hop_count or self._query.via)
 
     def _fail(self, try_: Try, trouble: Trouble, now_s: float) -> None:
         self._leg(try_, trouble.value, now_s)
@@ -296,9 +260,14 @@ class Resolution:
         elif service is not None:
             if self._hop():
                 self._need(service)
-        else:  # a prefix without servers of its own: whoever keeps its record keeps what is below it
+        elif (
+            needed.is_prefix_record
+        ):  # without servers: who keeps its record keeps what is below it
             self._zone = None
             self._go_to(Candidates(self._world.servers))
+        else:
+            reason = f"{needed.text} names no server"
+            self._finish(Outcome.UNREACHABLE, reason=reason, is_own=False)
 
     def _may_climb(self, target: Target) -> bool:
         identifier = self._identifier
@@ -310,14 +279,20 @@ class Resolution:
             and identifier.responsible_prefix.count(b".") > 1  # below a secondary node's prefix
         )
 
-    def _descend(self, above: Identifier, values: Sequence[Value]) -> None:
+    def _descend(self, needed: Identifier, values: Sequence[Value]) -> None:
         """From the servers of the prefix above, unless they are those who have just said that they do not know."""
-        found = self._places(read_sites(values), self._world.servers[0])
+        sites, service = read_sites(values), read_service(values)
+        if not sites and service is not None:
+            if self._hop():
+                self._need(service)
+            return
+        found = self._places(sites, self._world.servers[0])
         asked = {server.place for server in self._world.servers}
-        if {target.place for target in found.targets} <= asked:
+        places = {target.place for target in found.targets}
+        if places <= asked if places else not sites and needed.is_prefix_record:
             self._finish(Outcome.NOT_FOUND, reason=f"{self._identifier.text} is not registered")
         else:
-            self._zone = above.responsible_prefix
+            self._zone = parent_prefix(self._identifier.responsible_prefix)
             self._go_to(found)
 
     def _need(self, handle: bytes) -> None:
@@ -358,7 +333,8 @@ class Resolution:
         if self.allowance.hops >= 0:
             return True
         most = self._world.limits.hops
-        self._finish(Outcome.HOP_LIMIT, reason=f"more than {most} referrals one after the other")
+        reason = f"more than {most} referrals one after the other"
+        self._finish(Outcome.HOP_LIMIT, reason=reason, is_spent=True)
         return False
 
     # ------------------------------------------------------------------------------------- endings
@@ -369,8 +345,15 @@ class Resolution:
             self._finish(Outcome.BUSY, reason="given up")
         self._close_round(now.monotonic_s)
 
-    def _finish(self, outcome: Outcome, reason: str, *, is_own: bool = True) -> None:
-        self._done = Done(outcome, reason=reason, is_own=is_own)
+    def _finish(
+        self, outcome: Outcome, reason: str, *, is_own: bool = True, is_spent: bool = False
+    ) -> None:
+        self._done = Done(outcome, reason=reason, is_own=is_own, is_spent=is_spent)
+
+    def _last_word(self) -> str:
+        if self._needed is not None:
+            return f"{self._needed.text}: no answer in time"
+        return self._round.last_word()
 
     def _close_round(self, now_s: float) -> None:
         for try_, is_overdue in self._round.close(now_s):
@@ -387,6 +370,7 @@ class Resolution:
 
 def _full_spelling(identifier: Identifier) -> bytes:
     """As asked, but a prefix record always with ``0.NA/`` in front, so that every server knows what is meant."""
-    if identifier.is_prefix_record:
-        return b"0.NA/" + identifier.suffix
+    spelling = b"0.NA/" + identifier.suffix
+    if identifier.is_prefix_record and len(spelling) <= MAX_IDENTIFIER_BYTES:
+        return spelling
     return identifier.spelling

@@ -6,12 +6,13 @@ from protocols.record import Record
 from protocols.values.site import TCP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
 from protocols.values.value_list import encode_values
+from resolver.acts import Allowance, Ask
 from resolver.answering import answer_now
 from resolver.asking import Cancel, Reply, Role, Send, Target, Tell, Trouble
 from resolver.delegation import Delegated, NotHere, locate
 from resolver.forwarding import Forwarder, Setup
 from resolver.limits import Limits
-from resolver.resolution import Allowance, Ask, Resolution, World
+from resolver.resolution import Resolution, World
 from resolver.source import Now, Peer
 from resolver.upstreams import Upstreams
 
