@@ -89,9 +89,7 @@ class EncodedAnswers:
         if fixed_ttl_s is not None:
             public = _with_ttl(public, fixed_ttl_s)
         entry = _Encoded(spelling, public, learned_s, look_again_at_s)
-        if fixed_ttl_s is None:
-            entry.patch(now_s)
-        else:
+        if fixed_ttl_s is not None:
             entry.patch_at_s = _NEVER_S
         self._shelf.put(entry)
 

@@ -81,6 +81,7 @@ def test_ttls_are_set_anew_at_most_once_a_second(answers):
     put(answers)
     first = answers.get(ITEM, 7.1)
     assert answers.get(ITEM, 7.9) is first
+    assert answers._shelf.get(ITEM).patch_at_s == 8.0, "until then a hit is two comparisons"
     assert answers.get(ITEM, 8.0) is not first
     assert [ttl_at(answers, moment) for moment in (8.0, 8.99, 9, 99, 100, 5000)] == [
         92,

@@ -94,7 +94,7 @@ def test_an_absolute_ttl_is_until_then_by_the_wall_clock(cache):
 def test_what_may_not_be_kept_is_told_once_and_then_stale_at_best(cache, value):
     found = learn(cache, value)
     assert (found.state, found.values) == (State.FRESH, (value,))
-    assert states(cache, 0) == [State.STALE]
+    assert (states(cache, 0), found.held.ttl_s) == ([State.STALE], 0)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND, Outcome.SUCCESS])
@@ -144,8 +144,9 @@ def test_the_moment_to_ask_again_lies_between_eleven_and_nine_hundredths_of_the_
 
 
 def test_a_failed_refresh_pauses_the_next_for_thirty_seconds_and_an_answer_ends_the_pause(cache):
-    learn(cache, url(100))
+    held = learn(cache, url(100)).held
     cache.pause(ITEM, at(95))
+    assert held.ahead_s == held.expires_s, "an answer is never fresh for longer than its TTL"
     assert states(cache, 99) == [State.FRESH]
     found = cache.get(ITEM, at(101))
     assert (found.state, found.held.paused_until_s) == (State.STALE, 1000 + 95 + LIMITS.pause_s)
@@ -246,7 +247,8 @@ def test_the_prefix_has_no_case_and_a_bare_prefix_is_its_record(cache):
 def test_a_change_of_a_prefix_drops_what_lies_below_it_failures_too(cache):
     below = [parse_identifier(text) for text in ("88.2/a", "88.2.1/a", "0.NA/88.2", "88.2.1")]
     beside = [
-        parse_identifier(text) for text in ("88/a", "88.20/a", "88.20.2/a", "0.NA/88", "88.20")
+        parse_identifier(text)
+        for text in ("88/a", "88.20/a", "88.20.2/a", "0.NA/88", "88.20", "0.NA/88.2/a")
     ]
     for name in below + beside:
         learn(cache, url(100), identifier=name)
@@ -321,6 +323,11 @@ def test_failures_are_bounded_in_number_and_reason_and_take_nothing_from_the_ans
         name = read_identifier(b"88.200/%d" % number)
         cache.fail(name, Outcome.UNREACHABLE, "x" * 100_000, at(0))
         assert cache.used_bytes <= BUDGET
+    for number in range(3000):
+        learn(cache, url(100), identifier=read_identifier(b"88.201/%d" % number))
+        cache.get(ITEM, at(1))
+        assert cache.used_bytes <= BUDGET
+    assert cache.used_bytes > 0.99 * BUDGET, "both are full"
     assert cache.failure(read_identifier(b"88.200/4999"), at(1)) is not None
     assert cache.failure(read_identifier(b"88.200/0"), at(1)) is None
     assert cache.get(ITEM, at(1)) is not None

@@ -10,7 +10,8 @@ SPELLINGS = [
     spelling
     for prefix in PREFIXES
     for spelling in (
-        prefix + b"/ab", prefix + b"/AB", prefix + b"/aB", b"0.NA/" + prefix, b"0.na/" + prefix, prefix,
+        prefix + b"/ab", prefix + b"/AB", prefix + b"/aB",
+        prefix, b"0.NA/" + prefix, b"0.na/" + prefix, b"0.NA/" + prefix + b"/ab",
     )
 ]  # fmt: skip
 spellings = st.sampled_from(SPELLINGS)
@@ -139,6 +140,16 @@ def test_the_oldest_goes_first_and_one_asked_for_goes_later():
         shelf.put(Entry(b"88/%d" % number, 10_000))
         number += 1
     assert number < 20, "one second chance, not a place for ever"
+
+
+def test_a_large_entry_takes_the_place_of_many_small_ones():
+    shelf = Shelf(10_000)
+    for number in range(100):
+        shelf.put(Entry(b"88/%d" % number, 150))
+    assert shelf.put(Entry(b"88/LARGE", 9000))
+    assert shelf.used_bytes <= 10_000
+    assert shelf.get(b"88/LARGE") is not None
+    assert shelf.get(b"88/99") is not None, "the youngest goes last"
 
 
 def test_when_all_were_asked_for_one_of_them_goes_after_a_bounded_search():
