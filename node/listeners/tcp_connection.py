@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         """Answers not yet sent; the first waits for another node, or for the client to take some."""
         self._booked_bytes = 0
         self._is_paused = self._is_counted = self._is_closing = False
-        self._is_held = self._is_answering = self._is_ending = False
+        self._is_held = self._is_asking = self._is_ending = False
         self._partial_since_s = self._paused_since_s = 0.0
         self._unread_seen_bytes = 0
         self._last_s = listener.service.now().monotonic_s
@@ -142,7 +142,9 @@ class Connection(asyncio.Protocol):
         elif not held:
             self._partial_since_s = 0.0
         self._last_s = now.monotonic_s
-        if not self._book(held) and held:
+        fits = self._listener.partial.change(held - self._booked_bytes)
+        self._booked_bytes = held
+        if not fits and held:
             self.drop("partial-budget")
             return
         self._answer_all(now)
@@ -207,64 +209,63 @@ class Connection(asyncio.Protocol):
         assert encoded, "over TCP every answer fits, an error if nothing else"
         owed.answer = encoded
         self._last_s = now.monotonic_s
-        self._answer_all(now)
+        if not self._is_asking:
+            self._answer_all(now)
 
     def _answer_all(self, now: Now) -> None:
-        """Answer what waits, until the client has enough to read or enough of it waits for other nodes."""
+        """Answer what waits, in one write, until the client has enough to read or something waits for other nodes."""
         transport, high = self._transport, self._listener.limits.unread_answer_bytes
-        if self._is_answering or transport is None or transport.is_closing():
-            return  # while answering, what an ``Owed`` is told is seen by the loop below
-        self._is_answering = True
+        if transport is None or transport.is_closing():
+            return
         if self._messages:
             self._listener.service.reader.refresh()
-        while not self._is_paused:
-            if self._owed:
-                self._send_owed(transport)
-            if self._owed:
-                if not self._begin_behind(now, high):
+        while self._messages and not self._is_paused and not self._owed:
+            answers: list[bytes] = []
+            size = 0
+            while self._messages and size < high:
+                answer = self._answer(self._messages.popleft(), now)
+                if not answer:
+                    if answer is None:
+                        self._end_confused()
                     break
-            elif self._messages:
-                self._answer_some(transport, now, high)
-            else:
-                break
-        self._is_answering = False
+                answers.append(answer)
+                size += len(answer)
+            transport.write(b"".join(answers))
         if self._owed or self._is_held:
-            self._hold()
-        if not self._messages and not self._owed:
-            self._end_if_last(transport, now)
+            self._answer_behind(transport, now, high)
+        if self._is_ending or self._stream.failure is not None:
+            self._end(transport, now)
 
-    def _end_if_last(self, transport: asyncio.Transport, now: Now) -> None:
-        if self._stream.failure is not None:
-            self._give_up(transport, now)
-        elif self._is_ending:
-            transport.close()
-
-    def _answer_some(self, transport: asyncio.Transport, now: Now, high: int) -> None:
-        """In one write."""
-        answers: list[bytes] = []
-        answer: bytes | None = BEGUN
-        size = 0
-        while self._messages and size < high:
-            answer = self._answer(self._messages.popleft(), now)
-            if not answer:
+    def _answer_behind(self, transport: asyncio.Transport, now: Now, high: int) -> None:
+        """Send what is known, begin what may be begun, while answers are owed."""
+        while not self._is_paused:
+            self._send_owed(transport)
+            if not self._begin_behind(now, high):
                 break
-            answers.append(answer)
-            size += len(answer)
-        transport.write(b"".join(answers))
-        if answer is None:
-            self._end_confused()
+        self._hold()
 
     def _begin_behind(self, now: Now, high: int) -> bool:
-        """Another request while the first one waits; False when it has to wait, too."""
+        """Some more requests; False when all there are have to wait."""
         known = sum(len(one.answer) for one in self._owed)
-        if not self._messages or len(self._owed) >= MOST_OWED or known >= high:
-            return False
-        answer = self._answer(self._messages.popleft(), now)
-        if answer is None:
-            self._end_confused()
-        elif answer is not BEGUN:
-            self._owed.append(Owed(self, None, answer))
-        return True
+        began = False
+        while self._messages and len(self._owed) < MOST_OWED and known < high:
+            answer = self._answer(self._messages.popleft(), now)
+            began = True
+            if answer is None:
+                self._end_confused()
+            elif answer:
+                self._owed.append(Owed(self, None, answer))
+                known += len(answer)
+        return began
+
+    def _end(self, transport: asyncio.Transport, now: Now) -> None:
+        """Close, if everything is answered; a broken stream is told why."""
+        if self._messages or self._owed:
+            return
+        if self._stream.failure is not None:
+            self._give_up(transport, now)
+        else:
+            transport.close()
 
     def _end_confused(self) -> None:
         """A response where a request belongs: the peer is confused or playing."""
@@ -329,7 +330,9 @@ class Connection(asyncio.Protocol):
             return answer
         owed = Owed(self, answer)
         self._owed.append(owed)
+        self._is_asking = True  # who is told at once is answered in its turn
         owed.forget = listener.speaker.ask(answer, now, owed.then)
+        self._is_asking = False
         return BEGUN
 
     def _give_up(self, transport: asyncio.Transport, now: Now) -> None:
