@@ -13,6 +13,9 @@ from protocols.errors import Malformed, TooLarge
 MAX_IDENTIFIER_BYTES = 2048
 """Handle.Net and this node refuse longer identifiers; RFC 3651 itself sets no limit."""
 
+MAX_PREFIX_BYTES = 255
+"""Of a prefix that is hosted or delegated: a few labels; it must fit a table key beside other fields."""
+
 PREFIX_AUTHORITY = b"0.NA"
 """The prefix under which the records of all prefixes live: ``0.NA/88.118``."""
 

@@ -26,6 +26,9 @@ class Lookups(Protocol):
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix."""
 
+    def has_prefix_record(self, prefix: bytes) -> bool:
+        """Whether the folded prefix's own record is there and not deleted."""
+
 
 class Holdings:
     """``server_admins`` are ``index:handle`` texts that count as operator."""
@@ -61,6 +64,8 @@ class Holdings:
         authority = self._lookups.authority(prefix)
         if authority is not None and not authority.is_delegated:
             return None
+        if not self._lookups.has_prefix_record(prefix):
+            return None  # asked for every label of prefixes that nobody knows
         record = self._lookups.lookup(authority_.prefix_record(prefix))
         return (self._sites.sites_of(record.public) or None) if record is not None else None
 

@@ -6,7 +6,7 @@ What the batch has not touched is looked up in the store.
 
 from typing import NamedTuple
 
-from protocols.identifier import Identifier
+from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.message import Operation
 from protocols.record import Record
 from registry.change import Change, encode_change, entry_digest
@@ -73,6 +73,11 @@ class Overlay:
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix."""
         return self._authorities.get(prefix) or self._store.authority(prefix)
+
+    def has_prefix_record(self, prefix: bytes) -> bool:
+        """Whether the folded prefix's own record is there and not deleted."""
+        record = self.records.get(PREFIX_AUTHORITY + b"/" + prefix)
+        return self._store.has_prefix_record(prefix) if record is None else not record.is_deleted
 
     def count(self, prefix: bytes) -> int:
         """Number of undeleted records below a folded prefix."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
-from protocols.identifier import PREFIX_AUTHORITY, read_identifier
+from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, read_identifier
 from protocols.message import Command, Operation, Outcome, Principal
 from protocols.record import Record
 from protocols.values.value import ADMIN_WRITE, Value
@@ -21,7 +21,6 @@ from registry.holdings import Holdings
 from registry.overlay import Overlay
 from registry.permissions import needs_of
 from registry.revision import revise, size_of
-from registry.stores.plan import MAX_PREFIX_BYTES
 from registry.value_rules import flaw_of
 
 MAX_REQUEST_ID_BYTES = 256

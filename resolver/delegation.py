@@ -7,7 +7,7 @@ above it, too: it is there that derived prefixes are allotted.
 
 from typing import NamedTuple
 
-from protocols.identifier import Identifier, parent_prefix
+from protocols.identifier import MAX_PREFIX_BYTES, Identifier, parent_prefix
 from protocols.values.site import Site
 from resolver.source import LocalRecords
 
@@ -38,7 +38,7 @@ class NotHere(NamedTuple):
 
 
 def locate(identifier: Identifier, records: LocalRecords) -> Local | Delegated | NotHere:
-    """Whose identifier it is. At most two look-ups per label of the prefix."""
+    """Whose identifier it is. At most two look-ups for each label that can be part of a prefix."""
     prefix = identifier.responsible_prefix
     if records.hosts(prefix):
         return Local(prefix)
@@ -47,6 +47,10 @@ def locate(identifier: Identifier, records: LocalRecords) -> Local | Delegated |
         if records.lookup(identifier) is not None:  # allotted, delegated, or entered by hand
             return Local(prefix)
         place = parent_prefix(prefix)
+    if place is not None and len(place) > MAX_PREFIX_BYTES:
+        place = parent_prefix(
+            place[: MAX_PREFIX_BYTES + 1]
+        )  # nothing longer is hosted or delegated
     while place is not None:
         if records.hosts(place):
             return Local(place) if identifier.is_prefix_record else NotHere(prefix, place)

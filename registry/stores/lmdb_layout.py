@@ -89,7 +89,7 @@ def decode_head(row: bytes) -> StoredHead:
 
 
 def encode_authority(authority: Authority) -> bytes:
-    """Of a prefix of at most 255 bytes (``plan.MAX_PREFIX_BYTES``)."""
+    """Of a prefix of at most 255 bytes (``protocols.identifier.MAX_PREFIX_BYTES``)."""
     flags = (authority.is_case_sensitive and CASE_SENSITIVE) | (
         authority.is_delegated and DELEGATED
     )

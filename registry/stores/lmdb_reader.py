@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import lmdb
 
 from protocols.errors import ProtocolError
-from protocols.identifier import PREFIX_AUTHORITY, Identifier, split
+from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, split
 from protocols.record import DELETED, Record
 from registry.change import Change, decode_change
 from registry.errors import DamagedRecord, Gone, StoreFailed
@@ -44,6 +44,9 @@ from registry.stores.lmdb_layout import (
 from registry.stores.lmdb_rows import LmdbRows
 from registry.stores.store import ROOT, Authority, Head, RequestMark
 
+_ROOT_START = ROOT.id.to_bytes(4)
+"""Where the keys of prefix records begin."""
+
 
 class Statistics(NamedTuple):
     """For metrics and operators."""
@@ -69,7 +72,7 @@ class LmdbReader:
         self._txn: lmdb.Transaction[bytes] | None = None
         self._seen_txn_id = -1
         self._seen_flips = 0
-        self._hosted: dict[bytes, tuple[bytes, bool]] = {PREFIX_AUTHORITY: (b"\0\0\0\0", True)}
+        self._hosted: dict[bytes, tuple[bytes, bool]] = {PREFIX_AUTHORITY: (_ROOT_START, True)}
         self._authorities: dict[bytes, Authority] = {PREFIX_AUTHORITY: ROOT}
         self._sorted_prefixes: list[bytes] = []
 
@@ -135,6 +138,13 @@ class LmdbReader:
         """By folded prefix."""
         self._snapshot()
         return self._authorities.get(prefix)
+
+    def has_prefix_record(self, prefix: bytes) -> bool:
+        """Whether the folded prefix's own record is there and not deleted."""
+        if len(prefix) > MAX_PREFIX_BYTES:
+            return False
+        stored = self._snapshot().get(_ROOT_START + prefix)
+        return stored is not None and not stored[1] & DELETED
 
     def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
         """In order of folded prefix, those behind ``after``."""

@@ -118,6 +118,11 @@ class MemoryReader:
         """By folded prefix."""
         return self._state.authorities.get(prefix)
 
+    def has_prefix_record(self, prefix: bytes) -> bool:
+        """Whether the folded prefix's own record is there and not deleted."""
+        stored = self._state.records.get(store_key(ROOT.id, prefix))
+        return stored is not None and not stored[1] & DELETED
+
     def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
         """In order of folded prefix, those behind ``after``."""
         hosted = self._state.authorities

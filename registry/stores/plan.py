@@ -7,15 +7,13 @@ An engine then compares ``expected`` with what lies in its tables and puts ``pla
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from protocols.identifier import PREFIX_AUTHORITY
+from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY
 from protocols.message import Operation
 from registry.change import Change, encode_change, entry_digest
 from registry.errors import Conflict
 from registry.stores.keys import encode_at, folds, suffix_key
 from registry.stores.store import Authority, Note, RequestMark, Write
 
-MAX_PREFIX_BYTES = 255
-"""A prefix is a few labels; it must fit a table key beside other fields."""
 MAX_NOTE_NAME_BYTES = 255
 """Names are a few words; a table key ends at 511 bytes."""
 

@@ -115,6 +115,9 @@ class Reader(Protocol):
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix, whether hosted or delegated."""
 
+    def has_prefix_record(self, prefix: bytes) -> bool:
+        """Whether the folded prefix's own record is there and not deleted. Cheaper than ``lookup``; checks nothing."""
+
     def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
         """In order of folded prefix, those behind ``after``, delegated ones too; 0.NA is not among them."""
 

@@ -420,6 +420,19 @@ class StoreBattery:
         assert (store.head(), store.authorities(), store.list_records(b"0.NA")) == before
         assert (store.stored(b"88.118/A") is None) == (fault == "again")
 
+    def test_whether_a_prefix_has_a_record_of_its_own_is_told_without_reading_it(self, store):
+        scribe = fill(store, prefix="88.Abc")
+        scribe.put("0.NA/88.hand")
+        scribe.delegate("88.far")
+        scribe.put("0.NA/" + "8" * 255)
+        scribe.put("0.NA/88.gone")
+        scribe.delete("0.NA/88.gone")
+        scribe.commit()
+        known = (b"88.ABC", b"88.HAND", b"88.FAR", b"8" * 255)
+        unknown = (b"88.GONE", b"88", b"", b"88.ABCD", b"8" * 254, b"8" * 256, b"8" * 2000)
+        assert all(map(store.has_prefix_record, known))
+        assert not any(map(store.has_prefix_record, unknown))
+
     # -- request marks and notes
 
     def test_a_request_mark_is_found_until_its_entry_is_dropped(self, store):

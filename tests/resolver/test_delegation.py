@@ -109,9 +109,10 @@ def test_prefixes_are_told_apart_without_case():
         assert locate(parse_identifier(text), desk.holdings) == Delegated(b"88.FAR", (site(*HERE),))
 
 
-def test_a_long_chain_of_labels_costs_two_look_ups_each():
+def test_a_long_chain_of_labels_costs_two_look_ups_for_each_that_a_prefix_can_have():
     class Counting:
         count = 0
+        seen = 0
 
         def hosts(self, prefix):
             self.count += 1
@@ -119,7 +120,25 @@ def test_a_long_chain_of_labels_costs_two_look_ups_each():
 
         def delegation(self, prefix):
             self.count += 1
+            self.seen = max(self.seen, len(prefix))
 
-    records = Counting()
-    locate(parse_identifier(".".join("1" * 1000) + "/x"), records)
-    assert records.count <= 2001
+        def lookup(self, identifier):
+            return None
+
+    for text in (".".join("1" * 1000) + "/x", ".".join("1" * 1000), "1" * 2000 + "/x"):
+        records = Counting()
+        place = locate(parse_identifier(text), records)
+        assert place == NotHere(text.partition("/")[0].encode(), None)
+        assert records.count <= 1 + 2 * 128
+        assert records.seen <= 255
+
+
+@pytest.mark.parametrize("labels", [1, 2, 40])
+def test_the_longest_prefix_there_can_be_is_found_from_far_below(labels):
+    desk = Desk()
+    longest = "8" * (255 - 2 * labels) + ".1" * labels
+    desk.submit(command(DELEGATE, longest, site_value(*HERE)))
+    for below in ("", ".1", ".1.1.1", "." + "7" * 1500):
+        asked = parse_identifier(f"{longest}{below}/x")
+        assert locate(asked, desk.holdings) == Delegated(longest.encode(), (site(*HERE),))
+    assert isinstance(locate(parse_identifier(f"{longest}1/x"), desk.holdings), NotHere)
