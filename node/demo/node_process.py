@@ -53,7 +53,7 @@ class NodeProcess:
         self.operations_url = f"http://{LOOPBACK}:{operations}"
         self.log = directory / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_ending = False
+        self._is_ending = self._is_frozen = False
 
     @property
     def pid(self) -> int:
@@ -115,7 +115,7 @@ class NodeProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        self._process = None
+        self._process, self._is_frozen = None, False
         return len(pids)
 
     def freeze(self) -> int:
@@ -124,19 +124,22 @@ class NodeProcess:
         pids = _children(self._process.pid)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        self._is_frozen = True
         return len(pids)
 
     def terminate(self) -> None:
-        """Ask it to end; ``stop`` waits for it."""
-        if self._process is not None and not self._is_ending:
+        """Ask it to end, or make it when it cannot hear; ``stop`` waits for it."""
+        if self._is_frozen:
+            self.kill()
+        elif self._process is not None and not self._is_ending:
             self._is_ending = True
             self._process.terminate()
 
     def stop(self) -> None:
         """Let it finish and end."""
+        self.terminate()
         if self._process is None:
             return
-        self.terminate()
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -159,6 +159,15 @@ def until(condition: object, patience_s: float = PATIENCE_S) -> None:
         time.sleep(0.02)
 
 
+def descendants(pid: int) -> list[int]:
+    """Process ids below ``pid``, children of children included."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs (a zombie does not)."""
     try:

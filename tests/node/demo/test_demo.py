@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from node.demo.steps import STEPS
-from tests.node.processes import PATIENCE_S, is_alive, until
+from tests.node.processes import PATIENCE_S, descendants, is_alive, until
 
 ROOT = Path(__file__).parents[3]
 NODES, PROCESSES_OF_A_NODE = 3, 3
@@ -33,17 +33,8 @@ def test_every_line_of_the_demo_is_right_and_it_leaves_nothing_behind(tmp_path):
     assert tempfile.gettempdir() != str(tmp_path)
 
 
-def descendants(pid):
-    """Process ids below ``pid``, children of children included."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
 @pytest.mark.process
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_demo_that_is_ended_in_the_middle_takes_its_nodes_with_it(tmp_path, number):
     """Not even kill -9, after which it can do nothing itself, leaves a process behind."""
     demo = subprocess.Popen(
