@@ -41,6 +41,18 @@ class MissBudgets:
         """Prefixes and sources remembered."""
         return len(self._prefixes) + len(self._sources)
 
+    def is_spent(self, prefix: bytes, source: str, now_s: float, is_free: bool = False) -> bool:
+        """Whether ``take`` would refuse, whoever asks how often: neither the rate nor what may pass besides has
+        anything left. If so it counts as refused. For whoever wants to refuse before anything else is done.
+        """
+        if not is_free and self._sources.get(source_network(source), now_s).is_spent(now_s):
+            self.refused["source"] += 1
+            return True
+        if self._prefixes.get(prefix[:MAX_PREFIX_BYTES], now_s).is_spent(now_s):
+            self.refused["prefix"] += 1
+            return True
+        return False
+
     def take(self, prefix: bytes, source: str, now_s: float, is_free: bool = False) -> bool:
         """Whether a question below the folded prefix may go elsewhere for the source (IP text) at monotonic ``now_s``.
 
@@ -95,6 +107,13 @@ class _Budget(Bucket):
         per_s = self._rate.trickle_per_s
         is_spare = self._spare.has_token(per_s, max(per_s, 1.0), now_s)
         return is_spare and self._over % self._rate.trickle == 0
+
+    def is_spent(self, now_s: float) -> bool:
+        """Whether nothing passes now."""
+        if self.has_token(self._rate.per_s, self._rate.burst, now_s):
+            return False
+        per_s = self._rate.trickle_per_s
+        return not self._spare.has_token(per_s, max(per_s, 1.0), now_s)
 
     def pay(self) -> None:
         """It went elsewhere: within the rate, or as one of the few besides."""

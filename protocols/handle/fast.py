@@ -11,6 +11,8 @@ Layout of the question::
     32  serial 2, recursion count 1, reserved 1, expiration 4 · 40 body length 4 · 44 handle length 4
     48  handle · two empty lists 8 [· empty token of the national SDK 4] · no credential 4
 
+Refusals that a flood would ask for by the thousand have a short way, too: ``plain_error``.
+
 A record of another node is answered from a cache, which AUTH in the answer would deny: ``remembered_question`` says
 which plain questions may be answered so, and how.
 
@@ -118,3 +120,16 @@ def plain_answer(question: PlainQuestion, public: bytes, serial: int, expiration
         version, ids, body_length + 28, operation, serial, 0, expiration_s, body_length, size
     )
     return b"".join((head, handle, public, _NO_CREDENTIAL))
+
+
+def plain_error(
+    question: PlainQuestion, response_code: bytes, text: bytes, serial: int, expiration_s: int
+) -> bytes:
+    """The answer to a plain question that fails: ``response_code`` as its four bytes, ``text`` for people."""
+    _, version, ids, operation = question
+    size = len(text)
+    operation = operation[:4] + response_code + operation[8:]
+    head = _write_answer(
+        version, ids, size + 32, operation, serial, 0, expiration_s, size + 4, size
+    )
+    return b"".join((head, text, _NO_CREDENTIAL))

@@ -147,3 +147,15 @@ def test_at_one_moment_the_count_is_exact(rate, trickle, asked):
     over = max(asked - rate, 0)
     spare = max(rate // 20, 1)
     assert passed(budgets, asked, is_free=True) == min(asked, rate) + min(over // trickle, spare)
+
+
+def test_spent_is_said_only_where_asking_would_be_refused_and_asks_for_nothing():
+    budgets = MissBudgets()
+    assert not budgets.is_spent(PREFIX, SOURCE, 0.0)
+    assert passed(budgets, 1_000) == 20 + 1
+    assert budgets.is_spent(PREFIX, SOURCE, 0.0)
+    assert passed(budgets, 100) == 0
+    assert not budgets.is_spent(PREFIX, OTHER, 0.0)
+    assert not budgets.is_spent(PREFIX, SOURCE, 0.0, is_free=True)
+    assert not budgets.is_spent(PREFIX, SOURCE, 0.05)
+    assert passed(budgets, 1, now_s=0.05) == 1

@@ -8,9 +8,14 @@ from protocols.errors import ProtocolError
 from protocols.handle.codec import Message, decode, encode
 from protocols.handle.codes import AUTH, RECU, OpCode
 from protocols.handle.envelope import Envelope, accept
-from protocols.handle.fast import plain_answer, plain_question, remembered_question
+from protocols.handle.fast import (
+    plain_answer,
+    plain_error,
+    plain_question,
+    remembered_question,
+)
 from protocols.handle.header import Header
-from protocols.handle.replies import reply
+from protocols.handle.replies import error_reply, reply
 from protocols.handle.resolution import ResolveAnswer, ResolveRequest
 from protocols.values.value_list import encode_values
 from tests.fuzz.mutations import mutations, with_right_length
@@ -172,3 +177,14 @@ def test_an_answer_that_is_not_authoritative_never_says_so_even_to_who_asked_for
         )
         assert bool(told.header.op_flags & AUTH) is is_authoritative
         assert told.header.op_flags & RECU
+
+
+@settings(max_examples=60)
+@given(plain_requests, st.sampled_from((3, 100, 301)), st.text(max_size=40))
+def test_a_short_refusal_is_the_codecs_refusal(message: Message, code: int, text: str) -> None:
+    datagram = encode(message)
+    question = plain_question(datagram)
+    assert question is not None
+    slow = error_reply(decode(datagram), code, text, serial=7, expiration_s=1_778_384_896)
+    short = plain_error(question, code.to_bytes(4), text.encode(), 7, 1_778_384_896)
+    assert short == encode(slow)
