@@ -3,18 +3,12 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from protocols.identifier import parse_identifier, read_identifier
-from protocols.message import Answer, Outcome
-from protocols.trail import Verdict
+from protocols.message import Outcome
 from protocols.values.value import TTL_ABSOLUTE, Value
-from resolver.cache import ForeignCache, Rank, State, aged, with_ttl
-from resolver.failures import Failures
+from resolver.cache import ForeignCache, Rank, State, aged
 from resolver.limits import Limits
-from resolver.shelf import name_of
 from resolver.source import Now
 
 LIMITS = Limits()
@@ -270,69 +264,6 @@ def test_clear_forgets_everything(cache):
     assert (cache.count, cache.used_bytes) == (0, 0)
 
 
-# ------------------------------------------------------------------------------------------------ failures
-
-
-def test_a_failure_is_remembered_for_what_it_was(cache):
-    cache.fail(ITEM, Outcome.UNTRUSTED, "the key is not the pinned one", at(0))
-    assert cache.failure(ITEM, at(4.9)) == Answer(
-        Outcome.UNTRUSTED, reason="the key is not the pinned one",
-        is_authoritative=False, verdict=Verdict.FAILURE,
-    )  # fmt: skip
-    assert cache.failure(ITEM, at(5)) is None
-    assert cache.get(ITEM, at(0)) is None
-
-
-def lasts_s(cache, since):
-    """For how long, in whole seconds, the failure is repeated from then on."""
-    return next(s for s in range(1000) if cache.failure(ITEM, at(since + s)) is None)
-
-
-def test_failures_that_follow_each_other_last_twice_as_long_up_to_five_minutes(cache):
-    when, waits = 0, []
-    for _ in range(9):
-        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(when))
-        waits.append(lasts_s(cache, when))
-        when += waits[-1] + 1
-    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-
-
-def test_questions_that_fail_together_are_one_failure(cache):
-    for moment in (0, 0.5, 4):
-        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(moment))
-    assert lasts_s(cache, 0) == 5
-    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(6))
-    assert lasts_s(cache, 6) == 10
-
-
-def test_an_answer_and_a_long_silence_end_the_row_of_failures(cache):
-    for moment in (0, 5):
-        cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(moment))
-    learn(cache, url(100), when=6)
-    assert cache.failure(ITEM, at(6)) is None
-    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(7))
-    assert lasts_s(cache, 7) == 5
-    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(12 + LIMITS.failure_most_s))
-    assert lasts_s(cache, 12 + LIMITS.failure_most_s) == 5
-
-
-def test_failures_are_bounded_in_number_and_reason_and_take_nothing_from_the_answers():
-    cache = ForeignCache(BUDGET)
-    learn(cache, url(100))
-    for number in range(5000):
-        name = read_identifier(b"88.200/%d" % number)
-        cache.fail(name, Outcome.UNREACHABLE, "x" * 100_000, at(0))
-        assert cache.used_bytes <= BUDGET
-    for number in range(3000):
-        learn(cache, url(100), identifier=read_identifier(b"88.201/%d" % number))
-        cache.get(ITEM, at(1))
-        assert cache.used_bytes <= BUDGET
-    assert cache.used_bytes > 0.99 * BUDGET, "both are full"
-    assert cache.failure(read_identifier(b"88.200/4999"), at(1)) is not None
-    assert cache.failure(read_identifier(b"88.200/0"), at(1)) is None
-    assert cache.get(ITEM, at(1)) is not None
-
-
 # ------------------------------------------------------------------------------------------------ counts
 
 
@@ -387,146 +318,3 @@ def test_the_bytes_counted_are_those_really_taken(name, count):
     finally:
         tracemalloc.stop()
     assert 0.85 < cache.used_bytes / taken < 1.15
-
-
-def test_the_bytes_counted_for_failures_are_those_really_taken():
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        failures = Failures(1 << 30, LIMITS)
-        for number in range(3000):
-            name = read_identifier(b"88.200/sn-%d" % number)
-            failures.add(name, Outcome.UNREACHABLE, f"no server answered {number}", at(number / 7))
-        taken = tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
-    assert failures.count == 3000
-    assert 0.85 < failures.used_bytes / taken < 1.15
-
-
-# ------------------------------------------------------------------------------------------------ a model
-
-NAMES = [
-    parse_identifier(text)
-    for text in ("88.2/a", "88.2/A", "88.2.1/b", "88.2.1", "0.na/88.2.1", "88.2", "88.20/x", "89/y", "89/Y")
-]  # fmt: skip
-names = st.sampled_from(NAMES)
-
-
-class CacheModel(RuleBasedStateMachine):
-    """The rules in a few lines over a plain dict, beside the real thing with room for everything."""
-
-    def __init__(self):
-        super().__init__()
-        self.limits = Limits(stale_s=100, absent_s=10, failure_s=2, failure_most_s=9, ttl_most_s=64)
-        self.cache = ForeignCache(BUDGET, self.limits)
-        self.now_s = 0.0
-        self.held = {}
-        self.failures = {}
-
-    @rule(name=names, ttls=st.lists(st.integers(0, 80), max_size=3), rank=st.sampled_from(Rank))
-    def put(self, name, ttls, rank):
-        outcome = Outcome.SUCCESS if ttls else Outcome.NOT_FOUND
-        values = tuple(url(ttl, index) for index, ttl in enumerate(ttls, 1))
-        key, last = name.folded(True), self.held.get(name.folded(True))
-        found = self.cache.put(name, outcome, values, rank, at(self.now_s))
-        if last and rank < last[1] and self.now_s < last[2] + last[3]:
-            assert found is None
-            return
-        assert (found.state, found.values) == (State.FRESH, values)
-        ttl_s = min([64, *ttls]) if ttls else 10
-        self.held[key] = (values, rank, self.now_s, ttl_s)
-        self.failures.pop(key, None)
-
-    @rule(name=names)
-    def get(self, name):
-        found = self.cache.get(name, at(self.now_s))
-        held = self.held.get(name.folded(True))
-        if held is None or self.now_s > held[2] + held[3] + 100:
-            assert found is None
-            return
-        values, rank, learned_s, ttl_s = held
-        assert found.held.rank is rank
-        assert found.held.values == values
-        if self.now_s >= learned_s + ttl_s:
-            assert (found.state, found.values) == (State.STALE, with_ttl(values, 30))
-        else:
-            assert found.state is not State.STALE
-            assert found.values == aged(values, int(self.now_s - learned_s))
-            if self.now_s < learned_s + 0.89 * ttl_s:
-                assert found.state is State.FRESH
-
-    @rule(name=names)
-    def fail(self, name):
-        self.cache.fail(name, Outcome.BUSY, "busy", at(self.now_s))
-        until_s, wait_s = self.failures.get(name.folded(True), (-1000, 0))
-        if self.now_s >= until_s:
-            wait_s = 2 if self.now_s >= until_s + 9 else min(9, 2 * wait_s)
-            self.failures[name.folded(True)] = (self.now_s + wait_s, wait_s)
-
-    @rule(name=names)
-    def failure(self, name):
-        until_s, _ = self.failures.get(name.folded(True), (-1000, 0))
-        is_told = self.cache.failure(name, at(self.now_s)) is not None
-        assert is_told == (self.now_s < until_s)
-
-    @rule(eighths=st.integers(1, 400))
-    def pass_time(self, eighths):
-        self.now_s += eighths / 8  # exact in binary, so that moments are equal when they should be
-
-    @rule(name=names)
-    def drop(self, name):
-        self.cache.drop(name.folded())
-        self.forget(lambda key: name_of(key) == name.folded())
-
-    @rule(prefix=st.sampled_from([b"88", b"88.2", b"88.2.1", b"8", b"89"]))
-    def drop_below(self, prefix):
-        self.cache.drop_below(prefix)
-        within = (prefix + b"/", prefix + b".")
-        self.forget(lambda key: (key.removeprefix(b"0.NA/") + b"/").startswith(within))
-
-    def forget(self, is_gone):
-        for table in (self.held, self.failures):
-            for key in [key for key in table if is_gone(key)]:
-                del table[key]
-
-    @invariant()
-    def counts_its_bytes(self):
-        assert 0 <= self.cache.used_bytes <= BUDGET
-        assert self.cache.count <= len(self.held)
-
-    def teardown(self):
-        for name in NAMES:
-            self.get(name)
-            self.failure(name)
-            self.drop(name)
-        assert (self.cache.used_bytes, self.cache.count) == (0, 0)
-
-
-CacheModel.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestTheCacheDoesAsItsModel = CacheModel.TestCase
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(12_000, 40_000),
-    st.lists(
-        st.tuples(st.integers(0, 60), st.integers(0, 12), st.sampled_from(["put", "get", "fail", "drop", "below"])),
-        max_size=120,
-    ),
-)  # fmt: skip
-def test_the_budget_holds_whatever_happens(most_bytes, steps):
-    cache = ForeignCache(most_bytes)
-    for number, size, what in steps:
-        name = read_identifier(b"88.%d/%s%d" % (number % 4, b"sS"[number % 2 :][:1], number % 9))
-        if what == "put":
-            learn(cache, *(url(60, index) for index in range(1, size * 4)), identifier=name)
-        elif what == "get":
-            cache.get(name, at(1))
-        elif what == "fail":
-            cache.fail(name, Outcome.BUSY, "x" * size * 40, at(size))
-        elif what == "drop":
-            cache.drop(name.folded())
-        else:
-            cache.drop_below(name.prefix)
-        assert 0 <= cache.used_bytes <= most_bytes
