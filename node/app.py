@@ -88,7 +88,8 @@ class App:
             recursive, NetworkSet(config.access.unlimited_networks),
         )  # fmt: skip
         self.forwarder = Forwarder(setup, holdings)
-        self._unproved_until_s = unproved_until_s(config)
+        until_s = unproved_until_s(config)
+        self._unproved_until_s = until_s if until_s > read_clocks().wall_s else 0.0
         self.driver = Driver(self.forwarder, self._connect, read_clocks)
         self.follower.listen(self._drop_changed, self._keeps_foreign)
         self.service = Service(
@@ -115,6 +116,9 @@ class App:
 
     async def start(self, sockets: dict[str, list[socket.socket]]) -> None:
         """Serve on bound sockets."""
+        if self._unproved_until_s:
+            until = self._config.upstream.trust_unproved_until
+            log.warning("upstream answers are believed without proof", extra={"until": until})
         self._keep(self.writer.run())
         self._keep(self._tick())
         for sock in sockets.get(UDP, []):
@@ -187,8 +191,10 @@ class App:
         former = self.driver.replace(self._connect)
 
         async def close_later() -> None:
-            await asyncio.sleep(LAST_QUESTIONS_S)
-            await former.close()
+            try:
+                await asyncio.sleep(LAST_QUESTIONS_S)
+            finally:
+                await former.close()
 
         self._keep(close_later())
 

@@ -3,13 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from node.app import App, build
 from node.child import Boot
 from node.clock import read_clocks
 from node.config import load_config
 from node.registrar_client import open_registrar
+from node.upstream.client import UpstreamClient
 from protocols.identifier import parse_identifier, read_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Query
+from protocols.rest.dates import format_date
 from protocols.values.value import Value
 from registry.registrar import Submission
 from resolver.cache import Rank
@@ -75,4 +79,28 @@ async def test_what_this_node_takes_over_is_forgotten_in_every_spelling_when_the
     answer = app.service.resolve_now(hosted, LOCAL, read_clocks())
     assert answer is not None
     assert (answer.outcome, answer.is_authoritative) == (Outcome.NOT_FOUND, True)
+    await app.stop()
+
+
+async def test_proof_is_asked_for_again_when_the_time_without_it_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make_node(tmp_path / "node")
+    until = format_date(int(read_clocks().wall_s) + 2)
+    text = settings.read_text().replace("servers = []", 'servers = ["tcp://127.0.0.1:9"]')
+    text = text.replace("pinned_keys = []", f'pinned_keys = ["sha256:{"0" * 64}"]')
+    text = text.replace('trust_unproved_until = ""', f'trust_unproved_until = "{until}"')
+    settings.write_text(text)
+    app = build(Boot(load_config(settings), 0, {}, {}), lambda: None)
+    await app.start({})
+    trusting = app.driver._asker
+    assert isinstance(trusting, UpstreamClient)
+    assert trusting._settings.pins == ()
+    async with asyncio.timeout(10):
+        while app.driver._asker is trusting:
+            await asyncio.sleep(0.05)
+    assert isinstance(app.driver._asker, UpstreamClient)
+    assert app.driver._asker._settings.pins
+    said = [record.getMessage() for record in caplog.records]
+    assert "upstream answers are believed without proof" in said
     await app.stop()
