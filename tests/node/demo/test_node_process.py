@@ -5,7 +5,7 @@ import time
 import pytest
 
 from node.demo.node_process import NodeProcess, stop_all
-from tests.node.processes import descendants, is_alive
+from tests.node.processes import descendants, is_alive, until
 
 
 @pytest.mark.process
@@ -18,7 +18,7 @@ def test_a_frozen_node_is_stopped_at_once_and_starts_again(tmp_path):
         started_s = time.monotonic()
         node.stop()
         assert time.monotonic() - started_s < 2.0
-        assert not any(map(is_alive, pids))
+        until(lambda: not any(map(is_alive, pids)), 2.0)
         assert not node.is_running
         node.start()
         assert node.is_running
