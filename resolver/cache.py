@@ -136,7 +136,7 @@ class ForeignCache:
             self.counts["miss"] += 1
             return None
         now_s = now.monotonic_s
-        if now_s > held.expires_s + self._limits.stale_s:
+        if self._is_over(held, now_s):
             self._shelf.remove(held.key)
             self.counts["miss"] += 1
             return None
@@ -211,6 +211,12 @@ class ForeignCache:
         """Forget everything."""
         self._shelf.clear()
         self._failures.clear()
+
+    def _is_over(self, held: Held, now_s: float) -> bool:
+        """Good for nothing any more. An absence never is, past its time: it may have been registered since."""
+        if held.outcome is Outcome.NOT_FOUND:
+            return now_s >= held.expires_s
+        return now_s > held.expires_s + self._limits.stale_s
 
     def _ahead_s(self, held: Held) -> float:
         """When to ask again: with ``ahead`` of the TTL left, more or less by the identifier's own share of jitter."""
