@@ -110,7 +110,9 @@ class Forwarder:
         if found.held.paused_until_s > now.monotonic_s:
             return True
         running = self.questions.get(query)
-        return running is not None and now.monotonic_s - running.since_s >= self._limits.client_s
+        if running is None:
+            return False
+        return now.monotonic_s >= running.since_s + self._limits.client_s
 
     def _refusal(self, query: Query, place: Delegated | NotHere, peer: Peer) -> Answer | None:
         if self._setup.node_id in query.via:
@@ -118,7 +120,7 @@ class Forwarder:
             return Answer(Outcome.HOP_LIMIT, reason="the question has been here before: a loop")
         if query.hop_count >= self._limits.forwards:
             self.counts["refused-loop"] += 1
-            reason = f"forwarded {query.hop_count} times, at most {self._limits.forwards} allowed"
+            reason = f"forwarded {query.hop_count} times already: a loop, or nearly one"
             return Answer(Outcome.HOP_LIMIT, reason=reason)
         if isinstance(place, Delegated):
             return None
@@ -142,10 +144,13 @@ class Forwarder:
             return self._instead(query, "too many wait for the same answer", now)
         if running is None and not self._may_miss(query.identifier, peer, now):
             return self._instead(query, "too many unknown identifiers are asked for", now)
-        if running is None and not questions.make_room(now):
-            return self._instead(query, "too many questions are under way", now)
-        if not questions.crowd.enter(peer.address):
+        if not questions.crowd.enter(
+            peer.address
+        ):  # first: who may not wait must not displace others
             return self._instead(query, "too many questions of this address are under way", now)
+        if running is None and not questions.make_room(now):
+            questions.crowd.leave(peer.address)
+            return self._instead(query, "too many questions are under way", now)
         if running is not None:
             self.counts["joined"] += 1
             return questions.join(running, query, peer, now, joined=True)

@@ -4,7 +4,8 @@ A question is one resolution and its waiters: clients with tickets, and other qu
 waiter whose patience for a fresh answer is over gets the stale one, if there is one, while the question goes on.
 """
 
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -45,16 +46,21 @@ class Questions:
         self.troubles: Counter[tuple[Role, Trouble]] = Counter()
         self.crowd = Crowd(limits.waiting_per_source)
         self._running: dict[Key, Running] = {}
+        """Those that can be joined, oldest first."""
+        self._names: dict[bytes, set[Running]] = {}
+        """The same by folded identifier, which is how changes name them."""
+        self._superseded = 0
+        """Under way, but not to be joined."""
         self._tickets: dict[int, tuple[Running, Waiter]] = {}
         self._numbers: dict[int, tuple[Running, Target]] = {}
-        self._dirty: list[Running] = []
+        self._dirty: deque[Running] = deque()
         self._timers: list[tuple[float, int, Running]] = []
         self._actions: list[Action] = []
         self._last_ticket = self._last_number = self._last_timer = 0
 
     def __len__(self) -> int:
         """Questions under way."""
-        return len(self._running)
+        return len(self._running) + self._superseded
 
     def get(self, query: Query) -> Running | None:
         """The question under way that would answer this one, too."""
@@ -66,7 +72,10 @@ class Questions:
         allowance = allowance or Allowance(self._limits, now.monotonic_s)
         resolution = Resolution(query, place, self._world, allowance)
         key = key_of(query)
+        assert key not in self._running, key
         running = self._running[key] = Running(key, query, resolution, now.monotonic_s)
+        running.is_fair = allowance.is_fair(now.monotonic_s)
+        self._names.setdefault(query.identifier.folded(), set()).add(running)
         self._dirty.append(running)
         return running
 
@@ -89,28 +98,45 @@ class Questions:
 
     def make_room(self, now: Now) -> bool:
         """A place for one more question; when all are taken the oldest gives way, if it is slow."""
-        if len(self._running) < self._limits.waiting:
+        if len(self) < self._limits.waiting:
             return True
-        oldest = next(iter(self._running.values()))
-        if now.monotonic_s - oldest.since_s <= self._limits.slow_s:
+        oldest = next(iter(self._running.values()), None)
+        if oldest is None or now.monotonic_s - oldest.since_s <= self._limits.slow_s:
             return False
         self._counts["displaced"] += 1
         self._end(oldest, Done(Outcome.BUSY, reason="gave way to newer questions"), now)
         return True
 
     def supersede(self, folded: bytes, above: bytes | None) -> None:
-        """What is under way about this record, or below this prefix, must not be remembered."""
-        upper = folded.upper()
-        for running in self._running.values():
-            own = running.query.identifier
-            is_below = above is not None and is_within(own.responsible_prefix, above)
-            if is_below or own.folded() == upper:
-                running.is_superseded = True
+        """What is under way about this record, or below this prefix, must not be remembered, nor joined any more."""
+        if above is None:
+            changed = list(self._names.get(folded.upper(), ()))
+        else:  # rare enough to look at all
+            changed = [
+                running
+                for running in self._running.values()
+                if is_within(running.query.identifier.responsible_prefix, above)
+            ]
+        for running in changed:
+            self._cut_off(running)
 
     def supersede_all(self) -> None:
         """Nothing that is under way must be remembered."""
-        for running in self._running.values():
-            running.is_superseded = True
+        for running in list(self._running.values()):
+            self._cut_off(running)
+
+    def _cut_off(self, running: Running) -> None:
+        self._leave(running)
+        running.is_superseded = True
+        self._superseded += 1
+
+    def _leave(self, running: Running) -> None:
+        """It can not be joined any more."""
+        del self._running[running.key]
+        name = running.query.identifier.folded()
+        self._names[name].discard(running)
+        if not self._names[name]:
+            del self._names[name]
 
     # ------------------------------------------------------------------------------------- what came, what next
 
@@ -138,9 +164,11 @@ class Questions:
     def step(self, now: Now) -> list[Action]:
         """Everything there is to do now, in order."""
         while self._timers and self._timers[0][0] <= now.monotonic_s:
-            self._dirty.append(heappop(self._timers)[2])
+            running = heappop(self._timers)[2]
+            running.wake_s = inf
+            self._dirty.append(running)
         while self._dirty:
-            running = self._dirty.pop()
+            running = self._dirty.popleft()
             if not running.is_ended:
                 self._advance(running, now)
         actions, self._actions = self._actions, []
@@ -192,14 +220,19 @@ class Questions:
 
     def _wake_at(self, running: Running, until_s: float, now: Now) -> None:
         """A timer for its own next step, or for the first waiter whose patience for a fresh answer ends."""
-        for waiter in running.waiters:  # in order of arrival
-            stale_s = waiter.since_s + self._limits.client_s
-            if stale_s > now.monotonic_s:
-                until_s = min(until_s, stale_s)
-                break
+
+        def stale_s(waiter: Waiter) -> float:
+            return waiter.since_s + self._limits.client_s
+
+        first = bisect_right(running.waiters, now.monotonic_s, key=stale_s)  # in order of arrival
+        if first < len(running.waiters):
+            until_s = min(until_s, stale_s(running.waiters[first]))
+        if running.wake_s <= until_s:
+            return
+        running.wake_s = until_s
         self._last_timer += 1
         heappush(self._timers, (until_s, self._last_timer, running))
-        if len(self._timers) > 8 * len(self._running) + SPARE_TIMERS:
+        if len(self._timers) > 8 * len(self) + SPARE_TIMERS:
             self._timers = [timer for timer in self._timers if not timer[2].is_ended]
             heapify(self._timers)
 
@@ -243,9 +276,11 @@ class Questions:
         joined = needed is not None
         if needed is None:
             needed = self.start(query, place, now, running.resolution.allowance)
-        elif waits_for(running, needed):
-            running.resolution.told(Outcome.HOP_LIMIT, (), "two records need each other")
+        elif waits_for(needed, running):
+            reason = "two records need each other"
+            running.resolution.told(Outcome.HOP_LIMIT, (), reason, is_spent=True)
             return
+        running.needs = needed
         needed.waiters.append(Waiter(0, query, NOBODY, now.monotonic_s, joined, running))
         self._dirty.append(needed)
 
@@ -272,19 +307,26 @@ class Questions:
         running.is_ended = True
         running.resolution.give_up(now)  # it may have been displaced with tries still open
         self._take_back(running)
-        if self._running.get(running.key) is running:
-            del self._running[running.key]
+        if running.is_superseded:
+            self._superseded -= 1
+        else:
+            self._leave(running)
         assert not running.numbers
         identifier, found = running.query.identifier, None
+        is_kept = done.is_own and (running.is_fair or not done.is_spent)
         if not running.is_superseded:
             if done.outcome not in ANSWERS:
                 found = self._memory.stand_in(identifier, now)
-            if found is None and done.is_own:
+            if found is None and is_kept:
                 self._memory.learn(identifier, done, now)
+            elif done.outcome is Outcome.NOT_FOUND:  # it has gone with its prefix
+                self._memory.forget(identifier)
         waiters, running.waiters = running.waiters, []
         for waiter in waiters:
             if waiter.parent is not None:
-                known = done if found is None else Done(found.held.outcome, found.held.values)
+                known = done._replace(is_spent=done.is_spent and not is_kept)
+                if found is not None:
+                    known = Done(found.held.outcome, found.held.values)
                 self._tell_parent(waiter.parent, running, known)
             elif found is not None and not waiter.query.authoritative:
                 self._tell(waiter, self._memory.answer(waiter.query, found, now), running, now)
@@ -296,9 +338,12 @@ class Questions:
         return self._memory.selected(waiter.query, done.outcome, done.values, done.reason, verdict)
 
     def _tell_parent(self, parent: Running, running: Running, done: Done) -> None:
+        parent.needs = None
         if not parent.is_ended:
-            parent.resolution.legs += running.resolution.legs
-            parent.resolution.told(done.outcome, done.values, done.reason)
+            resolution, needed = parent.resolution, running.resolution
+            resolution.legs += needed.legs
+            is_spent = done.is_spent and needed.allowance is resolution.allowance
+            resolution.told(done.outcome, done.values, done.reason, is_spent=is_spent)
             self._dirty.append(parent)
 
     def _tell(self, waiter: Waiter, answer: Answer, running: Running, now: Now) -> None:
@@ -320,8 +365,8 @@ def key_of(query: Query) -> Key:
 
 
 def waits_for(running: Running, other: Running) -> bool:
-    """Whether ``other`` waits, directly or through others, for ``running``: joining it would never end."""
-    return any(
-        waiter.parent is not None and (waiter.parent is other or waits_for(waiter.parent, other))
-        for waiter in running.waiters
-    )
+    """Whether ``running`` waits, directly or through others, for ``other``: then that one cannot wait for it."""
+    needed: Running | None = running
+    while needed is not None and needed is not other:
+        needed = needed.needs
+    return needed is not None

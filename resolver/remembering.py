@@ -6,6 +6,7 @@ the hot path. Both forget together.
 
 from collections import Counter
 
+from protocols.errors import ProtocolError
 from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of, split
 from protocols.message import Answer, Outcome, Query
 from protocols.trail import Trail, Verdict
@@ -39,7 +40,10 @@ class Remembering:
         failure = self._cache.failure(identifier, now)
         if failure is not None or isinstance(place, Delegated) or identifier.is_prefix_record:
             return failure
-        record = prefix_record_of(identifier.prefix)
+        try:
+            record = prefix_record_of(identifier.prefix)
+        except ProtocolError:  # too long: nobody can have asked for it
+            return None
         found = self._cache.get(record, now)
         if found is None or found.state is State.STALE:
             return self._cache.failure(record, now)
@@ -91,6 +95,11 @@ class Remembering:
         elif done.outcome not in OWN_BOUNDS:
             self._cache.fail(identifier, done.outcome, done.reason, now)
 
+    def forget(self, identifier: Identifier) -> None:
+        """It is gone: it must not stand in for anything any more."""
+        self._cache.drop(identifier.folded())
+        self._answers.drop(identifier.folded())
+
     def stand_in(self, identifier: Identifier, now: Now) -> Found | None:
         """What is still known when nobody answers; from now on it is given at once for a while."""
         found = self._cache.get(identifier, now)
@@ -119,8 +128,10 @@ class Remembering:
         held, fixed_ttl_s = found.held, None
         if found.state is State.STALE:
             look_again_s, fixed_ttl_s = held.paused_until_s, self._limits.stale_ttl_s
-        else:
-            look_again_s = held.ahead_s if found.state is State.FRESH else held.expires_s
+        elif found.state is State.FRESH:
+            look_again_s = held.ahead_s
+        else:  # it is being asked for; should that fail, somebody has to look again before it is too late
+            look_again_s = min(held.expires_s, now.monotonic_s + self._limits.pause_s)
         if look_again_s > now.monotonic_s:
             self._answers.put(
                 identifier.spelling, held.values, held.learned_s, look_again_s, fixed_ttl_s,

@@ -1,5 +1,6 @@
 """Who waits for which question: tickets of clients, and other questions that need the same record first."""
 
+from math import inf
 from typing import NamedTuple
 
 from protocols.message import Query
@@ -24,7 +25,8 @@ class Running:
     """One question under way, with everybody who waits for it."""
 
     __slots__ = (
-        "is_ended", "is_superseded", "key", "numbers", "query", "resolution", "since_s", "waiters",
+        "is_ended", "is_fair", "is_superseded", "key", "needs", "numbers", "query", "resolution", "since_s",
+        "waiters", "wake_s",
     )  # fmt: skip
 
     def __init__(self, key: "Key", query: Query, resolution: Resolution, since_s: float) -> None:
@@ -36,9 +38,16 @@ class Running:
         """In order of arrival."""
         self.numbers: set[int] = set()
         """Of what it has sent and still waits for."""
+        self.needs: Running | None = None
+        """The question whose record it waits for."""
+        self.wake_s = inf
+        """Monotonic: its next timer."""
+        self.is_fair = True
+        """It began with a fair part of its allowance: that it used it up says something about it."""
         self.is_ended = False
         self.is_superseded = False
-        """Something about it changed here while it was under way: its result must not be kept."""
+        """Something about it changed here while it was under way: its result must not be kept, nor told to who asks
+        from now on."""
 
     @property
     def is_authoritative(self) -> bool:
