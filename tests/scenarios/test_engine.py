@@ -56,6 +56,7 @@ OTHER = {
     "by_ms": lambda _: -1,
     "trail": lambda legs: [*legs, "top 88.200/none success"],
     "silence": lambda flag: not flag,
+    "waiting": lambda flag: not flag,
 }
 """For each word of an expectation, one that is wrong when it was right."""
 
@@ -82,6 +83,8 @@ def wrong_steps(step):
             yield "asked, one less", step | {"asked": step["asked"][1:]}
             head, *rest = step["asked"][0].split(" ")
             yield "asked, another", step | {"asked": [f"{head}x {rest[0]}", *step["asked"][1:]]}
+    if "asked_each" in step:
+        yield "asked_each", step | {"asked_each": step["asked_each"] - 1}
     for name in ("asked_count", "cancelled"):
         if name in step:
             yield name, step | {name: more(step[name])}
