@@ -63,6 +63,10 @@ class CacheModel(RuleBasedStateMachine):
             assert found is None
             return
         values, rank, learned_s, ttl_s = held
+        if not values and self.now_s >= learned_s + ttl_s:  # an absence is never stale
+            assert found is None
+            del self.held[name.folded(True)]
+            return
         assert found.held.rank is rank
         assert found.held.values == values
         if self.now_s >= learned_s + ttl_s:
