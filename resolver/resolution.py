@@ -7,7 +7,7 @@ A question travels like this::
                              or all of it to an upstream that asks on (``mode = "recurse"``)
     a referral (RC 302)   -> the servers it names, at most ``limits.hops`` times
     a prefix that the top-level node does not know
-                          -> the servers of the prefix above it: a national node may know secondary nodes only
+                          -> the servers of the secondary node above it: a national node may know only those
 
 ``step(now)`` gives the next act: ``Ask`` a server, ``Need`` another record first, ``Wait`` until then, ``Done``. Which
 of several servers is asked is ``round.Round``'s business, what is believed is ``acceptance``'s.
@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
-from protocols.identifier import MAX_IDENTIFIER_BYTES, Identifier, parent_prefix, read_identifier
+from protocols.identifier import MAX_IDENTIFIER_BYTES, Identifier, read_identifier
 from protocols.message import Outcome, Query
 from protocols.trail import Leg
 from protocols.values.site import Site
@@ -47,6 +47,11 @@ class World(NamedTuple):
     limits: Limits
 
 
+SECONDARY_LABELS = 2
+"""Of a secondary node's prefix, ``88.118``. Whatever lies below is looked for there in one step, not label by label: a
+made-up prefix of many labels must not cost a question for each."""
+
+
 class Resolution:
     """Made for one identifier; ``query`` is the first client's. Not reusable."""
 
@@ -66,7 +71,7 @@ class Resolution:
         self._needed: Identifier | None = None
         self._is_need_said = False
         self._has_climbed = False
-        """Whether the prefix above is being looked for, because the upstream does not know this one."""
+        """Whether the secondary node's prefix is being looked for, because the upstream does not know this one."""
         self._done: Done | None = None
         self.legs: list[Leg] = []
         """Every server asked, in the order of their answers."""
@@ -179,11 +184,9 @@ class Resolution:
 
     def _settle(self, reply: Reply, target: Target, now_s: float) -> None:
         if reply.outcome is Outcome.NOT_FOUND and self._may_climb(target):
-            above = parent_prefix(self._identifier.responsible_prefix)
-            assert above is not None
             self._has_climbed = True
             self._close_round(now_s)
-            self._need(b"0.NA/" + above)
+            self._need(b"0.NA/" + _secondary_prefix(self._identifier.responsible_prefix))
             return
         values = public_values(reply.values) if reply.outcome is Outcome.SUCCESS else ()
         outcome = reply.outcome
@@ -276,11 +279,11 @@ class Resolution:
             and target.role is Role.UPSTREAM
             and not self._recurse
             and not self._has_climbed
-            and identifier.responsible_prefix.count(b".") > 1  # below a secondary node's prefix
+            and identifier.responsible_prefix.count(b".") >= SECONDARY_LABELS
         )
 
     def _descend(self, needed: Identifier, values: Sequence[Value]) -> None:
-        """From the servers of the prefix above, unless they are those who have just said that they do not know."""
+        """From the servers of the secondary node, unless they are those who have just said that they do not know."""
         sites, service = read_sites(values), read_service(values)
         if not sites and service is not None:
             if self._hop():
@@ -292,7 +295,7 @@ class Resolution:
         if places <= asked if places else not sites and needed.is_prefix_record:
             self._finish(Outcome.NOT_FOUND, reason=f"{self._identifier.text} is not registered")
         else:
-            self._zone = parent_prefix(self._identifier.responsible_prefix)
+            self._zone = _secondary_prefix(self._identifier.responsible_prefix)
             self._go_to(found)
 
     def _need(self, handle: bytes) -> None:
@@ -366,6 +369,11 @@ class Resolution:
         asked = self._spelling.decode(errors="replace")
         trail = None if reply is None else reply.trail
         self.legs.append(Leg(try_.target.name, asked, now_s - try_.sent_s, said, trail))
+
+
+def _secondary_prefix(prefix: bytes) -> bytes:
+    """``88.118.7.3`` -> ``88.118``."""
+    return b".".join(prefix.split(b".", SECONDARY_LABELS)[:SECONDARY_LABELS])
 
 
 def _full_spelling(identifier: Identifier) -> bytes:
