@@ -29,6 +29,7 @@ from node.metrics import (
     FAILED_LOGINS,
     FOLLOWER_SEQ,
     HOT_ANSWERS,
+    HOT_REFUSALS,
     IS_WRITABLE,
     LOOP_LAG_SECONDS,
     OVER_RATE,
@@ -134,6 +135,10 @@ class App:
             listener.start()
             self.udp.append(listener)
         self._counters.add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in self.udp))
+        self._counters.add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in self.udp))
+        self._counters.add(
+            HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in self.udp)
+        )
         self._counters.add(OVER_RATE, "udp", lambda: sum(one.refused for one in self.udp))
         await self.tcp.start(sockets.get(TCP, []))
         self._counters.add(HOT_ANSWERS, "tcp", lambda: self.tcp.hits)

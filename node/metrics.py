@@ -164,6 +164,11 @@ OVER_RATE = (
     "Questions of sources that were over their rate, by transport.",
     "transport",
 )
+HOT_REFUSALS = (
+    "biaojie_hot_refusals",
+    "UDP questions refused without looking further: not registered here, or over a miss budget.",
+    "reason",
+)
 REMEMBERED_ANSWERS = (
     "biaojie_remembered_answers",
     "Answers of other nodes sent again without decoding, by transport.",

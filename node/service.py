@@ -15,7 +15,7 @@ from node.driver import Driver, Then
 from node.follower import Follower
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
-from protocols.identifier import Identifier
+from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
 from protocols.trail import Trail
 from registry.errors import DamagedRecord
@@ -24,6 +24,7 @@ from registry.registrar import Submission
 from registry.stores.store import Reader
 from resolver.answering import answer_now
 from resolver.delegation import Local, locate
+from resolver.forwarding import OVER_BUDGET
 from resolver.source import Now, Peer
 
 UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
@@ -75,6 +76,28 @@ class Service:
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""
         return read_clocks()
+
+    def refuse_at_once(
+        self, spelling: bytes, host: str, now_s: float, *, may_ask: bool
+    ) -> tuple[Outcome, str] | None:
+        """For hot paths: why a plain question fails, in words that ``resolve_now`` would use; None = look further.
+
+        Floods ask for what is absent, and for what would have to be asked for: neither may cost much. ``may_ask``:
+        whether the question allows others to be asked and a cache to answer.
+        """
+        prefix, _, suffix = spelling.partition(b"/")
+        prefix = prefix.upper()
+        if not suffix or not spelling.isascii() or prefix == PREFIX_AUTHORITY:
+            return None
+        authority = self.reader.authority(prefix)
+        if authority is not None and not authority.is_delegated:
+            if not self.reader.has_prefix_record(prefix):
+                return None
+            return Outcome.NOT_FOUND, f"{spelling.decode()} is not registered"
+        if not may_ask or self._driver is None or host not in self.recursion_networks:
+            return None
+        is_spent = self._driver.forwarder.is_spent(prefix, suffix, host, now_s)
+        return (Outcome.BUSY, OVER_BUDGET) if is_spent else None
 
     def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer | None:
         """The answer to one question from what is at hand, None when another node must be asked."""

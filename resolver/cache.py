@@ -129,6 +129,10 @@ class ForeignCache:
         """Identifiers known, stale ones included, failures not."""
         return self._shelf.count
 
+    def holds(self, key: bytes) -> bool:
+        """For hot paths: whether anything may be known under a key (``Identifier.folded(case_sensitive=True)``)."""
+        return key in self._shelf.entries or self._failures.holds(key)
+
     def get(self, identifier: Identifier, now: Now) -> Found | None:
         """What is known in this spelling; None = nothing, or nothing that is still good for anything."""
         held = self._shelf.get(identifier.folded(case_sensitive=True))

@@ -62,6 +62,10 @@ class Failures:
             failure.until_s = now_s + failure.wait_s
         self._shelf.put(failure)
 
+    def holds(self, key: bytes) -> bool:
+        """Whether a failure may be remembered under the key."""
+        return key in self._shelf.entries
+
     def get(self, identifier: Identifier, now: Now) -> Answer | None:
         """The answer that repeats the failure, while it lasts."""
         failure = self._shelf.get(identifier.folded(case_sensitive=True))

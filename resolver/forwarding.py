@@ -33,6 +33,7 @@ from resolver.source import LocalRecords, Now, Peer
 from resolver.upstreams import PREFERENCE, Upstreams
 
 MIB = 1_048_576
+OVER_BUDGET = "too many unknown identifiers are asked for"
 
 
 class Setup(NamedTuple):
@@ -102,6 +103,8 @@ class Forwarder:
                 return None
         if found is None or (failure is not None and failure.outcome in ANSWERS):
             assert failure is not None
+            if found is not None:  # its prefix is gone, and it with it
+                self._memory.forget(query.identifier)
             return self._memory.finished(query, failure, failure.verdict)
         return self._memory.answer(query, found, now)
 
@@ -143,7 +146,7 @@ class Forwarder:
         if running is not None and len(running.waiters) >= self._limits.waiters:
             return self._instead(query, "too many wait for the same answer", now)
         if running is None and not self._may_miss(query.identifier, peer, now):
-            return self._instead(query, "too many unknown identifiers are asked for", now)
+            return self._instead(query, OVER_BUDGET, now)
         if not questions.crowd.enter(
             peer.address
         ):  # first: who may not wait must not displace others
@@ -155,6 +158,15 @@ class Forwarder:
             self.counts["joined"] += 1
             return questions.join(running, query, peer, now, joined=True)
         return questions.join(questions.start(query, place, now), query, peer, now, joined=False)
+
+    def is_spent(self, prefix: bytes, suffix: bytes, source: str, now_s: float) -> bool:
+        """For hot paths: whether ``ask`` would say OVER_BUDGET, because nothing is known of the identifier and no
+        budget is left. ``prefix`` folded, ``suffix`` as spelled, neither of them of a prefix record.
+        """
+        key = prefix + b"/" + suffix
+        if self.cache.holds(key) or self.questions.is_under_way(key):
+            return False
+        return self.budgets.is_spent(prefix, source, now_s, source in self._setup.is_free)
 
     def forget(self, ticket: int) -> None:
         """The client is gone. The question goes on: its answer is worth remembering."""

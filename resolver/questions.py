@@ -62,6 +62,10 @@ class Questions:
         """Questions under way."""
         return len(self._running) + self._superseded
 
+    def is_under_way(self, key: bytes) -> bool:
+        """Whether an identifier, folded but for its suffix, is being asked for and can be joined."""
+        return (key, False) in self._running
+
     def get(self, query: Query) -> Running | None:
         """The question under way that would answer this one, too."""
         return self._running.get(key_of(query))

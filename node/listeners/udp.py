@@ -19,9 +19,15 @@ from node.listeners.native import USE_TCP, Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
 from node.service import Service
 from node.site import SiteInfo
-from protocols.handle.codes import ResponseCode
+from protocols.handle.codes import RESPONSE_CODES, ResponseCode
 from protocols.handle.envelope import Action, accept
-from protocols.handle.fast import plain_answer, plain_question, remembered_question
+from protocols.handle.fast import (
+    PlainQuestion,
+    plain_answer,
+    plain_error,
+    plain_question,
+    remembered_question,
+)
 from protocols.handle.header import DEFAULT_EXPIRATION_S
 from protocols.message import Answer, Outcome
 from protocols.record import BODY_OFFSET, DELETED, NO_VALUES, PARTS, public_offset
@@ -69,6 +75,8 @@ class UdpListener:
         """Answers of other nodes, from the hot path."""
         self.unsent = 0
         """Answers the kernel did not take; the client asks again."""
+        self.absent = self.over_budget = 0
+        """Refusals of the short way: not registered here; nobody may be asked."""
         self.refused = 0
         """Questions of sources over their rate."""
 
@@ -142,7 +150,7 @@ class UdpListener:
                 if refusal is not None:
                     answers.append((refusal, address))
                 continue
-            question = plain_question(data)
+            question, stored = plain_question(data), None
             if question is not None:
                 stored = stored_of(question[0])
                 if stored is not None and not (flags := stored[1]) & DELETED:
@@ -171,12 +179,33 @@ class UdpListener:
                         remembered_count += 1
                         continue
             slow_count += 1
-            other = self._answer(data, address)
+            other = None
+            if question is not None and stored is None:
+                other = self._refusal(question, data, host, now_s, expiration_s)
+            other = other or self._answer(data, address)
             if other is not None:
                 answers.append((other, address))
         self.hits += len(received) - slow_count - remembered_count
         self.remembered += remembered_count
         return answers
+
+    def _refusal(
+        self, question: PlainQuestion, data: bytes, host: str, now_s: float, expiration_s: int
+    ) -> bytes | None:
+        """The short way to say no, which floods of made-up identifiers take; None = look further."""
+        asked = remembered_question(data, question)
+        refused = self._service.refuse_at_once(question[0], host, now_s, may_ask=asked is not None)
+        if refused is None:
+            return None
+        outcome, text = refused
+        if outcome is Outcome.BUSY and asked is not None:
+            question = asked
+            self.over_budget += 1
+        else:
+            self.absent += 1
+        code = RESPONSE_CODES[outcome].to_bytes(4)
+        answer = plain_error(question, code, text.encode(), self._site.serial, expiration_s)
+        return answer if len(answer) <= self._most(host, len(data), now_s) else None
 
     def _send(self, answers: list[_Outgoing]) -> None:
         waiting = iter(answers)
