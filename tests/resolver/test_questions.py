@@ -255,6 +255,21 @@ def test_what_has_gone_with_its_prefix_is_never_given_again():
     table.assert_idle()
 
 
+def test_what_another_question_found_gone_is_never_given_again_either():
+    table = Table()
+    table.ask("88.200/a")
+    table.answer("0.NA/88.200", *site_value(SECONDARY, ttl=10))
+    table.answer("88.200/a", url(ttl=10))
+    table.pass_s(11)
+    table.ask("88.200/b")
+    table.reply(NOT_FOUND, "0.NA/88.200")
+    assert table.ask("88.200/a").outcome is Outcome.NOT_FOUND
+    table.pass_s(61)
+    ticket = table.ask("88.200/a")
+    table.pass_s(5)
+    assert table.told[ticket].outcome is Outcome.UNREACHABLE
+
+
 # ---- failures are remembered for what they are about
 
 
@@ -531,7 +546,7 @@ def test_what_an_event_costs_does_not_depend_on_how_much_is_under_way(event):
         table.step()
         costs.append(_cost_of(EVENTS[event], table))
     few, many = costs
-    assert 0 < few
+    assert few > 0
     assert many <= 1.2 * few, costs
 
 
