@@ -315,7 +315,11 @@ class Resolution:
         self, sites: Sequence[Site], teller: Target | None, role: Role = Role.LEARNED
     ) -> Candidates:
         world = self._world
-        return candidates(sites, self._spelling, role, teller, world.own_places, world.prefer_udp)
+        found = candidates(sites, self._spelling, role, teller, world.own_places, world.prefer_udp)
+        # A configured server stays one, whoever names it: its pinned key counts and its health is one.
+        known = {(server.protocol, server.place): server for server in world.servers}
+        targets = (known.get((target.protocol, target.place), target) for target in found.targets)
+        return found._replace(targets=tuple(dict.fromkeys(targets)))
 
     def _go_to(self, found: Candidates) -> None:
         """Begin with other servers."""

@@ -264,3 +264,21 @@ def test_the_same_seed_gives_the_same_run() -> None:
         storm.run()
         digests.add(storm.trace.hexdigest())
     assert len(digests) == 1
+
+
+def test_a_configured_server_that_a_site_names_stays_a_configured_one() -> None:
+    """Its pins count whoever names it."""
+    storm = Storm(1)
+    peer = Peer("10.9.0.1", 999, "tcp", is_loopback=False)
+    query = Query(parse_identifier("88.700/1"), may_recurse=True)
+    place = locate(query.identifier, storm.records)
+    assert not isinstance(place, Local)
+    storm.forwarder.ask(query, place, peer, now(0.0))
+    (first,) = storm.forwarder.step(now(0.0))
+    assert isinstance(first, Send)
+    home = Value(1, "HS_SITE", encode_site(site(1)))
+    named = Reply(Outcome.SUCCESS, b"0.NA/88.700", (home,))
+    storm.forwarder.received(first.number, named, now(0.1))
+    (second,) = storm.forwarder.step(now(0.1))
+    assert isinstance(second, Send)
+    assert second.target == UPSTREAM
