@@ -27,9 +27,11 @@ class AttackedNode(NodeProcess):
     def __init__(self, directory: Path, **settings: object) -> None:
         super().__init__(directory, PREFIX)
         text = self.made.settings.read_text()
+        head, title, tail = text.partition("[limits]")  # and what comes behind: memory, access
         for key, value in settings.items():
-            text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
+            tail, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", tail)
             assert found == 1, f"{key} is {found} times in the settings"
+        text = head + title + tail
         self.made.settings.write_text(text)
 
     @property
