@@ -128,6 +128,9 @@ class Driver:
             QUERY_ERRORS.inc()
             log.exception("a question to another node met a bug")
             actions = []
+        for bug in self.forwarder.take_bugs():
+            QUERY_ERRORS.inc()
+            log.error("a question to another node met a bug", exc_info=bug)
         for action in actions:
             if isinstance(action, Send):
                 self._sent[action.number] = _Sent(action.target.role.value, now.monotonic_s)

@@ -214,6 +214,12 @@ class Forwarder:
         """When ``step`` wants to be called again, monotonic; -inf = at once, inf = nothing waits."""
         return self.questions.next_s()
 
+    def take_bugs(self) -> list[Exception]:
+        """What questions met that is nobody's fault but ours, for the log; their clients have been told of an error."""
+        bugs = list(self.questions.bugs)
+        self.questions.bugs.clear()
+        return bugs
+
     # ------------------------------------------------------------------------------------- the feed
 
     def drop(self, folded: bytes) -> None:

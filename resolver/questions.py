@@ -30,6 +30,9 @@ NOBODY = Peer("", 0, "", is_loopback=True)
 SPARE_TIMERS = 512
 """Timers of ended questions are swept out when there are eight times as many timers as questions, and so many more."""
 
+MOST_BUGS = 16
+"""Of one kind there may be many at once; the first ones tell enough."""
+
 Refresh = Callable[[Query, Delegated | NotHere, Now], None]
 
 
@@ -44,6 +47,8 @@ class Questions:
         self._cache, self._memory = cache, memory
         self._counts, self._refresh = counts, refresh
         self.troubles: Counter[tuple[Role, Trouble]] = Counter()
+        self.bugs: deque[Exception] = deque(maxlen=MOST_BUGS)
+        """What questions met that is nobody's fault but ours; whoever logs takes them out."""
         self.crowd = Crowd(limits.waiting_per_source)
         self._running: dict[Key, Running] = {}
         """Those that can be joined, oldest first."""
@@ -174,7 +179,11 @@ class Questions:
         while self._dirty:
             running = self._dirty.popleft()
             if not running.is_ended:
-                self._advance(running, now)
+                try:
+                    self._advance(running, now)
+                except Exception as bug:  # noqa: BLE001  # one question must not stop the others
+                    self.bugs.append(bug)
+                    self._abandon(running, now)
         actions, self._actions = self._actions, []
         return actions
 
@@ -305,6 +314,15 @@ class Questions:
             else:
                 held = found.held
                 self._tell_parent(waiter.parent, running, Done(held.outcome, held.values))
+
+    def _abandon(self, running: Running, now: Now) -> None:
+        """It met a bug: whoever waits hears of an error, and it is out of the way."""
+        failed = Done(Outcome.ERROR, reason="internal error")
+        if not running.is_ended:
+            self._end(running, failed, now)
+        for of, waiter in list(self._tickets.values()):  # the bug was in ending it
+            if of is running:
+                self._tell(waiter, self._answer(waiter, failed), running, now)
 
     def _end(self, running: Running, done: Done, now: Now) -> None:
         """Remember what was learned and tell everybody who waits."""

@@ -51,6 +51,9 @@ class Script:
     def failed(self, number: int, trouble: Trouble, now: Now) -> None:
         self.heard.append((trouble, number))
 
+    def take_bugs(self) -> list[Exception]:
+        return []
+
     def step(self, now: Now) -> list[Action]:
         self.heard.append("step")
         if self.is_broken:

@@ -282,3 +282,30 @@ def test_a_configured_server_that_a_site_names_stays_a_configured_one() -> None:
     (second,) = storm.forwarder.step(now(0.1))
     assert isinstance(second, Send)
     assert second.target == UPSTREAM
+
+
+def test_a_bug_in_one_question_is_told_to_its_client_and_stops_no_other() -> None:
+    class Buggy(Records):
+        def lookup(self, identifier: Identifier) -> Record | None:
+            if identifier.suffix == b"88.666":
+                raise RuntimeError("a bug")
+            return None
+
+    records = Buggy()
+    setup = Setup("88.118", "ab" * 8, (UPSTREAM,), may_recurse=Everybody(), limits=LIMITS)
+    forwarder = Forwarder(setup, records)
+    peer = Peer("10.9.0.1", 999, "tcp", is_loopback=False)
+    tickets = []
+    for text in ("88.666/1", "88.118.7/1"):
+        query = Query(parse_identifier(text), may_recurse=True)
+        place = locate(query.identifier, Records())
+        assert not isinstance(place, Local)
+        tickets.append(forwarder.ask(query, place, peer, now(0.0)))
+    told, sent = forwarder.step(now(0.0))
+    assert isinstance(told, Tell)
+    assert told.answer is not None
+    assert (told.ticket, told.answer.outcome) == (tickets[0], Outcome.ERROR)
+    assert isinstance(sent, Send)
+    assert [str(bug) for bug in forwarder.take_bugs()] == ["a bug"]
+    assert forwarder.take_bugs() == []
+    assert len(forwarder.questions) == 1
