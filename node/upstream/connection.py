@@ -6,7 +6,7 @@ is wanted for something better, since servers answer in order.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from node.upstream.job import Job
 from node.upstream.messages import decode_answer
@@ -106,10 +106,10 @@ class Connection(asyncio.Protocol):
         if self.is_over:
             return
         self.is_over = True
-        if self.attempt is not None:
-            self.attempt.cancel()
         if self._transport is not None:
             self._transport.abort()
+        elif self.attempt is not None:
+            self.attempt.cancel()
         self._book(0)
         self._owner.lost(self, trouble, blames=blames or self.answers == 0)
 
@@ -117,13 +117,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open: write what waits."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        opened = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        if self.is_over:  # and its attempt is being cancelled
+            opened.abort()
+            return
+        self._transport = opened
         self._owner.opened()
-        if self.is_over:
-            transport.abort()
-        elif self.pending:
-            transport.write(b"".join(job.message for job in self.pending.values() if job))
+        if self.pending:
+            opened.write(b"".join(job.message for job in self.pending.values() if job))
         else:
             self._owner.freed(self)
 
@@ -145,7 +146,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """The server closed it, or the way to it broke."""
         self.end(Trouble.CLOSED, blames=self.has_part)
-        self._owner.closed()
+        if self._transport is not None:
+            self._owner.closed()
 
     def _take(self, data: bytes) -> bool:
         """One whole message; False when the connection has ended over it."""
