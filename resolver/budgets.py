@@ -6,8 +6,6 @@ Over a rate one in ``Limits.trickle`` passes, so that a real question among the 
 rate: whatever the flood, others are asked at most so much more than the rate.
 """
 
-from typing import NamedTuple
-
 from resolver.buckets import Bucket, Generations, source_network
 from resolver.limits import Limits
 
@@ -72,20 +70,19 @@ class MissBudgets:
         return True
 
 
-class _Rate(NamedTuple):
-    per_s: float
-    trickle: int
-    share: float
+class _Rate:
+    """Computed once: this is asked for every question of a flood."""
 
-    @property
-    def trickle_per_s(self) -> float:
-        """What may pass besides."""
-        return self.per_s * self.share
+    __slots__ = ("burst", "per_s", "trickle", "trickle_burst", "trickle_per_s")
 
-    @property
-    def burst(self) -> float:
+    def __init__(self, per_s: float, trickle: int, share: float) -> None:
+        self.per_s = per_s
+        self.burst = max(per_s, 1.0)
         """A second's worth at once, and never less than one question."""
-        return max(self.per_s, 1.0)
+        self.trickle = trickle
+        self.trickle_per_s = per_s * share
+        """What may pass besides."""
+        self.trickle_burst = max(self.trickle_per_s, 1.0)
 
 
 class _Budget(Bucket):
@@ -97,23 +94,23 @@ class _Budget(Bucket):
         super().__init__(rate.burst, now_s)
         self._rate = rate
         self._over = 0
-        self._spare = Bucket(max(rate.trickle_per_s, 1.0), now_s)
+        self._spare = Bucket(rate.trickle_burst, now_s)
 
     def passes(self, now_s: float) -> bool:
         """Whether a question is within the rate, or the one in ``trickle`` over it."""
         if self.has_token(self._rate.per_s, self._rate.burst, now_s):
             return True
         self._over += 1
-        per_s = self._rate.trickle_per_s
-        is_spare = self._spare.has_token(per_s, max(per_s, 1.0), now_s)
+        rate = self._rate
+        is_spare = self._spare.has_token(rate.trickle_per_s, rate.trickle_burst, now_s)
         return is_spare and self._over % self._rate.trickle == 0
 
     def is_spent(self, now_s: float) -> bool:
         """Whether nothing passes now."""
-        if self.has_token(self._rate.per_s, self._rate.burst, now_s):
+        rate = self._rate
+        if self.has_token(rate.per_s, rate.burst, now_s):
             return False
-        per_s = self._rate.trickle_per_s
-        return not self._spare.has_token(per_s, max(per_s, 1.0), now_s)
+        return not self._spare.has_token(rate.trickle_per_s, rate.trickle_burst, now_s)
 
     def pay(self) -> None:
         """It went elsewhere: within the rate, or as one of the few besides."""

@@ -44,6 +44,8 @@ TOO_MANY = Answer(
 )
 
 _BATCH = (RECEIVE_BYTES,) * DATAGRAMS_PER_WAKEUP
+_BUSY = RESPONSE_CODES[Outcome.BUSY].to_bytes(4)
+_ABSENT = RESPONSE_CODES[Outcome.NOT_FOUND].to_bytes(4)
 _Outgoing = tuple[bytes, tuple[str, int]]
 
 
@@ -199,11 +201,11 @@ class UdpListener:
             return None
         outcome, text = refused
         if outcome is Outcome.BUSY and asked is not None:
-            question = asked
+            question, code = asked, _BUSY
             self.over_budget += 1
         else:
+            code = _ABSENT
             self.absent += 1
-        code = RESPONSE_CODES[outcome].to_bytes(4)
         answer = plain_error(question, code, text.encode(), self._site.serial, expiration_s)
         return answer if len(answer) <= self._most(host, len(data), now_s) else None
 
