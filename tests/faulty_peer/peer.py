@@ -106,14 +106,16 @@ class FaultyPeer:
         self._started.set()
         await self._stopping.wait()
         transport.close()
-        for server in servers:
-            server.close()
+        for sock in (tcp, http, https):  # asyncio loses what it accepted if its server closes then
+            loop.remove_reader(sock)
         for _ in range(STOP_ROUNDS):  # what was accepted just now appears in the loop's next rounds
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks & set(self._connections.values()):
                 task.cancel()  # the others are asyncio's, on their way to a connection
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
+        for server in servers:
+            server.close()
 
     def _accept_native(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._keep(writer, self._native_connection(reader, writer))
