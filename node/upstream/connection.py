@@ -24,12 +24,17 @@ class Owner(Protocol):
     """The pool, as its connections see it."""
 
     max_message_bytes: int
+    most_answers: int
+    """What the server gives on one connection before it closes it, as far as it has shown."""
 
     def freed(self, connection: "Connection") -> None:
         """An answer came: there may be room for another question."""
 
     def lost(self, connection: "Connection", trouble: Trouble, *, blames: bool) -> None:
         """It has ended, ``blames`` = because of the oldest question's answer. Called once."""
+
+    def closed_by_server(self, connection: "Connection") -> None:
+        """The server closed it, between two answers; ``lost`` follows."""
 
     def opened(self) -> None:
         """There is one more socket."""
@@ -82,7 +87,8 @@ class Connection(asyncio.Protocol):
         """How many more questions it takes."""
         if not self.is_open or None in self.pending.values():
             return 0
-        return (DEPTH if self.answers >= PROVEN_ANSWERS else 1) - len(self.pending)
+        depth = DEPTH if self.answers >= PROVEN_ANSWERS else 1
+        return min(depth, self._owner.most_answers - self.answers) - len(self.pending)
 
     def put(self, job: Job, now_s: float) -> None:
         """Ask now, or as soon as it is open."""
@@ -145,6 +151,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """The server closed it, or the way to it broke."""
+        if not self.is_over and not self.has_part:
+            self._owner.closed_by_server(self)
         self.end(Trouble.CLOSED, blames=self.has_part)
         if self._transport is not None:
             self._owner.closed()

@@ -17,6 +17,11 @@ GIVEN_UP_S = 5.0
 """A connection that owes an answer nobody waits for is closed after so long."""
 LOOK_EVERY_S = 1.0
 """How often connections are looked at; a question's own deadline is exact."""
+CLOSES_S = 1.0
+"""A server that closes so soon after an answer closes because of it, not because the connection was unused."""
+LEARN_AGAIN_S = 60.0
+"""How long it is remembered after how many answers a server closes: a restart looks the same."""
+ANY_NUMBER = 1 << 62
 MOST_WAITING = 512
 """Questions without a connection, per server: twice what the resolver lets be under way."""
 
@@ -131,6 +136,9 @@ class Pool:
         self._carrier = carrier
         self._connections: set[Connection] = set()
         self._waiting: dict[Job, None] = {}
+        self._learnt_s = 0.0
+        self.most_answers = ANY_NUMBER
+        """See ``Owner``: 1 for the classic server, which closes after each."""
         self.target = target
         self.max_message_bytes = carrier.settings.max_message_bytes
         self.may_buffer, self.opened, self.closed = (
@@ -170,8 +178,12 @@ class Pool:
         now_s = asyncio.get_running_loop().time()
         while self._waiting and connection.room > 0:
             connection.put(self._next(), now_s)
-        if connection.is_open and not connection.pending:
+        if not connection.is_open or connection.pending:
+            return
+        if connection.answers < self.most_answers:
             self.resting[connection] = None
+        else:
+            connection.end(Trouble.CLOSED)
 
     def lost(self, connection: Connection, trouble: Trouble, *, blames: bool) -> None:
         """A connection has ended, with what was pending on it."""
@@ -189,8 +201,16 @@ class Pool:
         while self._waiting and self._may_connect():
             self._connect(self._next())
 
+    def closed_by_server(self, connection: Connection) -> None:
+        """Right after an answer: then it will do the same with the others."""
+        now_s = asyncio.get_running_loop().time()
+        if connection.answers and now_s - connection.heard_s < CLOSES_S:
+            self.most_answers, self._learnt_s = connection.answers, now_s
+
     def look(self, now_s: float) -> None:
         """Close what has been unused for too long, or owes an answer that nobody waits for."""
+        if now_s - self._learnt_s >= LEARN_AGAIN_S:
+            self.most_answers = ANY_NUMBER
         idle_s = self._carrier.settings.idle_s
         for connection in list(self._connections):
             silent_s = now_s - connection.heard_s
@@ -211,10 +231,12 @@ class Pool:
     def _place(self, job: Job) -> bool:
         """Put the question on a connection; False when none takes it now."""
         now_s = asyncio.get_running_loop().time()
-        if self.resting:
+        while self.resting:
             connection, _ = self.resting.popitem()
-            connection.put(job, now_s)
-            return True
+            if connection.room > 0:
+                connection.put(job, now_s)
+                return True
+            connection.end(Trouble.CLOSED)
         idle = next((c for c in self._connections if not c.is_open and not c.pending), None)
         if idle is not None:  # being opened for a question that was given up
             idle.put(job, now_s)

@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Coroutine
 
 from protocols.errors import ProtocolError
+from protocols.handle.codec import Message
 from protocols.handle.stream import MessageStream
 from protocols.values.site import HTTP, HTTPS, TCP, UDP
 from resolver.asking import Role, Target
@@ -142,22 +143,40 @@ class FaultyPeer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         port = _port_of(writer)
-        stream, answered = MessageStream(), 0
+        answered = 0
+        questions: asyncio.Queue[tuple[float, Message] | None] = asyncio.Queue()
         with self._counted(writer):
-            while data := await reader.read(65_536):
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._read_native(reader, port, questions))
+                while (question := await questions.get()) is not None:
+                    due_s, request = question
+                    await _until(due_s)
+                    plan = self.speaker.native(request, "tcp")
+                    answered += bool(plan.pieces)
+                    is_last = 0 < self.behaviour.closes_after <= answered
+                    if not await self._carry_out(plan, writer) or is_last:
+                        break
+                reading.cancel()
+
+    async def _read_native(
+        self,
+        reader: asyncio.StreamReader,
+        port: int,
+        questions: "asyncio.Queue[tuple[float, Message] | None]",
+    ) -> None:
+        """Questions with the moments their answers are due; None at the end."""
+        stream = MessageStream()
+        try:
+            while stream.failure is None and (data := await reader.read(65_536)):
                 due_s = asyncio.get_running_loop().time() + self.behaviour.delay_s
                 for message in stream.receive(data):
                     request, asked = self.speaker.asked(message, "tcp", port)
                     self.count(asked)
-                    await _until(due_s)
-                    plan = self.speaker.native(request, "tcp")
-                    answered += bool(plan.pieces)
-                    if not await self._carry_out(plan, writer):
-                        return
-                    if self.behaviour.closes_after and answered >= self.behaviour.closes_after:
-                        return
-                if stream.failure is not None:
-                    return
+                    questions.put_nowait((due_s, request))
+        except (OSError, ProtocolError):
+            return  # as good as the end
+        finally:
+            questions.put_nowait(None)
 
     async def _web_connection(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -197,7 +216,7 @@ class FaultyPeer:
         self.open_connections += 1
         try:
             yield
-        except (OSError, ProtocolError, asyncio.CancelledError):
+        except (OSError, ExceptionGroup, asyncio.CancelledError):  # the asker has gone, or we stop
             writer.transport.abort()
         finally:
             self.open_connections -= 1
