@@ -17,7 +17,7 @@ class Limits(NamedTuple):
     patience_s: float = 3.0
     """For a whole question: the reference client waits three seconds on UDP before it goes to TCP."""
     hops: int = 8
-    """Referrals and prefix look-ups one after the other; deeper than any hierarchy in use."""
+    """Referrals and service handles followed for one question; deeper than any hierarchy in use."""
     questions: int = 16
     """Questions asked on behalf of one, prefix look-ups included; counted in the question, not in the try."""
     forwards: int = 4
