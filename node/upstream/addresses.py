@@ -8,7 +8,7 @@ from resolver.asking import Target, Trouble
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN})
 """This machine has no socket or memory left."""
-_ENDED = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+_ENDED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """IPv4, IPv6, and what stands for an address where Python was built without IPv6."""
@@ -20,10 +20,10 @@ def trouble_of(error: BaseException) -> Trouble:
     """Why a connection or a datagram failed."""
     if isinstance(error, TimeoutError):  # ETIMEDOUT too
         return Trouble.TIMEOUT
-    number = getattr(error, "errno", None)
-    if number in _OURS and not isinstance(error, socket.gaierror):
-        return Trouble.CROWDED
-    return Trouble.CLOSED if number in _ENDED else Trouble.REFUSED
+    if isinstance(error, _ENDED):
+        return Trouble.CLOSED
+    is_ours = getattr(error, "errno", None) in _OURS and not isinstance(error, socket.gaierror)
+    return Trouble.CROWDED if is_ours else Trouble.REFUSED
 
 
 def address_of(target: Target, kind: socket.SocketKind) -> Address | None:

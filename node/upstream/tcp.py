@@ -136,6 +136,7 @@ class Pool:
         self._carrier = carrier
         self._connections: set[Connection] = set()
         self._waiting: dict[Job, None] = {}
+        self._is_evicting = False
         self._learnt_s = 0.0
         self.most_answers = ANY_NUMBER
         """See ``Owner``: 1 for the classic server, which closes after each."""
@@ -198,7 +199,7 @@ class Pool:
                 job.settle(job, trouble)
             else:
                 self._repeat(job)
-        while self._waiting and self._may_connect():
+        while self._waiting and not self._is_evicting and self._may_connect():
             self._connect(self._next())
 
     def closed_by_server(self, connection: Connection) -> None:
@@ -251,12 +252,17 @@ class Pool:
         return False
 
     def _may_connect(self) -> bool:
-        if len(self._connections) >= self._carrier.settings.connections:
-            stuck = [c for c in self._connections if c.is_stuck]
-            if not stuck:
-                return False
-            min(stuck, key=lambda connection: connection.heard_s).end(Trouble.CLOSED)
-        return self._carrier.has_room()
+        """Whether a connection may be made for who asks; one that owes an answer nobody waits for gives way."""
+        self._is_evicting = True  # the place is not for others who wait
+        try:
+            if len(self._connections) >= self._carrier.settings.connections:
+                stuck = [c for c in self._connections if c.is_stuck]
+                if not stuck:
+                    return False
+                min(stuck, key=lambda connection: connection.heard_s).end(Trouble.CLOSED)
+            return self._carrier.has_room()
+        finally:
+            self._is_evicting = False
 
     def _connect(self, job: Job) -> None:
         connection = Connection(self, asyncio.get_running_loop().time())

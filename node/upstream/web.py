@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 from yarl import URL
 
+from node.logs import get_log
 from node.upstream.addresses import trouble_of
 from node.upstream.job import Job, Said, UpstreamSettings
 from node.upstream.proof import key_pin, parse_pin, pin_of, read_keys
@@ -23,6 +24,8 @@ from protocols.rest.json_reader import MAX_JSON_BYTES
 from protocols.rest.loop import write_loop
 from protocols.values.site import HTTPS
 from resolver.asking import Reply, Role, Target, Trouble
+
+log = get_log("upstream")
 
 HANDLES = "/api/handles/"
 PLAIN_CHARS = "-._~!$&'()*+,;=:@/"
@@ -47,6 +50,8 @@ class SpkiPins(aiohttp.Fingerprint):
         except ValueError:  # a certificate or key that cannot be read
             got = b""
         if got not in self._pins:
+            # aiohttp would say goodbye first and wait for an answer; it still looks at the transport after this.
+            asyncio.get_running_loop().call_soon(transport.abort)
             host, port, *_ = transport.get_extra_info("peername")
             raise aiohttp.ServerFingerprintMismatch(self.fingerprint, got, host, port)
 
@@ -100,6 +105,9 @@ class WebCarrier:
             said = Trouble.GARBAGE
         except OSError as error:
             said = trouble_of(error)
+        except Exception:  # a bug in between must not leave the question to its deadline
+            log.exception("an HTTP question met a bug", extra={"server": job.target.name})
+            said = Trouble.GARBAGE
         job.settle(job, said)
 
     async def _exchange(self, job: Job) -> Said:

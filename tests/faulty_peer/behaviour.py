@@ -73,6 +73,8 @@ class Behaviour(NamedTuple):
     """UDP: and one with the right id for another identifier."""
     is_udp_too_small: bool = False
     """UDP: RC 2 instead of every answer."""
+    is_tcp_silent: bool = False
+    """Whatever else it does over UDP and HTTP."""
     sets_truncated: bool = True
     """UDP: the flag on answers in several packets."""
     signs_with: RSAPrivateKey | None = None

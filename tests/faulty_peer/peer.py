@@ -1,4 +1,4 @@
-"""A Handle server on loopback (UDP, TCP, HTTP, HTTPS) that misbehaves as told, in a thread with an event loop of its own.
+"""A Handle server on loopback (UDP, TCP, HTTP, HTTPS) that misbehaves as told, in a thread and event loop of its own.
 
 ::
 

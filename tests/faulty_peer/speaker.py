@@ -97,7 +97,8 @@ class Speaker:
 
     def native(self, request: Message, transport: str) -> Plan:
         mode = self.behaviour.mode
-        if mode is Mode.SILENT or self.is_deaf():
+        is_silent = self.behaviour.is_tcp_silent and transport == "tcp"
+        if mode is Mode.SILENT or is_silent or self.is_deaf():
             return SILENCE
         if mode is Mode.CLOSE_WITHOUT_ANSWER:
             return Plan(then=Then.CLOSE)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
+from pathlib import Path
 
 from node.clock import read_clocks
 from node.upstream.client import UpstreamClient, UpstreamSettings
@@ -23,12 +24,16 @@ SHORT_S = 0.3
 """Of questions that are expected not to be."""
 
 
+def wall_s() -> float:
+    return read_clocks().wall_s
+
+
 class Asker:
     """``async with Asker() as asker: said = await asker.ask(target)``."""
 
     def __init__(self, **settings: object) -> None:
         self.client = UpstreamClient(
-            UpstreamSettings(**settings), self._on_reply, self._on_trouble, time.time
+            UpstreamSettings(**settings), self._on_reply, self._on_trouble, wall_s
         )
         self.near_misses: Counter[int] = Counter()
         self.ends: Counter[int] = Counter()
@@ -100,7 +105,5 @@ class Asker:
 
 def tasks_and_files() -> tuple[set, int]:
     """Tasks of the running loop but this one, and how many file descriptors this process has."""
-    from pathlib import Path
-
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return others, len(list(Path("/proc/self/fd").iterdir()))

@@ -1,8 +1,10 @@
 """UDP: a port and an id nobody can guess for every question; what does not answer it is passed over, and told once."""
 
+import asyncio
 import math
 import socket
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -45,7 +47,7 @@ async def test_thousands_of_forged_answers_are_passed_over_and_told_once():
             said = [await asker.ask(peer.target(UDP), patience_s=0.5) for _ in range(5)]
     # The flood may push the right answer out of the kernel's buffer: then it is a timeout, never a wrong answer.
     assert all(one is Trouble.TIMEOUT or one.values == VALUES for one in said)
-    assert asker.near_misses == Counter({number: 1 for number in range(1, 6)})
+    assert asker.near_misses == Counter(dict.fromkeys(range(1, 6), 1))
     assert asker.client.udp.wrong_packets > 500
 
 
@@ -55,7 +57,7 @@ async def test_the_right_answer_is_taken_after_wrong_ones():
         async with Asker() as asker:
             said = [await asker.ask(peer.target(UDP), LONG_NAME) for _ in range(20)]
     assert [reply.values for reply in said] == [LONG] * 20
-    assert asker.near_misses == Counter({number: 1 for number in range(1, 21)})
+    assert asker.near_misses == Counter(dict.fromkeys(range(1, 21), 1))
     assert asker.client.udp.wrong_packets == 20 * 21
 
 
@@ -122,10 +124,9 @@ async def test_ports_and_ids_cannot_be_predicted():
     assert len(set(ports)) > count * 0.9
     assert chi_square([number >> 27 for number in ids], 16) < 60
     assert chi_square([number % 16 for number in ids], 16) < 60
-    steps = Counter(b - a for a, b in zip(ids, ids[1:], strict=False))
-    assert max(steps.values()) == 1
+    assert max(Counter(b - a for a, b in pairwise(ids)).values()) == 1
     assert chi_square([port >> 1 & 15 for port in ports], 16) < 60
-    assert Counter(b - a for a, b in zip(ports, ports[1:], strict=False)).most_common(1)[0][1] < 20
+    assert max(Counter(b - a for a, b in pairwise(ports)).values()) < 20
 
 
 def chi_square(samples: list[int], cells: int) -> float:
@@ -163,10 +164,7 @@ async def test_cancelling_at_a_near_miss_is_quiet():
 
             asker.client._on_trouble = hear
             numbers = [asker.send(peer.target(UDP), NAME) for _ in range(10)]
-            asker.client._on_trouble = hear
             while len(asker.near_misses) < 10:
-                import asyncio
-
                 await asyncio.sleep(0)
             assert asker.client.under_way == 0
             assert asker.client.udp._exchanges == {}
