@@ -1,4 +1,4 @@
-"""Pooled TCP: connections are reused, pipelined once a server has shown that it keeps them, and never trusted further."""
+"""Pooled TCP: connections are reused, pipelined once a server has shown that it keeps them, never trusted further."""
 
 import asyncio
 
