@@ -225,7 +225,10 @@ class Resolution:
             self._round.rule_out(try_)
         else:
             trouble = Trouble.ASTRAY
-            self._round.failed(try_, trouble, now_s)
+            if self._recurse and reply.outcome is Outcome.ERROR:  # of those it asked, not its own
+                self._round.declined(try_, now_s)
+            else:
+                self._round.failed(try_, trouble, now_s)
         outcome = reply.outcome if reply.outcome in GRAVITY else Outcome.UNREACHABLE
         self._round.note(outcome, f"{try_.target.name}: {reply.reason or reply.outcome.value}")
         return trouble

@@ -123,6 +123,11 @@ class Round:
         else:
             self.rule_out(try_)
 
+    def declined(self, try_: Try, now_s: float) -> None:
+        """It works, but got no answer from those whom it asked."""
+        self._upstreams.declined(try_.target, now_s)
+        self.rule_out(try_)
+
     def rule_out(self, try_: Try) -> None:
         """This server is not asked again."""
         self._hopeless.add(try_.target)

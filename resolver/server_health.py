@@ -79,6 +79,12 @@ class ServerHealth:
         self.failures += 1
         self._learn(1.0, now_s)
 
+    def declined(self, now_s: float) -> None:
+        """It answered that it got no answer from others: it works, but somebody else may do better."""
+        self.breaker.answered()
+        self.failures += 1
+        self._learn(1.0, now_s)
+
     def is_lossy(self, now_s: float) -> bool:
         """Whether it failed so often of late that others are asked first."""
         return self._loss * self._left(now_s) > LOSSY

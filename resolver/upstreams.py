@@ -5,7 +5,7 @@ A server is one protocol at one place. What it did last counts most, and what is
 (``breaker.py``) comes back as a probe: behind all that work, but first when nobody has needed it for as long as the
 longest pause, or it would never be found out that it works again.
 
-Every ``sent`` is ended by exactly one of ``answered``, ``failed`` and ``cancelled``.
+Every ``sent`` is ended by exactly one of ``answered``, ``declined``, ``failed`` and ``cancelled``.
 """
 
 from collections import OrderedDict
@@ -137,6 +137,13 @@ class Upstreams:
             server.breaker.answered()
         else:
             server.breaker.released()
+
+    def declined(self, target: Target, now_s: float) -> None:
+        """Asked to ask others, it says that it got no answer: no reason to leave it alone."""
+        server = self._ended(target)
+        if server is not None:
+            server.declined(now_s)
+            self._families.answered(target.address)
 
     def cancelled(self, target: Target) -> None:
         """Nobody waits for it any more, before its patience was over."""

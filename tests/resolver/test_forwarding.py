@@ -10,6 +10,7 @@ from resolver.asking import Reply, Role, Target, Trouble
 from resolver.limits import Limits
 from tests.resolver.parts import (
     CLIENT,
+    LIMITS,
     NODE_ID,
     NOT_FOUND,
     TOP,
@@ -38,6 +39,29 @@ def told(table, ticket):
 
 
 # ---- who is asked for
+
+
+def test_identifiers_that_a_recursive_node_cannot_get_do_not_take_it_from_all_others():
+    table = Table(is_recursive_upstream=True)
+    down = Reply(Outcome.ERROR, reason="its servers do not answer")
+    for number in range(3 * LIMITS.breaker_failures):
+        table.ask(f"88.66/{number}")
+        table.reply(down, f"88.66/{number}")
+    assert table.forwarder.questions.troubles[Role.UPSTREAM, Trouble.ASTRAY] == 60
+    (server,) = table.forwarder.upstreams.states()
+    assert (server.breaker, server.failures) == ("closed", 60)
+    ticket = table.ask("88.200/a")
+    table.answer("88.200/a", url())
+    assert table.told[ticket].outcome is Outcome.SUCCESS
+    table.assert_idle()
+
+
+def test_a_server_that_is_not_asked_to_ask_others_speaks_of_itself():
+    table = Table(Records(delegated={b"88.118.7": (SECONDARY,)}))
+    for number in range(20):
+        table.ask(f"88.118.7/{number}")
+        table.reply(Reply(Outcome.ERROR), f"88.118.7/{number}")
+    assert [server.breaker for server in table.forwarder.upstreams.states()] == ["open"]
 
 
 def test_strangers_are_not_resolved_for_and_do_not_learn_what_is_cached():
