@@ -8,20 +8,24 @@ from hypothesis import strategies as st
 from protocols.handle.codec import decode, encode
 from protocols.handle.via import (
     MAX_IDS,
-    MAX_LEGS,
     MAX_TRAIL_BYTES,
-    MAX_TRAIL_DEPTH,
     NO_VIA,
     TRAIL_NAME,
     Via,
     read_trail,
-    read_trail_document,
     read_via,
-    trail_document,
     write_trail,
     write_via,
 )
-from protocols.trail import Leg, Trail, Verdict
+from protocols.trail import (
+    MAX_LEGS,
+    MAX_TRAIL_DEPTH,
+    Leg,
+    Trail,
+    Verdict,
+    read_trail_document,
+    trail_document,
+)
 from tests.vectors.handle_vectors import MESSAGES, bytes_of
 
 ids = st.text("0123456789abcdef", min_size=1, max_size=16)
