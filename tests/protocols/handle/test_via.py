@@ -132,7 +132,7 @@ def test_more_legs_than_a_node_can_make_are_not_believed() -> None:
      b'{"node": "n", "verdict": "local", "legs": {}}', b'{"node": "n", "verdict": "local", "legs": [7]}',
      b'{"node": "n", "verdict": "local", "legs": [{"server": "s", "asked": "a", "seconds": "1", "said": "x"}]}',
      b'{"node": "n", "verdict": "local", "legs": [{"server": "s", "asked": "a", "seconds": true, "said": "x"}]}',
-     b'{"node": "n", "verdict": "local", "legs": [{"server": "s", "asked": "a", "seconds": 1, "said": "x", "trail":1}]}',
+     b'{"node": "n", "verdict": "local", "legs": [{"server": "s", "asked": "a", "seconds": 1, "said":"x","trail":1}]}',
      b"[" * 16_000],
 )  # fmt: skip
 def test_what_is_not_quite_a_trail_is_none(text: bytes) -> None:
