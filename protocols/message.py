@@ -102,6 +102,11 @@ class Query(NamedTuple):
     """Ids of the nodes that forwarded it, as far as they said so; one's own among them is a loop."""
     wants_trail: bool = False
 
+    @property
+    def was_forwarded(self) -> bool:
+        """Whether another node sent it on, as far as it says so."""
+        return bool(self.hop_count or self.via)
+
 
 class Answer(NamedTuple):
     """What a question got. ``values`` sorted by index; ``version`` of the record, 0 when there is none."""

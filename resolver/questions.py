@@ -69,7 +69,7 @@ class Questions:
 
     def is_under_way(self, key: bytes) -> bool:
         """Whether an identifier, folded but for its suffix, is being asked for and can be joined."""
-        return (key, False) in self._running
+        return (key, False, False) in self._running
 
     def get(self, query: Query) -> Running | None:
         """The question under way that would answer this one, too."""
@@ -338,7 +338,8 @@ class Questions:
         is_kept = done.is_own and (running.is_fair or not done.is_spent)
         if not running.is_superseded:
             if done.outcome not in ANSWERS:
-                found = self._memory.stand_in(identifier, now)
+                is_of_way = done.outcome is Outcome.HOP_LIMIT and running.query.was_forwarded
+                found = self._memory.stand_in(identifier, now, pauses=not is_of_way)
             if found is None and is_kept:
                 self._memory.learn(identifier, done, now)
             elif done.outcome is Outcome.NOT_FOUND:  # it has gone with its prefix
@@ -383,7 +384,7 @@ class Questions:
 
 def key_of(query: Query) -> Key:
     """What may share one question."""
-    return query.identifier.folded(case_sensitive=True), query.authoritative
+    return query.identifier.folded(case_sensitive=True), query.authoritative, query.was_forwarded
 
 
 def waits_for(running: Running, other: Running) -> bool:

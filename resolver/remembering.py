@@ -100,10 +100,10 @@ class Remembering:
         self._cache.drop(identifier.folded())
         self._answers.drop(identifier.folded())
 
-    def stand_in(self, identifier: Identifier, now: Now) -> Found | None:
-        """What is still known when nobody answers; from now on it is given at once for a while."""
+    def stand_in(self, identifier: Identifier, now: Now, *, pauses: bool = True) -> Found | None:
+        """What is still known when nobody answers; from now on it is given at once for a while (``pauses``)."""
         found = self._cache.get(identifier, now)
-        if found is not None and found.state is not State.FRESH:
+        if pauses and found is not None and found.state is not State.FRESH:
             self._cache.pause(identifier, now)
         return found
 

@@ -216,7 +216,7 @@ class Resolution:
         if reply.outcome in FINAL:
             self._round.answered(try_, now_s)
             # Others come another way: that this one was too long says nothing to them.
-            is_own = reply.outcome is not Outcome.HOP_LIMIT or not self._was_forwarded
+            is_own = reply.outcome is not Outcome.HOP_LIMIT or not self._query.was_forwarded
             self._finish(reply.outcome, reason=reply.reason, is_own=is_own)
             return None
         trouble = None
@@ -232,10 +232,6 @@ class Resolution:
         outcome = reply.outcome if reply.outcome in GRAVITY else Outcome.UNREACHABLE
         self._round.note(outcome, f"{try_.target.name}: {reply.reason or reply.outcome.value}")
         return trouble
-
-    @property
-    def _was_forwarded(self) -> bool:
-        return bool(self._query.hop_count or self._query.via)
 
     def _fail(self, try_: Try, trouble: Trouble, now_s: float) -> None:
         self._leg(try_, trouble.value, now_s)

@@ -59,8 +59,9 @@ class Running:
         return tuple(self.resolution.legs)
 
 
-Key = tuple[bytes, bool]
-"""Folded identifier and whether a cache may answer: what may share one question."""
+Key = tuple[bytes, bool, bool]
+"""Folded identifier, whether no cache may answer, and whether it was forwarded: what may share one question. The way
+that a question had come, or says so, must not spoil the answer of those who ask here first."""
 
 
 class Crowd:

@@ -56,6 +56,34 @@ def test_identifiers_that_a_recursive_node_cannot_get_do_not_take_it_from_all_ot
     table.assert_idle()
 
 
+def test_a_question_that_came_too_far_spoils_no_answer_but_its_own():
+    table = Table(is_recursive_upstream=True)
+    far = table.ask("88.200/a", hop_count=3)
+    near = table.ask("88.200/a")
+    too_far = Reply(Outcome.HOP_LIMIT, reason="forwarded 4 times already")
+    first, second = sorted(table.open)
+    assert (table.open[first].question.hop_count, table.open[second].question.hop_count) == (4, 1)
+    del table.open[first]
+    table.forwarder.received(first, too_far, table.now)
+    table.step()
+    assert table.told[far].outcome is Outcome.HOP_LIMIT
+    table.answer("88.200/a", url())
+    assert table.told[near].outcome is Outcome.SUCCESS
+    table.assert_idle()
+
+
+def test_a_question_that_came_too_far_does_not_keep_a_stale_answer_from_being_renewed():
+    table = Table(is_recursive_upstream=True)
+    table.ask("88.200/a")
+    table.answer("88.200/a", url(ttl=60))
+    table.pass_s(61)
+    table.ask("88.200/a", via=("aa",))
+    table.reply(Reply(Outcome.HOP_LIMIT, reason="the question has been here before"), "88.200/a")
+    ticket = table.ask("88.200/a")
+    table.reply(NOT_FOUND, "88.200/a")
+    assert table.told[ticket].outcome is Outcome.NOT_FOUND
+
+
 def test_a_server_that_is_not_asked_to_ask_others_speaks_of_itself():
     table = Table(Records(delegated={b"88.118.7": (SECONDARY,)}))
     for number in range(20):
