@@ -7,16 +7,15 @@ prints medians, ratios and how busy the load generator was. Everything is on loo
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cpu import tree
+from bench.cores import pin_load, pin_server, worker_of
 from bench.load_http import HttpLoad
-from bench.load_udp import UdpLoad
+from bench.load_udp import SOURCE_PORTS, UdpLoad
 from bench.slices import Peer, Slice, alternate, least_ratio, median_cpu_us, ratios
 from node.asking.native import ask, resolve_question
 from node.asking.web import handle_target
@@ -24,8 +23,6 @@ from node.clock import read_clocks
 from node.demo.node_process import NodeProcess
 
 PREFIX = "88.118"
-SERVER_CORE, LOAD_CORE = 0, 1
-SOURCE_PORTS = 64
 CONNECTIONS = 32
 
 
@@ -149,29 +146,8 @@ def _start_peer(module: str, size_bytes: int) -> tuple[subprocess.Popen[str], in
     )
     assert process.stdout is not None
     port = int(process.stdout.readline())
-    _pin(process.pid, SERVER_CORE)
+    pin_server(process.pid)
     return process, port
-
-
-def pin_load() -> None:
-    """This process makes the load: keep it off the servers' core."""
-    _pin(os.getpid(), LOAD_CORE)
-
-
-def worker_of(node: NodeProcess) -> int:
-    """Process id of the node's worker, pinned to the servers' core."""
-    pids = [
-        pid for pid in tree(node.pid) if b"node.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    for pid in pids:
-        _pin(pid, SERVER_CORE)
-    return pids[0]
-
-
-def _pin(pid: int, core: int) -> None:
-    if core in os.sched_getaffinity(0) or os.cpu_count() != 1:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {core})
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

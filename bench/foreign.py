@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.__main__ import SOURCE_PORTS, pin_load, worker_of
-from bench.load_udp import UdpLoad
+from bench.cores import pin_load, worker_of
+from bench.load_udp import SOURCE_PORTS, UdpLoad
 from bench.outages.asker import question, truth_of
 from bench.outages.pair import PREFIX, ROOMY, Pair, running_pair
 from bench.outages.upstream import key_of

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 WINDOW = 32
 """Datagrams in flight per socket; small enough for default socket buffers."""
+SOURCE_PORTS = 64
+"""What a busy resolver or gateway asks from, rather than one port."""
 REQUEST_ID_AT = 8
 """Offset of the request id in a native envelope; an echo peer sends it back at the same place."""
 

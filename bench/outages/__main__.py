@@ -8,6 +8,7 @@ brown-outs   seven kinds of a sick upstream
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 
@@ -17,6 +18,7 @@ from bench.outages.flood import flood
 
 def main() -> int:
     options = _options()
+    gc.disable()  # the collector of a measuring process must not show up in what it measures
     match options.what:
         case "black-hole":
             work = black_hole(

@@ -17,8 +17,9 @@ from protocols.handle.envelope import Envelope
 from protocols.handle.header import Header
 from protocols.handle.resolution import ResolveAnswer, ResolveRequest
 from protocols.values.value import Value
+from resolver.limits import Limits
 
-STALE_TTL_S = 30
+STALE_TTL_S = Limits().stale_ttl_s
 LATE_S = 3.0
 """The reference client's patience over UDP."""
 

@@ -3,17 +3,20 @@
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import Iterator
 
 from bench.outages.asker import LATE_S, Asker, Heard, ask_at_rate, zipf
 from bench.outages.pair import Pair, running_pair
 from bench.outages.report import figures, waits
 from bench.outages.upstream import key_of
+from node.asking.native import UDP_PATIENCE_S
 
 FILL_RATE = 1500
 ASKERS = 8
-RETRANSMIT_S = (0.5, 1.0, 1.5)
-"""The reference client asks again after these (Handle.Net client)."""
+
+HERD_TTL_S = 15
+"""Longer than the herd takes, so that its key does not expire again."""
 
 BROWN_OUTS: dict[str, dict[str, object]] = {
     "half of everything lost": {"mode": "answer", "loss": 0.5},
@@ -39,6 +42,7 @@ async def black_hole(keys: int, seconds: float, rate: float, ttl_s: int) -> dict
         before = pair.upstream.behave(mode="silent")["questions"]
         await asyncio.sleep(ttl_s + 1.0)
         askers = await _askers(pair)
+        started_s = time.monotonic()
         known = (key for key in zipf(names, seed=1) if key in learned)
         await ask_at_rate(askers, known, rate, seconds)
         after = pair.upstream.behave()["questions"]
@@ -49,17 +53,18 @@ async def black_hole(keys: int, seconds: float, rate: float, ttl_s: int) -> dict
             **figures(askers),
             "keys asked": len(first),
             "first answer of a key": waits([one.wait_s for one in first]),
+            "answers after more than 450 ms": _slow(askers, started_s),
             "upstream questions a second": round((after - before) / seconds, 2),
         }
 
 
 async def herd(clients: int) -> dict[str, object]:
     """One key past its TTL; every client, each at an address of its own, asks at the same time."""
-    with running_pair(1, ttl_s=1) as pair:
+    with running_pair(1, HERD_TTL_S) as pair:
         key = key_of(0)
         first = await Asker.open(pair.port)
         first.ask(key)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(HERD_TTL_S + 0.5)
         before = pair.upstream.behave(delay_s=0.3)["most_for_one"]
         askers = [
             await Asker.open(pair.port, f"127.1.{n // 250}.{n % 250 + 1}") for n in range(clients)
@@ -67,7 +72,7 @@ async def herd(clients: int) -> dict[str, object]:
         for asker in askers:
             asker.ask(key)
         retransmitted = 0
-        for pause_s in (*RETRANSMIT_S, LATE_S):
+        for pause_s in (*UDP_PATIENCE_S, LATE_S):
             await asyncio.sleep(pause_s)
             for asker in askers:
                 if not asker.heard and pause_s != LATE_S:
@@ -108,6 +113,12 @@ async def brown_outs(keys: int, seconds: float, rate: float) -> dict[str, object
                 "upstream questions per miss": round(questions / max(misses, 1), 2),
             }
     return found
+
+
+def _slow(askers: list[Asker], started_s: float) -> dict[str, object]:
+    """How many, and in which seconds of the measurement."""
+    late = [one.at_s - started_s for asker in askers for one in asker.heard if one.wait_s > 0.45]
+    return {"count": len(late), "in the seconds": sorted({int(at_s) for at_s in late})}
 
 
 def _first_answers(askers: list[Asker]) -> list[Heard]:

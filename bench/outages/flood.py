@@ -15,13 +15,13 @@ from bench.outages.asker import Asker, is_truth, question, read_answer
 from bench.outages.pair import Pair, running_pair
 from bench.outages.report import waits
 from bench.outages.upstream import key_of
+from node.asking.native import UDP_PATIENCE_S
 
 SETTINGS: Mapping[str, object] = {
     # Clients live in 127.9.0.0/16, which is believed; the flood comes from elsewhere, and everybody may have us ask.
     "access.proven_networks": ["127.9.0.0/16"],
     "access.recursion_networks": ["127.0.0.0/8"],
 }
-PATIENCE_S = (0.5, 1.0, 1.5)
 CLIENTS = 40
 KEYS = 15
 """Learned before the flood; more in one second would be over a client's own budget."""
@@ -114,7 +114,7 @@ class _Client(asyncio.DatagramProtocol):
         asked = question(key, number)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         way = ""
-        for patience_s in PATIENCE_S:
+        for patience_s in UDP_PATIENCE_S:
             self._transport.sendto(asked)
             await asyncio.wait([future], timeout=patience_s)
             if future.done():

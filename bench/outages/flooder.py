@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from bench.outages.asker import question
-from bench.outages.upstream import PREFIX
+from bench.outages.upstream import FOREIGN_PREFIX
 
 WINDOW = 32
 SUFFIX_BYTES = 12
@@ -31,7 +31,7 @@ def main() -> int:
         if rate:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # nobody reads these answers
         sockets.append(sock)
-    template = bytearray(question(f"{PREFIX}/{'x' * SUFFIX_BYTES}", 0))
+    template = bytearray(question(f"{FOREIGN_PREFIX}/{'x' * SUFFIX_BYTES}", 0))
     at = template.index(b"x" * SUFFIX_BYTES)
     if rate:
         print(json.dumps({"sent": _flood(sockets, template, at, rate, seconds)}))

@@ -12,12 +12,13 @@ from protocols.values.value import Value
 from tests.faulty_peer.behaviour import ABSENT, Canned, Mode
 from tests.faulty_peer.peer import FaultyPeer
 
-PREFIX = "88.200"
+FOREIGN_PREFIX = "88.200"
+"""Of what the upstream holds and the node does not."""
 
 
 def key_of(number: int) -> str:
     """The n-th identifier below the foreign prefix."""
-    return f"{PREFIX}/SN-{number:06d}"
+    return f"{FOREIGN_PREFIX}/SN-{number:06d}"
 
 
 def main() -> int:
@@ -30,7 +31,7 @@ def main() -> int:
     }
     # A prefix record without servers: whoever keeps it keeps what is below the prefix, too.
     named = Value(1, "DESC", b"a foreign prefix", ttl=86_400, timestamp=1)
-    records[f"0.NA/{PREFIX}".encode()] = Canned(values=(named,))
+    records[f"0.NA/{FOREIGN_PREFIX}".encode()] = Canned(values=(named,))
     with FaultyPeer(records, default=ABSENT) as peer:
         print(json.dumps({"port": peer.port}), flush=True)
         for line in sys.stdin:
