@@ -13,7 +13,12 @@ from protocols.rest.codes import (
 
 PUBLISHED_STATUS = {1: 200, 100: 404, 4: 400, 102: 400, 202: 400, 301: 400, 5: 501, 101: 409, 201: 409,
                     302: 300, 402: 401, 400: 403, 401: 403, 403: 403, 3: 503, 7: 503, 2: 500, 6: 500}  # fmt: skip
-OWN = {Outcome.VERSION_CONFLICT: 412, Outcome.KEY_REUSED: 422}
+OWN = {
+    Outcome.VERSION_CONFLICT: 412,
+    Outcome.KEY_REUSED: 422,
+    Outcome.UNREACHABLE: 504,
+    Outcome.UNTRUSTED: 502,
+}
 
 
 def test_every_outcome_has_a_code():
