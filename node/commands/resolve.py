@@ -14,9 +14,9 @@ from node.commands.trace import show_referral, show_trace
 from node.output import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError, print_json, say
 from protocols.handle.codes import ResponseCode
 from protocols.handle.resolution import Referral
-from protocols.handle.via import trail_document
 from protocols.identifier import Identifier
 from protocols.rest.value_json import values_to_json
+from protocols.trail import trail_document
 
 NATIVE_PORT, HTTP_PORT = 2641, 8000
 USUAL = ("udp", "tcp")

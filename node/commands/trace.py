@@ -12,8 +12,7 @@ from node.asking.referral import referred_servers
 from node.asking.trail import SOURCES
 from node.output import print_table
 from protocols.handle.resolution import Referral
-from protocols.handle.via import read_trail_document
-from protocols.trail import Leg, Trail
+from protocols.trail import Leg, Trail, read_trail_document
 from resolver.asking import Target
 
 COLUMNS = ("hop", "node", "asked", "time", "bytes", "answer", "from")

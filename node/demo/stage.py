@@ -12,8 +12,7 @@ from node.clock import read_clocks
 from node.demo.hierarchy import Hierarchy
 from node.demo.node_process import NodeProcess
 from protocols.handle.codes import ResponseCode
-from protocols.handle.via import read_trail_document
-from protocols.trail import Trail, Verdict
+from protocols.trail import Trail, Verdict, read_trail_document
 
 RECORDS, CACHE = SOURCES[Verdict.LOCAL], SOURCES[Verdict.FRESH]
 CACHED_ABSENCE, STALE = SOURCES[Verdict.ABSENT], SOURCES[Verdict.STALE]

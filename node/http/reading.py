@@ -17,12 +17,12 @@ from node.http.dates import http_date
 from node.http.errors import failure
 from node.http.reply import JSON, Reply
 from node.http.request import Request
-from protocols.handle.via import trail_document
 from protocols.identifier import Identifier
 from protocols.message import ANONYMOUS, Answer, Outcome, Principal, Query
 from protocols.record import DELETED, HEAD, public_offset
 from protocols.rest.public_json import render_public
 from protocols.rest.record_json import prettify, render_no_values, render_record
+from protocols.trail import trail_document
 from protocols.values.value import TTL_RELATIVE
 
 MAX_CACHE_S = 172_800

@@ -86,10 +86,10 @@ def reply_of(message: Message, *, is_signed: bool) -> Reply:
     match body:
         case ResolveAnswer(handle, values, surplus):
             return reply._replace(
-                spelling=handle, values=public_values(values), trail=read_trail(surplus)
+                spelling=handle, values=public_by_index(values), trail=read_trail(surplus)
             )
         case Referral(handle, values, surplus):
-            found = public_values(values or ())
+            found = public_by_index(values or ())
             return reply._replace(values=found, referral=handle, trail=read_trail(surplus))
         case ErrorAnswer(_, _, surplus):
             words = printable(body.text)
@@ -98,7 +98,7 @@ def reply_of(message: Message, *, is_signed: bool) -> Reply:
             return reply
 
 
-def public_values(values: tuple[Value, ...]) -> tuple[Value, ...]:
+def public_by_index(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Public values by index: nothing else was asked for, and nothing else is passed on."""
     return tuple(sorted((v for v in values if v.is_public), key=lambda value: value.index))
 

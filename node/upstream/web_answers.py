@@ -4,22 +4,23 @@ A document with a response code is believed as far as it goes; a body without on
 says that an identifier does not exist: any web server has a page for that.
 """
 
-from node.upstream.messages import printable, public_values
+from node.upstream.messages import printable, public_by_index
 from protocols.errors import ProtocolError
 from protocols.handle.codes import outcome_of
 from protocols.handle.versions import OWN
-from protocols.handle.via import read_trail_document
 from protocols.identifier import MAX_IDENTIFIER_BYTES
 from protocols.message import Outcome
 from protocols.rest.json_reader import JsonReader, parse_json
 from protocols.rest.value_json import read_values_json
+from protocols.trail import read_trail_document
 from resolver.asking import Reply, Trouble
 
 OK = 200
 SERVER_TROUBLE = 500
 BUSY_STATUSES = frozenset({429, 503})
 """Too many requests; service unavailable."""
-MAX_MESSAGE_BYTES = 65_536
+MAX_REASON_BYTES = 65_536
+"""Of a server's own words, before they are cut; nobody means more as a reason."""
 
 
 def read_answer(status: int, body: bytes) -> Reply | Trouble:
@@ -44,8 +45,8 @@ def _read_document(document: JsonReader, code: JsonReader, status: int) -> Reply
     return Reply(
         outcome,
         spelling,
-        public_values(read_values_json(values)) if values is not None else (),
-        reason=printable(message.read_text(MAX_MESSAGE_BYTES)) if message is not None else "",
+        public_by_index(read_values_json(values)) if values is not None else (),
+        reason=printable(message.read_text(MAX_REASON_BYTES)) if message is not None else "",
         trail=read_trail_document(trail.value) if trail is not None else None,
     )
 

@@ -8,11 +8,13 @@ that do not name themselves included. Members of other makes (content delivery n
 
 import re
 
+from protocols.trail import is_node_id
+
 MAX_FIELD_CHARS = 1024
 """A longer field is not read: no question comes through so many."""
 MAX_HOPS = 255
+"""As many as a native header can count; far above what any node forwards."""
 
-_ID = re.compile(r"[0-9a-f]{1,16}")
 _HOPS = re.compile(r"hops=([0-9]{1,3})")
 
 
@@ -28,7 +30,7 @@ def read_loop(field: str) -> tuple[tuple[str, ...], int]:
     ids, hops = [], 0
     for member in field.split(","):
         name, *parameters = (part.strip() for part in member.split(";"))
-        if _ID.fullmatch(name):
+        if is_node_id(name):
             ids.append(name)
             for parameter in parameters:
                 if found := _HOPS.fullmatch(parameter):

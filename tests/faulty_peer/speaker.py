@@ -17,8 +17,9 @@ from protocols.handle.replies import reply
 from protocols.handle.resolution import Referral, ResolveAnswer, ResolveRequest
 from protocols.handle.signing import make_signature
 from protocols.handle.site_info import SiteAnswer
-from protocols.handle.via import trail_document, write_trail
+from protocols.handle.via import write_trail
 from protocols.rest.value_json import values_to_json
+from protocols.trail import trail_document
 from protocols.values.site import TCP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
 from tests.faulty_peer.behaviour import ABSENT, WELL, Asked, Behaviour, Canned, Mode
