@@ -98,3 +98,8 @@ def parent_prefix(prefix: bytes) -> bytes | None:
     """The prefix one label up (``88.118.7`` -> ``88.118``), or None for a top-level one (RFC 3651 §2)."""
     head, dot, _ = prefix.rpartition(b".")
     return head if dot else None
+
+
+def is_within(prefix: bytes, above: bytes) -> bool:
+    """Whether ``prefix`` is ``above`` or derived from it; both folded."""
+    return prefix == above or prefix.startswith(above + b".")

@@ -7,11 +7,9 @@ IPv6 addresses. Only what anybody may read counts, and only a server that takes 
 from collections.abc import Iterable
 
 from protocols.errors import ProtocolError
-from protocols.values.site import Site, decode_site
+from protocols.values.site import SITE_TYPES, Site, decode_site
 from protocols.values.value import Value
 from protocols.values.value_list import decode_values
-
-SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.6"})
 
 MAX_SITE_LISTS = 2048
 """Prefix records whose sites are kept decoded, per process; a large node delegates to some 1,300 enterprises."""

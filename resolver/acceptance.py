@@ -7,7 +7,7 @@ identifier, only in time, only public values, and no sending away to prefixes th
 from collections.abc import Sequence
 
 from protocols.errors import ProtocolError
-from protocols.identifier import Identifier, read_identifier
+from protocols.identifier import Identifier, is_within, read_identifier
 from protocols.message import Outcome
 from protocols.values.site import HTTPS, UDP
 from protocols.values.value import Value
@@ -52,8 +52,3 @@ def is_in_bailiwick(handle: bytes, identifier: Identifier, zone: bytes | None) -
     if named.is_prefix_record and not is_within(identifier.responsible_prefix, prefix):
         return False
     return zone is None or is_within(prefix, zone)
-
-
-def is_within(prefix: bytes, above: bytes) -> bool:
-    """Whether ``prefix`` is ``above`` or derived from it; both folded."""
-    return prefix == above or prefix.startswith(above + b".")

@@ -10,13 +10,12 @@ from typing import Protocol
 
 from protocols.identifier import prefix_record_of
 from protocols.message import Answer, Outcome, Query
+from protocols.values.site import SITE_TYPES
 from protocols.values.value_list import decode_values
 from resolver.delegation import Delegated, Local, NotHere, locate
 from resolver.policies.visibility import visible_answer
 from resolver.policy import Stage, first_refusal
 from resolver.source import LocalRecords, Now, Peer
-
-SITE_TYPES = ("HS_SITE", "HS_SITE.6")
 
 
 class Foreign(Protocol):

@@ -20,7 +20,7 @@ from protocols.identifier import Identifier
 from protocols.message import Answer, Outcome
 from protocols.values.value import TTL_RELATIVE, Value
 from protocols.values.value_list import decode_values, encode_values
-from resolver.failures import Failures
+from resolver.failures import MOST_REASON_CHARACTERS, Failures
 from resolver.limits import Limits
 from resolver.shelf import ENTRY_BYTES, Entry, Shelf
 from resolver.source import Now
@@ -30,7 +30,6 @@ FAILURES_SHARE = 16
 HELD_BYTES = ENTRY_BYTES + 50
 """An entry with its fields and numbers (measured as in ``shelf.py``)."""
 KEPT_OUTCOMES = (Outcome.SUCCESS, Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND)
-MOST_REASON_CHARACTERS = 300
 
 
 class Rank(IntEnum):
@@ -94,7 +93,7 @@ class Held(Entry):
         return self.branch.prefix
 
     @property
-    def expires_s(self) -> float:
+    def fresh_until_s(self) -> float:
         """Monotonic: the end of its TTL."""
         return self.learned_s + self.ttl_s
 
@@ -145,7 +144,7 @@ class ForeignCache:
             self.counts["miss"] += 1
             return None
         held.is_asked = True
-        if now_s >= held.expires_s:
+        if now_s >= held.fresh_until_s:
             self.counts["stale"] += 1
             return Found(held, State.STALE, with_ttl(held.values, self._limits.stale_ttl_s))
         self.counts["fresh" if held.outcome is Outcome.SUCCESS else "absent"] += 1
@@ -169,7 +168,7 @@ class ForeignCache:
         now_s = now.monotonic_s
         key = identifier.folded(case_sensitive=True)
         last = self._shelf.get(key)
-        if last is not None and rank < last.rank and now_s < last.expires_s:
+        if last is not None and rank < last.rank and now_s < last.fresh_until_s:
             return None
         self._failures.forget(identifier)
         ordered = tuple(sorted(values, key=_index))
@@ -189,7 +188,7 @@ class ForeignCache:
         held = self._shelf.get(identifier.folded(case_sensitive=True))
         if held is not None:
             held.paused_until_s = now.monotonic_s + self._limits.pause_s
-            held.ahead_s = min(max(held.ahead_s, held.paused_until_s), held.expires_s)
+            held.ahead_s = min(max(held.ahead_s, held.paused_until_s), held.fresh_until_s)
 
     def fail(self, identifier: Identifier, outcome: Outcome, reason: str, now: Now) -> None:
         """Asking failed, and nothing is held that could be given instead: remember that (``failures.py``)."""
@@ -219,8 +218,8 @@ class ForeignCache:
     def _is_over(self, held: Held, now_s: float) -> bool:
         """Good for nothing any more. An absence never is, past its time: it may have been registered since."""
         if held.outcome is Outcome.NOT_FOUND:
-            return now_s >= held.expires_s
-        return now_s > held.expires_s + self._limits.stale_s
+            return now_s >= held.fresh_until_s
+        return now_s > held.fresh_until_s + self._limits.stale_s
 
     def _ahead_s(self, held: Held) -> float:
         """When to ask again: with ``ahead`` of the TTL left, more or less by the identifier's own share of jitter."""

@@ -78,12 +78,6 @@ class Failures:
             verdict=Verdict.FAILURE,
         )
 
-    def _wait_s(self, last: Failure | None, now_s: float) -> float:
-        limits = self._limits
-        if last is None or now_s >= last.until_s + limits.failure_most_s:
-            return limits.failure_s
-        return min(2 * last.wait_s, limits.failure_most_s)
-
     def forget(self, identifier: Identifier) -> None:
         """It was answered: the next failure is a first one."""
         self._shelf.remove(identifier.folded(case_sensitive=True))
@@ -99,3 +93,9 @@ class Failures:
     def clear(self) -> None:
         """Forget everything."""
         self._shelf.clear()
+
+    def _wait_s(self, last: Failure | None, now_s: float) -> float:
+        limits = self._limits
+        if last is None or now_s >= last.until_s + limits.failure_most_s:
+            return limits.failure_s
+        return min(2 * last.wait_s, limits.failure_most_s)

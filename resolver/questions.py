@@ -10,11 +10,10 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
 
-from protocols.identifier import Identifier
+from protocols.identifier import Identifier, is_within
 from protocols.message import ANONYMOUS, Answer, Outcome, Query
 from protocols.trail import Verdict
 from protocols.values.value_list import decode_values
-from resolver.acceptance import is_within
 from resolver.acts import ANSWERS, Allowance, Ask, Done, Need, Wait
 from resolver.asking import Action, Cancel, Reply, Role, Send, Target, Tell, Trouble
 from resolver.cache import ForeignCache, State

@@ -131,7 +131,7 @@ class Remembering:
         elif found.state is State.FRESH:
             look_again_s = held.ahead_s
         else:  # it is being asked for; should that fail, somebody has to look again before it is too late
-            look_again_s = min(held.expires_s, now.monotonic_s + self._limits.pause_s)
+            look_again_s = min(held.fresh_until_s, now.monotonic_s + self._limits.pause_s)
         if look_again_s > now.monotonic_s:
             self._answers.put(
                 identifier.spelling, held.values, held.learned_s, look_again_s, fixed_ttl_s,

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from protocols.identifier import PREFIX_AUTHORITY, split
+from protocols.identifier import PREFIX_AUTHORITY, is_within, split
 
 MOST_CHANCES = 1000
 """Entries passed over for one eviction, about 0.2 ms: when all were asked for, one of those has to go."""
@@ -134,7 +134,7 @@ class Shelf(Generic[Kept]):
     def drop_below(self, prefix: bytes) -> None:
         """Let go of what lies below the prefix or one derived from it, their ``0.NA/`` records included."""
         prefix = prefix.upper()
-        if prefix == PREFIX_AUTHORITY or PREFIX_AUTHORITY.startswith(prefix + b"."):
+        if is_within(PREFIX_AUTHORITY, prefix):
             self.clear()  # above the records of all prefixes, and so above everything
             return
         # ``/`` follows ``.``: between the two lies what begins with the prefix and a dot.

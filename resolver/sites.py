@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.values.server_hash import server_for
-from protocols.values.site import HTTPS, UDP, Server, Site, decode_site
+from protocols.values.site import HTTPS, SITE_TYPES, UDP, Server, Site, decode_site
 from protocols.values.value import Value
 from resolver.asking import Role, Target
 
-SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.6"})
 SERVICE_TYPE = "HS_SERV"
 MAX_SITES = 16
 """Sites of one record that are looked at; more would not be tried within anybody's patience."""

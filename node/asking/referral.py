@@ -2,10 +2,8 @@
 
 from protocols.errors import ProtocolError
 from protocols.handle.resolution import Referral
-from protocols.values.site import Interface, Server, decode_site
+from protocols.values.site import SITE_TYPES, Interface, Server, decode_site
 from protocols.values.value import Value
-
-SITE_TYPES = ("HS_SITE", "HS_SITE.6")
 
 
 def referred_servers(referral: Referral) -> list[tuple[Server, tuple[Interface, ...]]]:

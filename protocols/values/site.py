@@ -23,6 +23,8 @@ ADMIN_ONLY, QUERY_ONLY, ADMIN_AND_QUERY = 1, 2, 3
 """Interface types, as bits; 0 = out of service."""
 UDP, TCP, HTTP, HTTPS = 0, 1, 2, 3
 PROTOCOL_NAMES = ("UDP", "TCP", "HTTP", "HTTPS")
+SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.6"})
+"""Value types that say where identifiers are kept; HS_SITE.PREFIX is about something else. Types match without case."""
 
 MAX_ATTRIBUTES = 256
 MAX_SERVERS = 1024

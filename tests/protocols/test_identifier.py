@@ -9,6 +9,7 @@ from protocols.identifier import (
     MAX_IDENTIFIER_BYTES,
     Identifier,
     fold_suffix,
+    is_within,
     parent_prefix,
     parse_identifier,
     prefix_record_of,
@@ -129,3 +130,17 @@ def test_prefixes_go_up_label_by_label():
     assert parent_prefix(b"88.118.7") == b"88.118"
     assert parent_prefix(b"88.118") == b"88"
     assert parent_prefix(b"88") is None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "above", "is_below"),
+    [
+        (b"88.200", b"88.200", True),
+        (b"88.200.5", b"88.200", True),
+        (b"88.2001", b"88.200", False),
+        (b"88", b"88.200", False),
+        (b"188.200", b"88.200", False),
+    ],
+)
+def test_a_prefix_lies_within_itself_and_those_it_derives_from(prefix, above, is_below):
+    assert is_within(prefix, above) is is_below

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from protocols.message import Outcome
 from protocols.values.site import HTTP, HTTPS, TCP, UDP
 from protocols.values.value import SECRET_PERMISSIONS, Value
-from resolver.acceptance import flaw_of, is_in_bailiwick, is_within, public_values, rank_of
+from resolver.acceptance import flaw_of, is_in_bailiwick, public_values, rank_of
 from resolver.asking import Reply, Target, Trouble
 from resolver.cache import Rank
 from tests.resolver.parts import WALL_S, ident, success, url
@@ -94,20 +94,6 @@ def test_a_secret_does_not_come_in_under_a_public_values_index():
 
 
 # ---- where it may send us
-
-
-@pytest.mark.parametrize(
-    ("prefix", "above", "is_below"),
-    [
-        (b"88.200", b"88.200", True),
-        (b"88.200.5", b"88.200", True),
-        (b"88.2001", b"88.200", False),
-        (b"88", b"88.200", False),
-        (b"188.200", b"88.200", False),
-    ],
-)
-def test_a_prefix_lies_within_itself_and_those_it_derives_from(prefix, above, is_below):
-    assert is_within(prefix, above) is is_below
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,10 @@ def test_an_answer_is_what_the_cache_would_tell(ttls, moments):
     identifier = parse_identifier("88.200/sn-1")
     values = [Value(index, "URL", b"x", ttl) for index, ttl in enumerate(ttls, 1)]
     held = cache.put(identifier, Outcome.SUCCESS, values, Rank.TCP, Now(0.0, 2e9)).held
-    answers.put(ITEM, held.values, held.learned_s, held.expires_s, None, 0.0)
+    answers.put(ITEM, held.values, held.learned_s, held.fresh_until_s, None, 0.0)
     for now_s in sorted(moments):
         told = encode_values(cache.get(identifier, Now(now_s, 2e9 + now_s)).values)
-        assert answers.get(ITEM, now_s) == (told if now_s < held.expires_s else None)
+        assert answers.get(ITEM, now_s) == (told if now_s < held.fresh_until_s else None)
 
 
 def test_ttls_are_set_anew_at_most_once_a_second(answers):

@@ -118,7 +118,7 @@ def test_what_is_held_says_who_when_and_how(cache):
         b"88.200.AB",
     )
     assert (held.rank, held.learned_s, held.learned_wall_s) == (Rank.SIGNED, 1005.0, WALL_S + 5)
-    assert (held.ttl_s, held.expires_s, held.paused_until_s) == (60, 1065.0, 0.0)
+    assert (held.ttl_s, held.fresh_until_s, held.paused_until_s) == (60, 1065.0, 0.0)
 
 
 # ------------------------------------------------------------------------------------------------ refresh ahead
@@ -141,7 +141,7 @@ def test_the_moment_to_ask_again_lies_between_eleven_and_nine_hundredths_of_the_
 def test_a_failed_refresh_pauses_the_next_for_thirty_seconds_and_an_answer_ends_the_pause(cache):
     held = learn(cache, url(100)).held
     cache.pause(ITEM, at(95))
-    assert held.ahead_s == held.expires_s, "an answer is never fresh for longer than its TTL"
+    assert held.ahead_s == held.fresh_until_s, "an answer is never fresh for longer than its TTL"
     assert states(cache, 99) == [State.FRESH]
     found = cache.get(ITEM, at(101))
     assert (found.state, found.held.paused_until_s) == (State.STALE, 1000 + 95 + LIMITS.pause_s)
