@@ -11,7 +11,9 @@ from resolver.limits import Limits
 
 MAX_PREFIXES = 8_192
 MAX_SOURCES = 32_768
-"""In one generation of a table (about 250 bytes each; two generations are kept)."""
+"""In one generation of a table; two generations are kept."""
+TABLES_BYTES = 2 * (MAX_PREFIXES + MAX_SOURCES) * 250
+"""What both tables take at most."""
 MAX_PREFIX_BYTES = 64
 """Longer prefixes with the same beginning share a budget: none in use is half as long, and the table stays small."""
 

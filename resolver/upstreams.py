@@ -23,7 +23,9 @@ from resolver.server_health import ServerHealth
 PREFERENCE = (TCP, UDP, HTTPS, HTTP)
 """TCP first: no answer can be forged from afar, none is too large, and the connection is there already."""
 MOST_SERVERS = 4_096
-"""Remembered (about 700 bytes each); a two-level namespace has far fewer."""
+"""Remembered; a two-level namespace has far fewer."""
+SERVER_BYTES = 700
+"""What is known about one of them takes about so much."""
 
 FAULTS = frozenset(
     {

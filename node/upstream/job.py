@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from node.config_check import MAX_PARTIAL_ANSWERS_BYTES
 from protocols.handle.codec import Message
 from protocols.handle.codes import OpCode
 from resolver.asking import Question, Reply, Target, Trouble
@@ -32,7 +33,7 @@ class UpstreamSettings(NamedTuple):
     """Certificates (PEM) that HTTPS servers are believed by; "" = those of the system."""
     most_connections: int = 1024
     """To all servers together; the longest unused one gives way."""
-    most_buffered_bytes: int = 33_554_432
+    most_buffered_bytes: int = MAX_PARTIAL_ANSWERS_BYTES
     """Of answers that are not whole yet, from all servers together."""
 
 
