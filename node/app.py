@@ -112,6 +112,7 @@ class App:
         self._report = ForeignReport(self.driver)
         self.operations = Operations(self.health, self.writer, self._gauges, self._report.servers)
         self._counters = HotCounters()
+        self._count_hot()
         self._report.count_in(self._counters)
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -134,18 +135,7 @@ class App:
             )
             listener.start()
             self.udp.append(listener)
-        self._counters.add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in self.udp))
-        self._counters.add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in self.udp))
-        self._counters.add(
-            HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in self.udp)
-        )
-        self._counters.add(OVER_RATE, "udp", lambda: sum(one.refused for one in self.udp))
         await self.tcp.start(sockets.get(TCP, []))
-        self._counters.add(HOT_ANSWERS, "tcp", lambda: self.tcp.hits)
-        self._counters.add(
-            REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in self.udp)
-        )
-        self._counters.add(REMEMBERED_ANSWERS, "tcp", lambda: self.tcp.remembered)
         if sockets.get(HTTP):
             self.http = await http.start(self.service, sockets[HTTP], self._config)
         await self.operations.start(sockets.get(OPERATIONS, []))
@@ -167,6 +157,17 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reader.close()
+
+    def _count_hot(self) -> None:
+        """Have the plain integers of the hot paths read at scrape time."""
+        add, udp, tcp = self._counters.add, self.udp, self.tcp
+        add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in udp))
+        add(HOT_ANSWERS, "tcp", lambda: tcp.hits)
+        add(REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in udp))
+        add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.remembered)
+        add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in udp))
+        add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
+        add(OVER_RATE, "udp", lambda: sum(one.refused for one in udp))
 
     def _catch_up(self) -> None:
         """Somebody committed: hear of it soon, but not inside the registrar's callback."""

@@ -14,9 +14,10 @@ from protocols.values.site import HTTP, HTTPS, TCP, UDP
 from resolver.asking import Role, Target
 from resolver.forwarding import Setup
 from resolver.limits import Limits
+from resolver.upstreams import PREFERENCE
 
 PROTOCOLS = {"udp": UDP, "tcp": TCP, "http": HTTP, "https": HTTPS}
-PREFERENCES = {"tcp": (TCP, UDP, HTTPS, HTTP), "udp": (UDP, TCP, HTTPS, HTTP)}
+PREFERENCES = {"tcp": PREFERENCE, "udp": (UDP, TCP, HTTPS, HTTP)}
 ID_BYTES = 8
 _FAR_IPV6 = ("2001:db8::1", 9)
 """Documentation address (RFC 3849): connecting a UDP socket sends nothing, and needs only a route."""

@@ -42,8 +42,8 @@ def _nothing(_spelling: bytes, _now_s: float) -> bytes | None:
     return None
 
 
-def _forget_nothing() -> None:
-    return
+def forget_nothing() -> None:
+    """In place of what leaves a question, where there is none to leave."""
 
 
 class Service:
@@ -122,7 +122,7 @@ class Service:
         assert not isinstance(place, Local), "what is held here needs nobody else"
         driver = self._driver
         ticket = driver.ask(self._honest(query, peer), place, peer, now, then)
-        return _forget_nothing if ticket is None else lambda: driver.forget(ticket)
+        return forget_nothing if ticket is None else lambda: driver.forget(ticket)
 
     async def resolve(self, query: Query, peer: Peer, client: Client | None = None) -> Answer:
         """The answer, from wherever. Raises ``ConnectionResetError`` when the client leaves meanwhile."""

@@ -48,9 +48,8 @@ def locate(identifier: Identifier, records: LocalRecords) -> Local | Delegated |
             return Local(prefix)
         place = parent_prefix(prefix)
     if place is not None and len(place) > MAX_PREFIX_BYTES:
-        place = parent_prefix(
-            place[: MAX_PREFIX_BYTES + 1]
-        )  # nothing longer is hosted or delegated
+        # Nothing longer is hosted or delegated.
+        place = parent_prefix(place[: MAX_PREFIX_BYTES + 1])
     while place is not None:
         if records.hosts(place):
             return Local(place) if identifier.is_prefix_record else NotHere(prefix, place)

@@ -96,17 +96,18 @@ class Forwarder:
         found = self.cache.get(query.identifier, now)
         if found is not None and found.state is State.AHEAD:
             self._refresh(query, place, now)
-        failure = None
-        if found is None or (found.state is State.STALE and not self._is_silent(query, found, now)):
-            failure = self._memory.failure(query.identifier, place, now)
-            if failure is None:
-                return None
-        if found is None or (failure is not None and failure.outcome in ANSWERS):
-            assert failure is not None
-            if found is not None:  # its prefix is gone, and it with it
-                self._memory.forget(query.identifier)
-            return self._memory.finished(query, failure, failure.verdict)
-        return self._memory.answer(query, found, now)
+        if found is not None and (
+            found.state is not State.STALE or self._is_silent(query, found, now)
+        ):
+            return self._memory.answer(query, found, now)
+        failure = self._memory.failure(query.identifier, place, now)
+        if failure is None:
+            return None
+        if found is not None and failure.outcome not in ANSWERS:
+            return self._memory.answer(query, found, now)
+        if found is not None:  # its prefix is gone, and it with it
+            self._memory.forget(query.identifier)
+        return self._memory.finished(query, failure, failure.verdict)
 
     def _is_silent(self, query: Query, found: Found, now: Now) -> bool:
         """Whether the source has failed of late, or has kept somebody waiting already: stale answers go out at once."""
@@ -147,9 +148,8 @@ class Forwarder:
             return self._instead(query, "too many wait for the same answer", now)
         if running is None and not self._may_miss(query.identifier, peer, now):
             return self._instead(query, OVER_BUDGET, now)
-        if not questions.crowd.enter(
-            peer.address
-        ):  # first: who may not wait must not displace others
+        # Before room is made: who may not wait must not displace others.
+        if not questions.crowd.enter(peer.address):
             return self._instead(query, "too many questions of this address are under way", now)
         if running is None and not questions.make_room(now):
             questions.crowd.leave(peer.address)

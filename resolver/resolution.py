@@ -262,10 +262,8 @@ class Resolution:
         elif service is not None:
             if self._hop():
                 self._need(service)
-        elif (
-            needed.is_prefix_record
-        ):  # without servers: who keeps its record keeps what is below it
-            self._zone = None
+        elif needed.is_prefix_record:
+            self._zone = None  # without servers: who keeps its record keeps what is below it
             self._go_to(Candidates(self._world.servers))
         else:
             reason = f"{needed.text} names no server"

@@ -90,7 +90,7 @@ class Round:
             if self._upstreams.may_retry(target):
                 return Pick(target, is_retry=True)
         if not free and not self._tried.issuperset(usable):
-            self.note(Outcome.BUSY, "too many questions to its servers are under way")
+            self.note(Outcome.BUSY, CROWDED_REASON)
         return None
 
     def sent(self, number: int, pick: Pick, now_s: float) -> None:
@@ -154,9 +154,8 @@ class Round:
         if self.reason:
             return self.reason
         if self._tried:
-            return (
-                f"{' and '.join(sorted(target.name for target in self._tried))}: no answer in time"
-            )
+            names = " and ".join(sorted(target.name for target in self._tried))
+            return f"{names}: no answer in time"
         return "its servers have failed and are left alone for a while"
 
     def _escalation_at(self, now_s: float) -> Target | None:

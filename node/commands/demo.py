@@ -61,10 +61,8 @@ def command(*, ends_itself: bool, as_json: bool) -> None:
         say("stopped")
         return
     finally:
-        for number in (
-            signal.SIGINT,
-            *_ENDS,
-        ):  # who is impatient gets no faster end, only a less tidy one
+        for number in (signal.SIGINT, *_ENDS):
+            # Who is impatient gets no faster end, only a less tidy one.
             signal.signal(number, signal.SIG_IGN)
         if hierarchy is not None:
             hierarchy.stop()

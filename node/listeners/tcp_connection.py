@@ -13,7 +13,7 @@ from node.config_sections import LimitsSection
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
-from node.service import TOO_LATE, Service
+from node.service import TOO_LATE, Service, forget_nothing
 from node.site import SiteInfo
 from protocols.handle.codec import encode
 from protocols.handle.codes import ResponseCode
@@ -64,15 +64,11 @@ class Owed:
         """What another node is asked; None when the answer only stands behind such a one."""
         self.answer = answer
         """Empty while unknown."""
-        self.forget: Callable[[], None] = _nothing_to_forget
+        self.forget: Callable[[], None] = forget_nothing
 
     def then(self, answer: Answer | None) -> None:
         """Another node has answered."""
         self._connection.tell(self, answer or TOO_LATE)
-
-
-def _nothing_to_forget() -> None:
-    return
 
 
 class Connection(asyncio.Protocol):
@@ -136,9 +132,8 @@ class Connection(asyncio.Protocol):
         self._messages.extend(self._stream.receive(data))
         held = self._stream.buffered_bytes
         if held and not (self._partial_since_s and len(data) < held):
-            self._partial_since_s = (
-                now.monotonic_s
-            )  # the first bytes of the request that is now unfinished
+            # The first bytes of the request that is now unfinished.
+            self._partial_since_s = now.monotonic_s
         elif not held:
             self._partial_since_s = 0.0
         self._last_s = now.monotonic_s

@@ -17,7 +17,7 @@ from node.config_sections import LimitsSection
 from node.listeners.limits import ProvenAddresses, is_loopback
 from node.listeners.native import USE_TCP, Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
-from node.service import Service
+from node.service import Service, forget_nothing
 from node.site import SiteInfo
 from protocols.handle.codes import RESPONSE_CODES, ResponseCode
 from protocols.handle.envelope import Action, accept
@@ -50,7 +50,7 @@ _Outgoing = tuple[bytes, tuple[str, int]]
 
 
 class UdpListener:
-    """One socket of one worker. ``hits`` and ``faults`` are read by the metrics."""
+    """One socket of one worker. Its counts are plain integers that the metrics read."""
 
     def __init__(  # noqa: PLR0913  # everything a datagram meets
         self,
@@ -277,12 +277,8 @@ class Late:
         self.address = address
         self.size = size
         """Bytes of the question."""
-        self.forget: Callable[[], None] = _nothing_to_forget
+        self.forget: Callable[[], None] = forget_nothing
 
     def then(self, answer: Answer | None) -> None:
         """Another node has answered."""
         self._listener.tell(self, answer)
-
-
-def _nothing_to_forget() -> None:
-    return
