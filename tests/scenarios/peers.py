@@ -67,7 +67,6 @@ class Peers:
     def answer(self, send: Send, wall_s: float) -> list[Coming]:
         """What this question will get; nothing at all is a timeout when its patience ends."""
         peer = self._peer(send.target)
-        peer.asked += 1
         behaviour = peer.behaviour[peer.turn % len(peer.behaviour)]
         peer.turn += 1
         asked = send.question.spelling.decode()
@@ -110,7 +109,7 @@ class _Peer:
         self.name = plan.name
         self.latency_ms = plan.latency_ms
         self.behaviour = plan.behaviour
-        self.turn = self.asked = 0
+        self.turn = 0
         self.says = {asked.upper(): said for asked, said in plan.says.items()}
 
     def said_about(self, asked: str) -> tuple[Saying, ...]:

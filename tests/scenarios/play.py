@@ -11,6 +11,7 @@ from math import inf
 
 from protocols.identifier import parse_identifier
 from protocols.message import Answer, Outcome, Query
+from protocols.values.site import UDP
 from protocols.values.value_list import decode_values
 from resolver.answering import answer_now
 from resolver.asking import Cancel, Reply, Role, Send, Tell, Trouble
@@ -18,6 +19,7 @@ from resolver.delegation import locate
 from resolver.forwarding import Forwarder, Setup
 from resolver.limits import Limits
 from resolver.source import Now, Peer
+from resolver.upstreams import PREFERENCE
 from tests.scenarios import checks, words
 from tests.scenarios.checks import Client, Mismatch
 from tests.scenarios.peers import Peers
@@ -334,7 +336,7 @@ def _make_setup(plan: SetupPlan, limits: Limits) -> Setup:
         own_places=frozenset(words.read_place(text) for text in plan.own_places),
         cache_bytes=plan.cache_bytes,
         answers_bytes=plan.answers_bytes,
-        prefer=(1, 0, 3, 2) if plan.prefer == "tcp" else (0, 1, 3, 2),
+        prefer=PREFERENCE if plan.prefer == "tcp" else (UDP, *PREFERENCE),
         has_ipv6=plan.ipv6,
         limits=limits,
     )

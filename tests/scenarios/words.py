@@ -124,7 +124,6 @@ class Networks:
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._networks = [ip_network(network) for network in networks]
-
         self._known: dict[object, bool] = {}
 
     def __contains__(self, address: object) -> bool:
