@@ -42,6 +42,9 @@ class Owner(Protocol):
     def closed(self) -> None:
         """There is one less."""
 
+    def spares(self, connection: "Connection") -> bool:
+        """Whether there is room for its unfinished answer after all, once unneeded ones are let go of."""
+
     def may_buffer(self, more_bytes: int) -> bool:
         """Book bytes of an unfinished answer (negative: give back); False when all pools hold too much."""
 
@@ -138,13 +141,16 @@ class Connection(asyncio.Protocol):
         """Some bytes of answers."""
         if self.is_over:
             return
-        self.heard_s = asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
+        if not self.is_stuck:  # bytes that nobody waits for, one by one, must not keep it
+            self.heard_s = now_s
         for message in self._stream.receive(data):
+            self.heard_s = now_s
             if not self._take(message):
                 return
         if self._stream.failure is not None or (self.has_part and not self.pending):
             self.end(Trouble.GARBAGE, blames=True)
-        elif not self._book(self._stream.buffered_bytes):
+        elif not self._book(self._stream.buffered_bytes) and not self._owner.spares(self):
             self.end(Trouble.CROWDED, blames=True)
         else:
             self._owner.freed(self)

@@ -71,16 +71,32 @@ class TcpCarrier:
             await self._all_closed
 
     def has_room(self) -> bool:
-        """Whether one more connection may be made; the longest unused one of another pool gives way."""
-        if self._is_closing:
-            return False
-        if self.connections < self.settings.most_connections:
-            return True
-        resting = [c for pool in self._pools.values() for c in pool.resting]
-        if not resting:
-            return False
-        min(resting, key=lambda connection: connection.heard_s).end(Trouble.CLOSED)
-        return True
+        """Whether one more connection may be made. The longest unheard of those that nobody waits for gives way, first
+        of those that owe an answer: servers that never finish one must not take all places."""
+        most = self.settings.most_connections
+        if self._is_closing or self.connections < most:
+            return not self._is_closing
+        pools = self._pools.values()
+        unneeded = [c for pool in pools for c in pool.stuck] or [
+            c for p in pools for c in p.resting
+        ]
+        if unneeded:
+            min(unneeded, key=lambda connection: connection.heard_s).end(Trouble.CLOSED)
+        return self.connections < most
+
+    def gave_back(self) -> None:
+        """A connection has ended: its place may be what questions to another server wait for."""
+        if self.connections >= self.settings.most_connections and not self._is_closing:
+            asyncio.get_running_loop().call_soon(self._feed)
+        self.connections -= 1
+
+    def spares(self, connection: Connection) -> bool:
+        """Whether there is memory for what ``connection`` has begun, once what nobody waits for is let go of."""
+        for pool in self._pools.values():
+            for other in pool.stuck:
+                if other is not connection and other.has_part:
+                    other.end(Trouble.CLOSED)
+        return self._buffered_bytes <= self.settings.most_buffered_bytes
 
     def opened(self) -> None:
         """There is one more socket."""
@@ -106,12 +122,17 @@ class TcpCarrier:
         self._attempts.add(task)
         task.add_done_callback(self._attempts.discard)
 
+    def _feed(self) -> None:
+        for pool in list(self._pools.values()):
+            pool.feed()
+
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         for place, pool in list(self._pools.items()):
             pool.look(loop.time())
             if pool.is_unused:
                 del self._pools[place]
+        self._feed()
         again = bool(self._pools) and not self._is_closing
         self._timer = loop.call_later(LOOK_EVERY_S, self._look) if again else None
 
@@ -142,8 +163,8 @@ class Pool:
         """See ``Owner``: 1 for the classic server, which closes after each."""
         self.target = target
         self.max_message_bytes = carrier.settings.max_message_bytes
-        self.may_buffer, self.opened, self.closed = (
-            carrier.may_buffer, carrier.opened, carrier.closed,
+        self.may_buffer, self.spares, self.opened, self.closed = (
+            carrier.may_buffer, carrier.spares, carrier.opened, carrier.closed,
         )  # fmt: skip
         self.resting: dict[Connection, None] = {}
         """Open and unasked; the last one added is used first, so that the others grow old and close."""
@@ -153,14 +174,20 @@ class Pool:
         """Nothing would be lost with it."""
         return not self._connections and not self._waiting
 
+    @property
+    def stuck(self) -> list[Connection]:
+        """Those that nobody waits for, and that cannot be asked."""
+        return [connection for connection in self._connections if connection.is_stuck]
+
     def ask(self, job: Job) -> None:
         """Find a connection, or let the question wait for one."""
         if self._place(job):
             return
         if len(self._waiting) < MOST_WAITING:
             self._waiting[job] = None
-            # Nothing is open: what keeps it waiting is the server, not our own bound.
-            job.is_asked = not any(connection.is_open for connection in self._connections)
+            # Some are being opened and none is open: what keeps it waiting is the server, not our own bound.
+            tried = self._connections
+            job.is_asked = bool(tried) and not any(connection.is_open for connection in tried)
         else:
             asyncio.get_running_loop().call_soon(job.settle, job, Trouble.CROWDED)
 
@@ -190,7 +217,7 @@ class Pool:
         """A connection has ended, with what was pending on it."""
         self._connections.discard(connection)
         self.resting.pop(connection, None)
-        self._carrier.connections -= 1
+        self._carrier.gave_back()
         pending, connection.pending = list(connection.pending.values()), {}
         for at, job in enumerate(pending):
             if job is None:
@@ -199,6 +226,10 @@ class Pool:
                 job.settle(job, trouble)
             else:
                 self._repeat(job)
+        self.feed()
+
+    def feed(self) -> None:
+        """Connect for who waits, as far as there is room."""
         while self._waiting and not self._is_evicting and self._may_connect():
             self._connect(self._next())
 
@@ -256,7 +287,7 @@ class Pool:
         self._is_evicting = True  # the place is not for others who wait
         try:
             if len(self._connections) >= self._carrier.settings.connections:
-                stuck = [c for c in self._connections if c.is_stuck]
+                stuck = self.stuck
                 if not stuck:
                     return False
                 min(stuck, key=lambda connection: connection.heard_s).end(Trouble.CLOSED)
