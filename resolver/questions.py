@@ -264,16 +264,14 @@ class Questions:
         query = running.query._replace(
             identifier=identifier, indexes=(), types=(), principal=ANONYMOUS, authoritative=False
         )
-        found = self._cache.get(identifier, now)
+        found, failure = self._cache.get(identifier, now), self._cache.failure(identifier, now)
         if found is not None:
             is_paused = found.held.paused_until_s > now.monotonic_s
-            has_failed = self._cache.failure(identifier, now) is not None
-            if found.state is not State.STALE or is_paused or has_failed:
+            if found.state is not State.STALE or is_paused or failure is not None:
                 if found.state is State.AHEAD:
                     self._refresh(query, place, now)
                 tell(found.held.outcome, found.held.values, found.held.reason)
                 return
-        failure = self._cache.failure(identifier, now)
         if failure is not None:
             tell(failure.outcome, (), failure.reason)
         elif isinstance(place, NotHere) and not self._world.servers:
