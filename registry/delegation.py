@@ -13,8 +13,9 @@ from protocols.values.value_list import decode_values
 
 MAX_SITE_LISTS = 2048
 """Prefix records whose sites are kept decoded, per process; a large node delegates to some 1,300 enterprises."""
-MAX_KEPT_BYTES = 4096
-"""Longer public lists are decoded each time, so that what is kept stays below 8 MiB and what is made of it."""
+MAX_KEPT_BYTES = 2_097_152
+"""Of all these public lists together, and some 14 times as much of what is made of them. A list full of sites takes a
+fifth of a second to decode, so none is decoded for every question."""
 
 
 def is_site_value(value: Value) -> bool:
@@ -44,10 +45,12 @@ def sites_in(values: Iterable[Value]) -> tuple[Site, ...]:
 class SiteLists:
     """The sites of public value lists, decoded once: a question below a delegated prefix asks for them every time."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "kept_bytes")
 
     def __init__(self) -> None:
         self._kept: dict[bytes, tuple[Site, ...]] = {}
+        self.kept_bytes = 0
+        """Of the public lists."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -57,8 +60,9 @@ class SiteLists:
         sites = self._kept.get(public)
         if sites is None:
             sites = sites_in(decode_values(public))
-            if len(public) <= MAX_KEPT_BYTES:
-                if len(self._kept) >= MAX_SITE_LISTS:
-                    self._kept.clear()
-                self._kept[public] = sites
+            self.kept_bytes += len(public)
+            if len(self._kept) >= MAX_SITE_LISTS or self.kept_bytes > MAX_KEPT_BYTES:
+                self._kept.clear()
+                self.kept_bytes = len(public)
+            self._kept[public] = sites
         return sites

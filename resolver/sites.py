@@ -7,6 +7,7 @@ knock at ports of its own (server-side request forgery).
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
 from typing import NamedTuple
@@ -20,6 +21,11 @@ from resolver.asking import Role, Target
 SERVICE_TYPE = "HS_SERV"
 MAX_SITES = 16
 """Sites of one record that are looked at; more would not be tried within anybody's patience."""
+MAX_SITES_BYTES = 16_384
+"""Of them together: room for 25 servers with keys of 4,096 bits. To read a record full of sites takes a fifth of a
+second, and whoever keeps a prefix can write one."""
+SITES_KEPT = 64
+"""Read once and remembered: every question below a foreign prefix starts from its sites (about 16 MiB at worst)."""
 MAX_TARGETS = 8
 """Interfaces of one site that are looked at: two families, each protocol. Its attributes could name thousands."""
 ALTERNATIVE_ADDRESS = "alt_addr"
@@ -37,15 +43,26 @@ class Candidates(NamedTuple):
 
 
 def read_sites(values: Sequence[Value]) -> tuple[Site, ...]:
-    """The sites among a record's values; unreadable ones are passed over."""
+    """The sites among a record's values; unreadable ones, and those beyond the bounds, are passed over."""
     sites: list[Site] = []
+    left_bytes = MAX_SITES_BYTES
     for value in values:
-        if value.type.upper() in SITE_TYPES and len(sites) < MAX_SITES:
-            try:
-                sites.append(decode_site(value.data))
-            except ProtocolError:
-                continue
+        if value.type.upper() in SITE_TYPES and len(value.data) <= left_bytes:
+            left_bytes -= len(value.data)
+            site = _read_site(value.data)
+            if site is not None:
+                sites.append(site)
+        if len(sites) == MAX_SITES:
+            break
     return tuple(sites)
+
+
+@lru_cache(SITES_KEPT)
+def _read_site(data: bytes) -> Site | None:
+    try:
+        return decode_site(data)
+    except ProtocolError:
+        return None
 
 
 def read_service(values: Sequence[Value]) -> bytes | None:

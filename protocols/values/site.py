@@ -10,7 +10,7 @@ The same layout is used by HS_SITE.6 and HS_SITE.PREFIX, and is the whole body o
 An IPv4 address stands right-aligned behind 12 zero bytes. Nothing may follow the last interface.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from protocols.cursor import Reader, Writer
@@ -146,7 +146,7 @@ def decode_address(packed: bytes) -> str:
     12 zero bytes announce IPv4, except in ``::1``: 0.0.0.1 is no host's address (RFC 1122 §3.2.1.3).
     """
     if packed.startswith(_IPV4_LEAD) and packed != _LOOPBACK6:
-        return str(IPv4Address(packed[12:]))
+        return ".".join(map(str, packed[12:]))
     return str(IPv6Address(packed))
 
 

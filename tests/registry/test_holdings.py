@@ -3,7 +3,7 @@ import pytest
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Outcome
 from protocols.values.admin import AUTHORIZED_READ
-from protocols.values.site import ADMIN_ONLY, TCP, UDP, Interface, encode_site
+from protocols.values.site import ADMIN_ONLY, TCP, UDP, Interface, Site, encode_site
 from protocols.values.value import SECRET_PERMISSIONS, Value
 from protocols.values.value_list import encode_values
 from registry.delegation import MAX_KEPT_BYTES, MAX_SITE_LISTS, SiteLists
@@ -112,10 +112,19 @@ def test_what_is_kept_decoded_is_bounded():
     for index in range(1, MAX_SITE_LISTS + 10):
         lists.sites_of(encode_values([site_value(FAR, index=index)]))
         assert len(lists) <= MAX_SITE_LISTS
-    before = len(lists)
-    large = encode_values([site_value(FAR), Value(2, "X", bytes(MAX_KEPT_BYTES))])
-    assert lists.sites_of(large) == (site(FAR),)
-    assert len(lists) == before
+    for index in range(1, 50):
+        large = encode_values([site_value(FAR), Value(2, "X", bytes(60_000 + index))])
+        assert lists.sites_of(large) == (site(FAR),)
+        assert len(large) <= lists.kept_bytes <= MAX_KEPT_BYTES
+
+
+def test_a_list_full_of_sites_is_decoded_once_too():
+    lists = SiteLists()
+    crowd = Site(tuple(site(FAR).servers[0]._replace(id=number) for number in range(1000)))
+    public = encode_values([Value(index, "HS_SITE", encode_site(crowd)) for index in range(1, 7)])
+    first = lists.sites_of(public)
+    assert len(first) == 6
+    assert lists.sites_of(bytes(bytearray(public))) is first
 
 
 def test_what_is_kept_below_a_delegated_prefix_is_nobodys_answer_and_grants_nothing():

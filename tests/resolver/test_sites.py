@@ -23,7 +23,7 @@ from protocols.values.site import (
 )
 from protocols.values.value import Value
 from resolver.asking import Role, Target
-from resolver.sites import MAX_SITES, candidates, read_service, read_sites
+from resolver.sites import MAX_SITES, MAX_SITES_BYTES, candidates, read_service, read_sites
 from tests.resolver.parts import site, site_value, url
 
 FAR = Target(TCP, "192.0.2.1", 2641, Role.UPSTREAM)
@@ -65,6 +65,17 @@ def test_an_unreadable_site_is_passed_over():
 def test_no_more_than_sixteen_sites_are_looked_at():
     sites = [site(f"192.0.2.{number}") for number in range(1, 40)]
     assert read_sites(site_value(*sites)) == tuple(sites[:MAX_SITES])
+
+
+def test_no_more_than_some_kilobytes_of_sites_are_looked_at_and_none_twice():
+    crowd = encode_site(site(*["192.0.2.1"] * 400))
+    values = [Value(index, "HS_SITE", crowd) for index in range(1, 9)]
+    small = site("192.0.2.7")
+    found = read_sites([*values, *site_value(small)])
+    assert 2 * len(crowd) > MAX_SITES_BYTES
+    assert found == (site(*["192.0.2.1"] * 400), small)
+    again = read_sites([Value(5, "HS_SITE", bytes(bytearray(crowd)))])
+    assert again[0] is found[0]
 
 
 def test_a_service_handle_is_read_and_an_empty_one_is_none():
