@@ -381,7 +381,8 @@ class Questions:
 
 def key_of(query: Query) -> Key:
     """What may share one question."""
-    return query.identifier.folded(case_sensitive=True), query.authoritative, query.was_forwarded
+    name = query.identifier.folded(case_sensitive=True)
+    return Key(name, query.authoritative, query.was_forwarded)
 
 
 def waits_for(running: Running, other: Running) -> bool:

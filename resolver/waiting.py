@@ -21,6 +21,17 @@ class Waiter(NamedTuple):
     parent: "Running | None" = None
 
 
+class Key(NamedTuple):
+    """What may share one question."""
+
+    identifier: bytes
+    """Folded but for its suffix."""
+    is_authoritative: bool
+    """Whether no cache may answer."""
+    was_forwarded: bool
+    """The way that a question had come, or says so, must not spoil the answer of those who ask here first."""
+
+
 class Running:
     """One question under way, with everybody who waits for it."""
 
@@ -29,7 +40,7 @@ class Running:
         "waiters", "wake_s",
     )  # fmt: skip
 
-    def __init__(self, key: "Key", query: Query, resolution: Resolution, since_s: float) -> None:
+    def __init__(self, key: Key, query: Query, resolution: Resolution, since_s: float) -> None:
         self.key = key
         self.query = query
         self.resolution = resolution
@@ -52,16 +63,11 @@ class Running:
     @property
     def is_authoritative(self) -> bool:
         """Whether no cache may answer it."""
-        return self.key[1]
+        return self.key.is_authoritative
 
     def legs(self) -> tuple[Leg, ...]:
         """Every server asked so far."""
         return tuple(self.resolution.legs)
-
-
-Key = tuple[bytes, bool, bool]
-"""Folded identifier, whether no cache may answer, and whether it was forwarded: what may share one question. The way
-that a question had come, or says so, must not spoil the answer of those who ask here first."""
 
 
 class Crowd:
