@@ -226,6 +226,9 @@ def _warnings(config: Config) -> Iterator[str]:
 
 def _upstream_warnings(config: Config) -> Iterator[str]:
     upstream = config.upstream
+    for text in upstream.servers if upstream.pinned_keys else ():
+        if read_place(text).scheme == "http":
+            yield f'upstream.servers: "{text}" cannot prove a pinned key and is not asked; use https'
     if upstream.trust_unproved_until and upstream.pinned_keys:
         if parse_date(upstream.trust_unproved_until) > read_clocks().wall_s:
             yield (

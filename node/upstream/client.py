@@ -46,7 +46,7 @@ class UpstreamClient:
         self._jobs: dict[int, Job] = {}
         self.udp = UdpCarrier(self._near_miss, settings.max_message_bytes)
         self.tcp = TcpCarrier(settings)
-        self.web = WebCarrier(settings)
+        self.web = WebCarrier(settings, self.tcp.may_buffer)
         self._carriers: dict[int, Carrier] = {
             UDP: self.udp, TCP: self.tcp, HTTP: self.web, HTTPS: self.web,
         }  # fmt: skip
@@ -71,6 +71,9 @@ class UpstreamClient:
         carrier = self._carriers.get(target.protocol)
         if carrier is None or self._is_closed:
             loop.call_soon(self._settle, job, Trouble.REFUSED)
+            return
+        if self._keys is not None and target.role is Role.UPSTREAM and target.protocol == HTTP:
+            loop.call_soon(self._settle, job, Trouble.UNTRUSTED)  # no key vouches for plain HTTP
             return
         if target.protocol in {UDP, TCP}:
             job.message = question_message(

@@ -6,7 +6,7 @@ servers), by the key its site names, or by a certificate authority, the first of
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from urllib.parse import quote
 
@@ -59,8 +59,10 @@ class SpkiPins(aiohttp.Fingerprint):
 class WebCarrier:
     """All HTTP questions under way: one task each, connections kept by aiohttp."""
 
-    def __init__(self, settings: UpstreamSettings) -> None:
+    def __init__(self, settings: UpstreamSettings, may_buffer: Callable[[int], bool]) -> None:
+        """``may_buffer``: books bytes of unfinished answers, see ``connection.Owner``."""
         self._settings = settings
+        self._may_buffer = may_buffer
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._pins = SpkiPins(map(parse_pin, settings.pins)) if settings.pins else None
@@ -120,10 +122,15 @@ class WebCarrier:
         )
         async with request as response:
             body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > MAX_JSON_BYTES:
-                    return Trouble.GARBAGE
+            try:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if not self._may_buffer(len(chunk)):
+                        return Trouble.CROWDED
+                    if len(body) > MAX_JSON_BYTES:
+                        return Trouble.GARBAGE
+            finally:
+                self._may_buffer(-len(body))
             said = read_answer(response.status, bytes(body))
         if isinstance(said, Reply) and self._is_pinned(job.target):
             return said._replace(is_signed=True)

@@ -299,6 +299,8 @@ def test_pins_that_no_server_can_prove_are_refused(sound: Config) -> None:
     )
     with pytest.raises(ConfigError, match=r"no server in upstream\.servers can prove a key"):
         check_config(replace(sound, upstream=pinned))
+    both = replace(pinned, servers=("http://192.0.2.1:80", "tcp://192.0.2.1:2641"))
+    assert [w for w in check_config(replace(sound, upstream=both)) if "is not asked" in w]
 
 
 def test_asking_for_everybody_is_warned_of(sound: Config) -> None:

@@ -8,7 +8,7 @@ from node.upstream.proof import parse_pin
 from protocols.errors import Malformed
 from protocols.handle.codes import CERT, RRDG
 from protocols.message import Outcome
-from protocols.values.site import HTTPS, TCP, UDP
+from protocols.values.site import HTTP, HTTPS, TCP, UDP
 from resolver.asking import Reply, Role, Trouble
 from tests.faulty_peer.behaviour import Behaviour, Canned
 from tests.faulty_peer.credentials import blob_of, certificate, key_named, pin_text, server_context
@@ -212,3 +212,13 @@ def test_a_pin_is_sha256_and_64_digits():
     ):
         with pytest.raises(Malformed):
             parse_pin(wrong)
+
+
+async def test_plain_http_is_no_way_around_a_pin():
+    with FaultyPeer(RECORDS) as peer:
+        async with Asker(pins=pins("first")) as asker:
+            said = await asker.ask(peer.target(HTTP, Role.UPSTREAM))
+            learned = await asker.ask(peer.target(HTTP, Role.LEARNED))
+        assert said is Trouble.UNTRUSTED
+        assert learned.values == VALUES  # pins are for configured servers
+        assert peer.counts["http"] == 1

@@ -105,3 +105,12 @@ def test_a_trail_in_the_document_is_read():
     reply = read_answer(200, json.dumps(body).encode())
     assert reply.trail.node == "88"
     assert read_answer(200, json.dumps(body | {"trail": "?"}).encode()).trail is None
+
+
+async def test_answers_that_are_not_whole_yet_have_memory_together_not_each():
+    with FaultyPeer(RECORDS, Behaviour(Mode.ENDLESS_FRAMES)) as peer, FaultyPeer(RECORDS) as good:
+        async with Asker(most_buffered_bytes=500_000) as asker:
+            said = await asker.ask_all(peer.target(HTTP), 5)
+            assert set(said) == {Trouble.CROWDED}
+            reply = await asker.ask(good.target(HTTP))
+            assert reply.values == VALUES
