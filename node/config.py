@@ -126,14 +126,13 @@ def _read_type(hint: Any, raw: object, base: Path) -> tuple[object, str]:
     elif hint is float:
         value, trouble = (float(cast("float", raw)), "") if is_number else (raw, "must be a number")
     elif hint is str:
-        trouble = (
-            "" if isinstance(raw, str) else f'must be text; the nearest valid value is "{raw}"'
-        )
+        trouble = "" if isinstance(raw, str) else "must be text in quotation marks"
     elif get_origin(hint) is tuple:
         if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
             value = tuple(raw)
         else:
-            trouble = f'must be a list of texts; the nearest valid value is ["{raw}"]'
+            trouble = 'must be a list of texts, ["…", "…"]'
+            trouble += f'; the nearest valid value is ["{raw}"]' if isinstance(raw, str) else ""
     elif raw == "" and get_origin(hint) is types.UnionType:
         value = None
     elif isinstance(raw, str) and raw:

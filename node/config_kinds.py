@@ -8,7 +8,6 @@ import difflib
 import ipaddress
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
 
 from protocols.errors import ProtocolError
 from protocols.rest.dates import parse_date
@@ -20,8 +19,15 @@ _HOST = re.compile(
     r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*\.?"
 )
 SERVER_SCHEMES = ("udp", "tcp", "http", "https")
-NATIVE_PORT = 2641
-"""Registered for the Handle protocol; only used in advice."""
+_PLACE = re.compile(
+    r"(?:([0-9A-Za-z+.-]*)://)?(\[[^\]]*\]|[^:/?#@\[\]]*)(?::([0-9]+))?(.*)", re.DOTALL
+)
+"""Scheme, host, port, and what should not be there; matches any text."""
+NATIVE_PORT, HTTP_PORT = 2641, 8000
+"""Registered for the Handle protocol, and what its clients expect; only used in advice."""
+MOST_PORT, MOST_PORT_DIGITS = 65_535, 5
+MOST_NAME = 253
+"""Characters of a domain name (RFC 1035 §2.3.4, without the length octets at both ends)."""
 
 
 class Bounds(NamedTuple):
@@ -78,7 +84,7 @@ class NetworkList:
                 try:
                     nearest = str(ipaddress.ip_network(item, strict=False))
                 except ValueError:
-                    nearest = "192.168.0.0/16"
+                    return f'"{item}" is not a network; write for example "192.168.0.0/16"'
                 return f'"{item}" is not a network; the nearest valid value is "{nearest}"'
         return ""
 
@@ -106,32 +112,68 @@ class Place(NamedTuple):
     """IP address text, or a name in lower case."""
     port: int
 
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+class NoPlace(ValueError):
+    """A text that names no server; ``str()`` is one clause with an example."""
+
+    def __init__(self, text: str, what: str, example: Place) -> None:
+        self.what, self.example = what, example.text
+        super().__init__(f'"{text}" is not a server: {what}; write for example "{example.text}"')
+
 
 def read_place(text: str) -> Place:
-    """The parts of a server's address. Raises ``ValueError`` with one clause that says what is wrong."""
-    try:
-        parts: SplitResult = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError(_advice(text)) from None
-    host = (parts.hostname or "").lower()
-    is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    if parts.scheme not in SERVER_SCHEMES or not host or not port or not is_bare:
-        raise ValueError(_advice(text))
-    try:
-        host = str(ipaddress.ip_address(host))
-    except ValueError:
-        if not _HOST.fullmatch(host) or len(host) > 253 or host.replace(".", "").isdecimal():
-            raise ValueError(_advice(text)) from None
-    return Place(parts.scheme, host, port)
+    """The parts of a server's address. Raises ``NoPlace``, which says what is wrong with which part."""
+    match = _PLACE.fullmatch(text)
+    assert match is not None, "every part of the pattern may be absent"
+    scheme, name, digits, rest = match.groups("")
+    scheme, host = scheme.lower(), _read_host(name)
+    port = int(digits) if 0 < len(digits) <= MOST_PORT_DIGITS else 0
+    is_port = 0 < port <= MOST_PORT
+    is_scheme = scheme in SERVER_SCHEMES
+    what = ""
+    if not is_scheme:
+        what = 'it begins with udp, tcp, http or https and "://"'
+    elif not host:
+        what = f'"{name or rest}" is no host, which is a name or an IP address, IPv6 in brackets'
+    elif _is_nowhere(host):
+        what = f"nobody can be asked at {host}"
+        host = ""
+    elif not is_port:
+        what = f'behind the host stand ":" and a port from 1 to {MOST_PORT}'
+    elif rest:
+        what = "nothing stands behind the port"
+    place = Place(scheme, host, port)
+    if what:
+        usual = HTTP_PORT if scheme.startswith("http") else NATIVE_PORT
+        shown = (is_scheme and scheme) or "tcp", host or "192.0.2.1", port if is_port else usual
+        raise NoPlace(text, what, Place(*shown))
+    return place
 
 
-def _advice(text: str) -> str:
-    host = re.sub(r"^[a-z]*:?/*|[:/].*$", "", text) or "192.0.2.1"
-    return (
-        f'"{text}" is not a server: udp, tcp, http or https, "://", host, ":" and port; '
-        f'write for example "tcp://{host}:{NATIVE_PORT}"'
-    )
+def _read_host(name: str) -> str:
+    """The host as it is kept, "" when it is none."""
+    try:
+        if name.startswith("["):
+            return str(ipaddress.IPv6Address(name[1:-1]))
+        return str(ipaddress.IPv4Address(name))
+    except ValueError:
+        host = name.lower()
+        is_name = _HOST.fullmatch(host) and len(host) <= MOST_NAME
+        return host if is_name and not host.replace(".", "").isdecimal() else ""
+
+
+def _is_nowhere(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_unspecified or address.is_multicast or host == "255.255.255.255"
 
 
 class ServerList:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from node.config import Config
 from node.config_check import own_places
-from node.config_kinds import Place, read_place
+from node.config_kinds import NoPlace, Place, read_place
 from node.output import EXIT_USAGE, CommandError
 from protocols.errors import ProtocolError
 from protocols.values.key_objects import key_from_object, load_key
@@ -144,8 +144,10 @@ def _places(text: str, protocols: Sequence[str]) -> list[list[Place]]:
             place = read_place(f"{protocol}://{last}")
             others = (read_place(f"{protocol}://{name}:{place.port}") for name in names)
             found.append([*others, place])
-    except ValueError as error:
-        raise CommandError(f"{text}: {error}", "", EXIT_USAGE) from None
+    except NoPlace as error:
+        example = error.example if mark else error.example.partition("://")[2]
+        reason = f'"{text}" is not a server: {error.what}'
+        raise CommandError(reason, f"for example {example}", EXIT_USAGE) from None
     return found
 
 
@@ -176,14 +178,14 @@ def _resolved(place: Place) -> list[ipaddress.IPv4Address | ipaddress.IPv6Addres
 def _refuse_useless(
     place: Place, address: ipaddress.IPv4Address | ipaddress.IPv6Address, config: Config
 ) -> None:
-    name = f"{place.scheme}://{place.host}:{place.port}"
     if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
-        raise CommandError(f"{name}: nobody can be asked at {address}", "", EXIT_USAGE)
+        reason = f"{place.text}: nobody can be asked at {address}"
+        raise CommandError(reason, "name an address at which the server is reached", EXIT_USAGE)
     if (str(address), place.port) in own_places(config) or _is_heard_here(
         address, place.port, config
     ):
         raise CommandError(
-            f"{name} is this node itself: it would ask itself in a circle",
+            f"{place.text} is this node itself: it would ask itself in a circle",
             "name the server that has the records below the prefix",
             EXIT_USAGE,
         )

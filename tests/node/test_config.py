@@ -23,6 +23,7 @@ from node.config import (
     show_config,
 )
 from node.config_check import budgets, check_config
+from node.config_kinds import NoPlace, read_place
 from node.config_sections import SECTIONS, NodeSection
 from node.init_node import init_node
 from node.settings_template import filled_template, template_text
@@ -106,7 +107,16 @@ def test_settings_handed_to_a_child_arrive_unchanged(tmp_path: Path) -> None:
         ("[upstream]\nservers = ['tcp://192.0.2.300:1']\n", "is not a server"),
         ("[upstream]\nservers = ['ftp://192.0.2.1:21']\n", "udp, tcp, http or https"),
         ("[upstream]\nservers = ['https://a@192.0.2.1:443/api']\n", "is not a server"),
-        ("[upstream]\nservers = ['tcp://192.0.2.1:70000']\n", "is not a server"),
+        ("[upstream]\nservers = ['tcp://192.0.2.1:70000']\n", "a port from 1 to 65535"),
+        (
+            "[upstream]\nservers = ['tcp://192.0.2.1:0']\n",
+            'write for example "tcp://192.0.2.1:2641"',
+        ),
+        ("[upstream]\nservers = ['tcp://[2001:db8::1]']\n", '"tcp://[2001:db8::1]:2641"'),
+        ("[upstream]\nservers = ['tcp://::1:2641']\n", "IPv6 in brackets"),
+        ("[upstream]\nservers = ['https://192.0.2.1:443/']\n", '"https://192.0.2.1:443"'),
+        ("[upstream]\nservers = ['tcp://0.0.0.0:2641']\n", "nobody can be asked at 0.0.0.0"),
+        ("[upstream]\nservers = ['tcp://[ff02::1]:2641']\n", "nobody can be asked at ff02::1"),
         ("[upstream]\nmode = 'recursive'\n", 'the nearest valid value is "recurse"'),
         ("[upstream]\npinned_keys = ['sha256:AB']\n", "is not the digest of a public key"),
         ("[upstream]\ntrust_unproved_until = 'soon'\n", "a date expected, e.g."),
@@ -122,6 +132,49 @@ def test_a_wrong_setting_names_key_value_and_the_nearest_valid_one(
         load(tmp_path, text)
     assert said in str(caught.value)
     assert "node.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[upstream]\nservers = 5\n",
+        "[upstream]\nservers = [5]\n",
+        "[upstream]\nipv6 = true\n",
+        "[access]\nproven_networks = ['10.0.0.0/33']\n",
+    ],
+)
+def test_no_value_is_called_valid_that_would_be_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert "nearest valid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("TCP://Top.Example:1", ("tcp", "top.example", 1)),
+        ("https://[2001:DB8::1]:443", ("https", "2001:db8::1", 443)),
+        ("udp://192.0.2.1:65535", ("udp", "192.0.2.1", 65_535)),
+    ],
+)
+def test_a_server_is_read_as_it_is_kept_and_written_as_it_is_read(
+    text: str, place: tuple[str, str, int]
+) -> None:
+    assert read_place(text) == place
+    assert read_place(read_place(text).text) == place
+
+
+@given(st.text() | st.from_regex(r"[a-z]{3,5}://[0-9a-f.:\[\]%]+:[0-9]+"))
+def test_whatever_names_no_server_is_refused_with_an_example_that_names_one(text: str) -> None:
+    named = place_or_example(text)
+    assert read_place(named).text == named
+
+
+def place_or_example(text: str) -> str:
+    try:
+        return read_place(text).text
+    except NoPlace as error:
+        return error.example
 
 
 def test_all_troubles_are_told_at_once(tmp_path: Path) -> None:
