@@ -40,7 +40,7 @@ class ForeignReport:
         """Have the forwarder's plain integers read at scrape time."""
         forwarder = self._driver.forwarder
         found, events, refused = (
-            forwarder.cache.counts, forwarder.counts, forwarder.budgets.refused,
+            forwarder.lookups, forwarder.counts, forwarder.budgets.refused,
         )  # fmt: skip
         for word in FOUND:
             counters.add(CACHE_LOOKUPS, word, partial(found.__getitem__, word))

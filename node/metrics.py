@@ -176,7 +176,7 @@ REMEMBERED_ANSWERS = (
 )
 CACHE_LOOKUPS = (
     "biaojie_cache_lookups",
-    "Look-ups of what other nodes told, off the hot path, by what was found.",
+    "Questions for identifiers of others, off the hot path, by what was remembered for them.",
     "found",
 )
 FORWARDING = (

@@ -115,8 +115,6 @@ class ForeignCache:
         failures_bytes = most_bytes // FAILURES_SHARE
         self._failures = Failures(failures_bytes, limits)
         self._shelf: Shelf[Held] = Shelf(most_bytes - failures_bytes)
-        self.counts = {"fresh": 0, "absent": 0, "stale": 0, "miss": 0, "failure": 0}
-        """Look-ups by what they found; an absence is counted as such while fresh."""
 
     @property
     def used_bytes(self) -> int:
@@ -136,18 +134,14 @@ class ForeignCache:
         """What is known in this spelling; None = nothing, or nothing that is still good for anything."""
         held = self._shelf.get(identifier.folded(case_sensitive=True))
         if held is None:
-            self.counts["miss"] += 1
             return None
         now_s = now.monotonic_s
         if self._is_over(held, now_s):
             self._shelf.remove(held.key)
-            self.counts["miss"] += 1
             return None
         held.is_asked = True
         if now_s >= held.fresh_until_s:
-            self.counts["stale"] += 1
             return Found(held, State.STALE, with_ttl(held.values, self._limits.stale_ttl_s))
-        self.counts["fresh" if held.outcome is Outcome.SUCCESS else "absent"] += 1
         state = State.FRESH if now_s < held.ahead_s else State.AHEAD
         return Found(held, state, aged(held.values, int(now_s - held.learned_s)))
 
@@ -196,9 +190,7 @@ class ForeignCache:
 
     def failure(self, identifier: Identifier, now: Now) -> Answer | None:
         """The remembered failure while it lasts."""
-        answer = self._failures.get(identifier, now)
-        self.counts["failure"] += answer is not None
-        return answer
+        return self._failures.get(identifier, now)
 
     def drop(self, folded: bytes) -> None:
         """Forget the identifier in every spelling: a change names it."""

@@ -61,7 +61,7 @@ class Setup(NamedTuple):
 
 
 class Forwarder:
-    """``counts``, ``questions.troubles``, ``cache``, ``upstreams`` and ``budgets`` are read by the metrics."""
+    """The metrics read ``counts``, ``lookups``, ``questions.troubles``, ``cache``, ``upstreams`` and ``budgets``."""
 
     def __init__(self, setup: Setup, records: LocalRecords) -> None:
         limits = setup.limits
@@ -69,6 +69,9 @@ class Forwarder:
         self.counts: Counter[str] = Counter()
         """``joined``, ``stale``, ``busy``, ``refreshed``, ``late``, ``displaced``, ``refused-recursion``,
         ``refused-loop``."""
+        self.lookups: Counter[str] = Counter()
+        """Questions of clients by what was remembered for them: ``fresh``, ``absent``, ``stale`` (told or not),
+        ``failure`` or ``miss``; each counts once, and what the node looks up for itself not at all."""
         self.cache = ForeignCache(setup.cache_bytes, limits)
         self.answers = EncodedAnswers(setup.answers_bytes)
         self.upstreams = Upstreams(limits, setup.has_ipv4, setup.has_ipv6, setup.prefer)
@@ -99,8 +102,10 @@ class Forwarder:
         if found is not None and (
             found.state is not State.STALE or self._is_silent(query, found, now)
         ):
+            self.lookups[_word_of(found)] += 1
             return self._memory.answer(query, found, now)
         failure = self._memory.failure(query.identifier, place, now)
+        self.lookups[_word_of(found, failure)] += 1
         if failure is None:
             return None
         if found is not None and failure.outcome not in ANSWERS:
@@ -230,3 +235,14 @@ class Forwarder:
         """Anything may have changed."""
         self._memory.drop_all()
         self.questions.supersede_all()
+
+
+def _word_of(found: Found | None, failure: Answer | None = None) -> str:
+    """What a look-up is counted as."""
+    if found is not None:
+        if found.state is State.STALE:
+            return "stale"
+        return "absent" if found.held.outcome is Outcome.NOT_FOUND else "fresh"
+    if failure is None:
+        return "miss"
+    return "absent" if failure.verdict is Verdict.ABSENT else "failure"

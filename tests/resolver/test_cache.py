@@ -266,22 +266,6 @@ def test_clear_forgets_everything(cache):
     assert (cache.count, cache.used_bytes) == (0, 0)
 
 
-# ------------------------------------------------------------------------------------------------ counts
-
-
-def test_look_ups_are_counted_by_what_they_found(cache):
-    cache.get(ITEM, at(0))
-    learn(cache, url(100))
-    for moment in (1, 99, 100, 101, 102 + LIMITS.stale_s):
-        cache.get(ITEM, at(moment))
-    learn_absent(cache, when=0)
-    cache.get(ITEM, at(1))
-    cache.failure(ITEM, at(1))
-    cache.fail(ITEM, Outcome.UNREACHABLE, "silence", at(0))
-    cache.failure(ITEM, at(1))
-    assert cache.counts == {"fresh": 2, "absent": 1, "stale": 2, "miss": 2, "failure": 1}
-
-
 # ------------------------------------------------------------------------------------------------ memory
 
 

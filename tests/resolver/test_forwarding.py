@@ -420,3 +420,35 @@ def test_every_ticket_is_told_once_or_forgotten_and_nothing_is_left(happened, pl
     for answer in table.told.values():
         if answer is not None and answer.outcome is Outcome.SUCCESS:
             assert all(value.data != b"http://lie" for value in answer.values)
+
+
+# ---- counts
+
+
+def test_each_question_counts_once_by_what_was_remembered_and_what_the_node_needs_itself_does_not():
+    table = Table()
+    table.ask("88.200/a")  # a miss, for which the record of the prefix is needed besides
+    table.answer("0.NA/88.200", *site_value(SECONDARY))
+    table.answer("88.200/a", url(ttl=100))
+    assert table.forwarder.lookups == {"miss": 1}
+    table.lookup("88.200/a")
+    assert table.forwarder.lookups == {"miss": 1, "fresh": 1}
+    table.ask("88.200/b")
+    table.reply(NOT_FOUND, "88.200/b")
+    table.lookup("88.200/b")
+    assert table.forwarder.lookups == {"miss": 2, "fresh": 1, "absent": 1}
+    table.at += 101
+    table.lookup("88.200/a")
+    assert table.forwarder.lookups == {"miss": 2, "fresh": 1, "absent": 1, "stale": 1}
+
+
+def test_a_remembered_failure_is_no_miss_and_an_absent_prefix_no_failure():
+    table = Table(is_recursive_upstream=True)
+    table.ask("88.66/a")
+    table.reply(Reply(Outcome.ERROR, reason="its servers do not answer"), "88.66/a")
+    table.lookup("88.66/a")
+    assert table.forwarder.lookups == {"miss": 1, "failure": 1}
+    table.ask("0.NA/88.67")
+    table.reply(NOT_FOUND, "0.NA/88.67")
+    table.lookup("88.67/a")
+    assert table.forwarder.lookups == {"miss": 2, "failure": 1, "absent": 1}
