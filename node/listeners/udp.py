@@ -8,7 +8,7 @@ What another node must be asked waits as a ``Late`` and is answered when that no
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import starmap
 
@@ -77,8 +77,8 @@ class UdpListener:
         """Answers of other nodes, from the hot path."""
         self.unsent = 0
         """Answers the kernel did not take; the client asks again."""
-        self.absent = self.over_budget = 0
-        """Refusals of the short way: not registered here; nobody may be asked."""
+        self.absent = self.over_budget = self.too_large = 0
+        """Refusals of the short way: not registered here; nobody may be asked; only by TCP."""
         self.refused = 0
         """Questions of sources over their rate."""
 
@@ -128,7 +128,7 @@ class UdpListener:
             self.unsent += 1  # an earlier answer was refused by its receiver (ICMP)
         self._send(self._answers(received))
 
-    def _answers(  # noqa: C901  # in one piece, because each call counts here
+    def _answers(  # noqa: C901, PLR0915  # in one piece, because each call counts here
         self, received: list[tuple[bytes, tuple[str, int]]]
     ) -> list[_Outgoing]:
         """The hot path. Names are local because each look-up counts here."""
@@ -166,6 +166,10 @@ class UdpListener:
                     ):
                         answers.append((answer, address))
                         continue
+                    if public != NO_VALUES:
+                        slow_count += 1
+                        answers += self._too_large(data, address, now_s)
+                        continue
                 elif (
                     stored is None
                     and (values := remembered(question[0], now_s)) is not None
@@ -180,6 +184,9 @@ class UdpListener:
                         answers.append((answer, address))
                         remembered_count += 1
                         continue
+                    slow_count += 1
+                    answers += self._too_large(data, address, now_s)
+                    continue
             slow_count += 1
             other = None
             if question is not None and stored is None:
@@ -208,6 +215,15 @@ class UdpListener:
             self.absent += 1
         answer = plain_error(question, code, text.encode(), self._site.serial, expiration_s)
         return answer if len(answer) <= self._most(host, len(data), now_s) else None
+
+    def _too_large(
+        self, data: bytes, address: tuple[str, int], now_s: float
+    ) -> Iterable[_Outgoing]:
+        """RC 2 for a record that does not fit, without reading it: the largest takes a tenth of a second."""
+        self.too_large += 1
+        most = self._most(address[0], len(data), now_s)
+        refusal = self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, self._service.now(), most)
+        return () if refusal is None else ((refusal, address),)
 
     def _send(self, answers: list[_Outgoing]) -> None:
         waiting = iter(answers)

@@ -1,5 +1,6 @@
 """The short way to say no over UDP: what floods ask for costs little, and says what the long way would say."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from node.listeners.udp import UdpListener
 from protocols.handle.codec import decode
 from protocols.handle.codes import AUTH, DNRF, PUBL, RECU, ResponseCode
 from protocols.message import Operation
+from protocols.values.value import Value
 from resolver.limits import Limits
 from resolver.source import Peer
 from tests.node.foreign import DELEGATED, ForeignParts, make_foreign_parts
@@ -68,6 +70,29 @@ async def test_what_is_absent_here_is_refused_the_short_way_in_the_words_of_the_
     assert isinstance(slow, bytes)
     assert undated(short) == undated(slow)
     assert listener.absent == 1
+
+
+@pytest.mark.parametrize("client", [CLIENT, ("203.0.113.9", 5353)], ids=["proven", "not-proven"])
+async def test_what_does_not_fit_is_sent_to_tcp_without_being_read(client: tuple[str, int]) -> None:
+    foreign = make_foreign_parts(recursion=("127.0.0.0/8", "203.0.113.0/24"))
+    values = [Value(index, "URL", b"https://example.org/large") for index in range(1, 60)]
+    put(foreign.parts.store, f"{PREFIX}/large", values, Operation.PUT)
+    listener = listener_of(foreign)
+    answers(listener, ask("99.1/large"))
+    await foreign.network.asked()
+    foreign.network.reply("99.1/large", *values)
+    while foreign.driver.waiting_count:
+        await asyncio.sleep(0)
+    answers(listener, ask("99.1/large"))
+    before = listener.too_large
+    for name in (f"{PREFIX}/large", "99.1/large"):
+        (short,) = answers(listener, ask(name), client=client)
+        now, peer = foreign.parts.service.now(), Peer(*client, "udp", is_loopback=False)
+        slow = foreign.parts.speaker.answer(ask(name), peer, now, 200)
+        assert isinstance(slow, bytes)
+        assert decode(short).header.response_code == ResponseCode.ERROR
+        assert undated(short) == undated(slow)
+    assert listener.too_large == before + 2
 
 
 @pytest.mark.parametrize("prefix", ["99.1", DELEGATED])
