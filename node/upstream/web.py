@@ -7,6 +7,7 @@ servers), by the key its site names, or by a certificate authority, the first of
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from urllib.parse import quote
 
@@ -30,6 +31,8 @@ log = get_log("upstream")
 HANDLES = "/api/handles/"
 PLAIN_CHARS = "-._~!$&'()*+,;=:@/"
 """Stand for themselves in a path (RFC 3986 §3.3)."""
+INLINE_BYTES = 8_192
+"""Longer documents are read in a thread, one at a time: the worst of them, full of sites, takes more than a second."""
 MOST_SITE_KEYS = 256
 """Servers whose own keys are remembered as pins; the oldest is dropped and read again when it is asked again."""
 
@@ -68,6 +71,7 @@ class WebCarrier:
         self._pins = SpkiPins(map(parse_pin, settings.pins)) if settings.pins else None
         self._site_pins: dict[bytes, SpkiPins] = {}
         self._authorities: ssl.SSLContext | None = None
+        self._reader: ThreadPoolExecutor | None = None
 
     def ask(self, job: Job) -> None:
         """See ``Carrier``."""
@@ -90,6 +94,8 @@ class WebCarrier:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        if self._reader is not None:
+            self._reader.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, job: Job) -> None:
         said: Said
@@ -129,12 +135,20 @@ class WebCarrier:
                         return Trouble.CROWDED
                     if len(body) > MAX_JSON_BYTES:
                         return Trouble.GARBAGE
+                said = await self._read(response.status, bytes(body))
             finally:
                 self._may_buffer(-len(body))
-            said = read_answer(response.status, bytes(body))
         if isinstance(said, Reply) and self._is_pinned(job.target):
             return said._replace(is_signed=True)
         return said
+
+    async def _read(self, status: int, body: bytes) -> Reply | Trouble:
+        if len(body) <= INLINE_BYTES:
+            return read_answer(status, body)
+        if self._reader is None:
+            self._reader = ThreadPoolExecutor(1, "upstream-json")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, read_answer, status, body)
 
     def _headers(self, job: Job) -> dict[str, str]:
         headers = {"Accept": "application/json"}

@@ -1,12 +1,14 @@
 """The JSON API as an upstream: bounded, without redirects, and never more believing than the native protocol."""
 
+import asyncio
 import json
 
 import pytest
 
 from node.upstream.web_answers import read_answer
 from protocols.message import Outcome
-from protocols.values.site import HTTP
+from protocols.values.site import HTTP, Server, Site, encode_site
+from protocols.values.value import Value
 from resolver.asking import Reply, Trouble
 from tests.faulty_peer.behaviour import Behaviour, Canned, Mode
 from tests.faulty_peer.peer import FaultyPeer
@@ -114,3 +116,20 @@ async def test_answers_that_are_not_whole_yet_have_memory_together_not_each():
             assert set(said) == {Trouble.CROWDED}
             reply = await asker.ask(good.target(HTTP))
             assert reply.values == VALUES
+
+
+async def test_a_document_that_takes_long_to_read_holds_nothing_else_up():
+    server = Server(1, "192.0.2.1", ())
+    sites = encode_site(Site((server,) * 1000))
+    heavy = tuple(Value(index, "HS_SITE", sites, timestamp=1) for index in range(1, 8))
+    with FaultyPeer({NAME: Canned(values=heavy)}) as peer:
+        async with Asker() as asker:
+            loop, gaps_s = asyncio.get_running_loop(), [0.0]
+            number, last_s = asker.send(peer.target(HTTP)), loop.time()
+            while number not in asker.ends:
+                await asyncio.sleep(0.001)
+                last_s, gap_s = loop.time(), loop.time() - last_s
+                gaps_s.append(gap_s)
+            reply = await asker.end_of(number)
+    assert reply.values == heavy
+    assert max(gaps_s) < 0.5  # it takes a second, of which the thread gives way every 5 ms
