@@ -27,7 +27,7 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 	  | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
-demo: $(RUN_STAMP) ## start a node on a real sample and show it at work (ARGS=--exit ends by itself)
+demo: $(RUN_STAMP) ## start three nodes on a real sample and show them at work (ARGS=--exit ends by itself)
 	$(BIN)/biaojie demo $(ARGS)
 
 serve: $(RUN_STAMP) ## run a node (ARGS="--config DIR/node.toml"; without, an embedded default)

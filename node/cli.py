@@ -29,17 +29,19 @@ COMMANDS: dict[str, Entry] = {
     "check-config": Entry(
         "node.commands.check_config", "print every effective setting; refuse what cannot work"
     ),
-    "prefix": Entry("node.commands.prefix", "host a prefix; list the hosted ones"),
+    "prefix": Entry("node.commands.prefix", "host prefixes, delegate them, list them"),
     "put": Entry("node.commands.put", "register one identifier"),
     "get": Entry("node.commands.get", "show one record as it is kept"),
-    "resolve": Entry("node.commands.resolve", "ask over UDP, TCP or HTTP, as the world does"),
+    "resolve": Entry(
+        "node.commands.resolve", "ask over UDP, TCP or HTTP, as the world does, and trace it"
+    ),
     "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
     "export": Entry("node.commands.export", "write everything to a file of JSON lines"),
     "backup": Entry("node.commands.backup", "copy the store while the node runs"),
     "restore": Entry("node.commands.restore", "make a store from a backup or an export"),
     "verify": Entry("node.commands.verify", "check every record, counter and feed entry"),
     "changes": Entry("node.commands.changes", "show the feed: what changed, when and by whom"),
-    "demo": Entry("node.commands.demo", "show a node at work on real rows"),
+    "demo": Entry("node.commands.demo", "show three nodes at work on real rows"),
     "version": Entry("node.commands.version", "show the version"),
 }
 

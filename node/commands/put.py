@@ -5,15 +5,16 @@ from typing import BinaryIO
 
 import click
 
-from node.asking.node import Node
+from node.asking.node import Node, OwnNode, Selection
 from node.commands.options import (
     json_option,
     node_options,
     read_identifier_argument,
 )
 from node.commands.show import show_receipt
-from node.output import EXIT_USAGE, CommandError
+from node.output import EXIT_USAGE, CommandError, say
 from protocols.errors import ProtocolError
+from protocols.handle.codes import ResponseCode
 from protocols.identifier import Identifier
 from protocols.message import Command, Operation
 from protocols.rest.record_json import parse_put_body
@@ -70,6 +71,16 @@ def command(  # noqa: PLR0913  one parameter for each option
         request_id=secrets.token_hex(16),
     )  # fmt: skip
     show_receipt(node.send(order), as_json=as_json, done="deleted" if delete else "")
+    if not as_json and isinstance(node, OwnNode):
+        _warn_if_out_of_sight(node, asked)
+
+
+def _warn_if_out_of_sight(node: OwnNode, identifier: Identifier) -> None:
+    """Below a delegated prefix records are kept for the day it comes back; who registers there should know."""
+    told = node.get(identifier, Selection())
+    if told["responseCode"] == ResponseCode.SERVICE_REFERRAL:
+        delegated = told["message"].partition(";")[0]
+        say(f"warning: {delegated}: kept out of sight until `biaojie prefix add` takes it back")
 
 
 def read_values(

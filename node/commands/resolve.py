@@ -1,5 +1,6 @@
 """``biaojie resolve``: ask as the world asks, over UDP, TCP or HTTP, and say what each try brought."""
 
+import shlex
 import time
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -50,7 +51,8 @@ class Told(NamedTuple):
 @click.option("--udp", "transport", flag_value="udp", help="UDP only.")
 @click.option("--tcp", "transport", flag_value="tcp", help="TCP only.")
 @click.option("--http", "transport", flag_value="http", help="The JSON API.")
-@click.option("--server", metavar="HOST[:PORT]|URL", help="Whom to ask; else the node of --config.")
+@click.option("--server", metavar="HOST[:PORT]|URL",
+              help="Whom to ask, e.g. 192.0.2.1:2641, tcp://192.0.2.1:2641; else the node of --config.")  # fmt: skip
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Ask the node of these settings, at the addresses it listens on.")  # fmt: skip
 @click.option("--no-recurse", is_flag=True,
@@ -81,6 +83,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     """
     manner = Manner(may_recurse=not no_recurse, is_authoritative=authoritative, wants_trail=trace)
     asked = Asked(read_identifier_argument(identifier), indexes, types, manner)
+    server, transport = _read_scheme(server, transport)
     is_url = server is not None and server.startswith(("http://", "https://"))
     if transport == "http" or is_url:
         if transport in {"udp", "tcp"}:
@@ -121,8 +124,23 @@ def _tell(asked: Asked, told: Told, *, as_json: bool) -> None:
             raise CommandError("the server does not ask others for you (RC 302)", next_step)
         say(f"next:  {next_step}" if next_step else "")
         return
-    refuse_failure(document)
+    refuse_failure(document, _step_after(asked, document))
     show_record(document, as_json=False)
+
+
+def _step_after(asked: Asked, document: dict[str, Any]) -> str:
+    """What to do about trouble with another server that the node names; "" = it names none."""
+    server, said, _ = str(document.get("message") or "").partition(": ")
+    if not said or "://" not in server:
+        return ""
+    if document["responseCode"] == ResponseCode.NOT_RESPONSIBLE:
+        return f'if {server} resolves for others, set upstream.mode = "recurse" in the asking node\'s node.toml'
+    if asked.manner.wants_trail:
+        return "/upstreams on the node's operations port tells how its servers are; see docs/resolution.md"
+    given = click.get_current_context().params["server"]
+    node = f" --server {shlex.quote(given)}" if given else same_node()
+    name = shlex.quote(asked.identifier.text)
+    return f"biaojie resolve {name}{node} --trace shows whom the node asked"
 
 
 def _is_as_wanted(asked: Asked, told: Told) -> bool:
@@ -194,6 +212,16 @@ def _own_server(config_path: str | None, kind: str) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  read, not bound
     port = section.port or (HTTP_PORT if kind == "http" else NATIVE_PORT)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _read_scheme(server: str | None, transport: str | None) -> tuple[str | None, str | None]:
+    """``tcp://HOST:PORT``, as traces show it, is HOST:PORT and --tcp."""
+    scheme, mark, rest = (server or "").partition("://")
+    if not mark or scheme not in USUAL:
+        return server, transport
+    if transport not in {None, scheme}:
+        raise CommandError(f"--server {server} with --{transport}", "leave one out", EXIT_USAGE)
+    return rest, scheme
 
 
 def _native_server(text: str) -> Server:

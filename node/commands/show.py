@@ -52,15 +52,15 @@ def show_receipt(document: dict[str, Any], *, as_json: bool, done: str = "") -> 
     say(f"{document['handle']}: {what}{at}{change}")
 
 
-def refuse_failure(document: dict[str, Any]) -> None:
-    """Raises ``CommandError`` unless the document tells of success."""
+def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:
+    """Raises ``CommandError`` unless the document tells of success; ``next_step``: instead of the code's usual one."""
     code = document.get("responseCode")
     if code == GOOD:
         return
     where = f" [{document['field']}]" if document.get("field") else ""
     said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
     where = "" if where[2:-1] in str(said) else where  # most sentences begin with the place
-    step = _NEXT_STEPS.get(code or 0, "").format(
+    step = next_step or _NEXT_STEPS.get(code or 0, "").format(
         handle=shlex.quote(document.get("handle", "IDENTIFIER")),
         node=same_node(),
         own=same_node(is_own=True),
@@ -69,7 +69,7 @@ def refuse_failure(document: dict[str, Any]) -> None:
 
 
 _NEXT_STEPS = {
-    100: "register it: biaojie put {handle} --value URL=https://…{node}",
+    100: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
     301: "biaojie prefix list{own} shows what this node hosts and has delegated",
     302: "biaojie resolve {handle}{own} --trace asks them",
     402: "say who you are: --user INDEX:HANDLE --secret-file FILE",

@@ -4,11 +4,13 @@ import json
 import re
 import shlex
 import stat
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from node.cli import COMMANDS, main
+from node.config import load_config
 from node.demo.node_process import NodeProcess
 from protocols.identifier import parse_identifier
 
@@ -351,6 +353,22 @@ def test_init_refuses_a_directory_that_holds_something_and_leaves_nothing_half_m
     wrong = call("init", tmp_path / "other", "--prefix", "not/a/prefix")
     assert wrong.exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["node"]
+
+
+def test_init_names_the_option_when_the_node_above_is_none(tmp_path):
+    words = ("--prefix", PREFIX, "--upstream", "192.0.2.1")
+    wrong = call("init", tmp_path / "node", *words)
+    assert wrong.exit_code == 2
+    assert '--upstream "192.0.2.1" is not a server' in wrong.stderr
+    assert "next:  for example --upstream tcp://192.0.2.1:2641" in wrong.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_init_writes_how_the_node_above_is_asked(tmp_path):
+    words = ("--upstream", "tcp://192.0.2.1:2641", "--upstream-mode", "recurse", "--json")
+    made = document(call("init", tmp_path / "node", "--prefix", PREFIX, *words))
+    upstream = load_config(Path(made["settings"])).upstream
+    assert (upstream.servers, upstream.mode) == (("tcp://192.0.2.1:2641",), "recurse")
 
 
 def test_init_tells_every_address_it_publishes(tmp_path):

@@ -192,3 +192,12 @@ def test_not_every_prefix_can_be_given_away(node, prefix, reason):
     assert result.exit_code in (1, 2)
     assert reason in result.stderr
     assert list(node.lines()) == [PREFIX]
+
+
+@pytest.mark.process
+def test_what_is_registered_below_a_delegated_prefix_is_said_to_be_out_of_sight(node):
+    node("prefix", "delegate", "88.118.7", "--to", "192.0.2.8:1")
+    hidden = node("put", "88.118.7/x", "--value", "NAME=x").stderr
+    assert "88.118.7 is delegated: kept out of sight until `biaojie prefix add`" in hidden
+    node("prefix", "add", "88.118.7")
+    assert "out of sight" not in node("put", "88.118.7/y", "--value", "NAME=y").stderr

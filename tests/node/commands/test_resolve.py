@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from node.cli import main
 from protocols.handle.codec import decode, encode
 from protocols.handle.codes import AUTH, RECU, ResponseCode
+from protocols.handle.failures import ErrorAnswer
 from protocols.handle.replies import error_reply, reply
 from protocols.handle.resolution import Referral, ResolveAnswer
 from protocols.handle.via import read_via, write_trail
@@ -184,3 +185,29 @@ def test_over_http_there_are_no_referrals_to_ask_for(server):
     )
     assert refused.exit_code == 2
     assert "--udp or --tcp" in refused.stderr
+
+
+def test_a_server_may_be_written_as_traces_show_it():
+    peer = Peer(ResponseCode.SUCCESS, values())
+    peer.name = f"udp://{peer.name}"
+    assert resolve(peer, "--trace").exit_code == 0
+    refused = CliRunner().invoke(main, ["resolve", NAME, "--server", "udp://192.0.2.1:1", "--tcp"])
+    assert (refused.exit_code, "leave one out" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words", "step"),
+    [
+        (ResponseCode.NOT_RESPONSIBLE, "tcp://192.0.2.1:2641: not hosted", (), '"recurse"'),
+        (ResponseCode.ERROR, "tcp://192.0.2.1:2641: timeout", (), "--trace shows whom"),
+        (ResponseCode.ERROR, "tcp://192.0.2.1:2641: timeout", ("--trace",), "/upstreams"),
+        (ResponseCode.NOT_RESPONSIBLE, "not hosted by this node", (), "prefix list"),
+        (ResponseCode.HANDLE_NOT_FOUND, "not registered", (), "biaojie put"),
+    ],
+)
+def test_trouble_with_another_server_has_its_own_next_step(code, said, words, step):
+    peer = Peer(code, ErrorAnswer(said.encode()))
+    failed = resolve(peer, "--udp", *words)
+    assert failed.exit_code == 1
+    assert said in failed.stderr
+    assert step in failed.stderr.partition("next:")[2]
