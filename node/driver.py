@@ -133,14 +133,22 @@ class Driver:
             log.error("a question to another node met a bug", exc_info=bug)
         for action in actions:
             if isinstance(action, Send):
-                self._sent[action.number] = _Sent(action.target.role.value, now.monotonic_s)
-                self._asker.send(action, now)
+                self._send(action, now)
             elif isinstance(action, Cancel):
                 self._sent.pop(action.number, None)
                 self._asker.cancel(action.number)
             else:
                 self._tell(action.ticket, action.answer)
         self._set_timer(self.forwarder.next_s(), now)
+
+    def _send(self, send: Send, now: Now) -> None:
+        self._sent[send.number] = _Sent(send.target.role.value, now.monotonic_s)
+        try:
+            self._asker.send(send, now)
+        except Exception:  # it costs this one question: others wait behind it for theirs
+            QUERY_ERRORS.inc()
+            log.exception("a question to another node met a bug")
+            asyncio.get_running_loop().call_soon(self._on_trouble, send.number, Trouble.CROWDED)
 
     def _tell(self, ticket: int, answer: Answer | None) -> None:
         then = self._waiting.pop(ticket, None)

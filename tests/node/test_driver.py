@@ -110,6 +110,18 @@ async def test_what_is_told_reaches_who_asked_once_and_silence_is_told_too() -> 
     assert driver.waiting_count == 0
 
 
+async def test_a_question_that_cannot_be_sent_keeps_no_other_from_its_end() -> None:
+    script, network, driver = scripted()
+    told: list[Answer | None] = []
+    ticket = ask(driver, told)
+    network.is_closed = True  # whoever sends now meets an assertion
+    script.steps = [[SEND, Tell(ticket, ANSWER)]]
+    await turn()
+    assert told == [ANSWER]
+    await turn()
+    assert script.heard == ["step", (Trouble.CROWDED, SEND.number), "step"]
+
+
 async def test_a_busy_answer_comes_at_once_and_leaves_no_ticket() -> None:
     script, _, driver = scripted()
     script.ask = lambda *_: ANSWER  # type: ignore[method-assign]
