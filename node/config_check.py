@@ -5,6 +5,7 @@ Each trouble is one sentence: key, value, what is wrong, what to do. Warnings ar
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -166,8 +167,13 @@ def _upstream(config: Config) -> Iterator[str]:
                 f'upstream.trust_unproved_until = "{upstream.trust_unproved_until}": more than 24 hours ahead; '
                 f'the nearest valid value is "{format_date(latest_s)}"'
             )
-    if upstream.ca_file is not None and not os.access(upstream.ca_file, os.R_OK):
-        yield f"upstream.ca_file = {upstream.ca_file}: cannot be read"
+    if upstream.ca_file is not None:
+        try:
+            ssl.create_default_context(cafile=upstream.ca_file)
+        except ssl.SSLError:
+            yield f"upstream.ca_file = {upstream.ca_file}: no certificates in it; name a PEM file"
+        except OSError as error:
+            yield f"upstream.ca_file = {upstream.ca_file}: {error.strerror}; name a PEM file that can be read"
 
 
 def _tls(config: Config) -> Iterator[str]:
@@ -229,14 +235,16 @@ def _upstream_warnings(config: Config) -> Iterator[str]:
     for text in upstream.servers if upstream.pinned_keys else ():
         if read_place(text).scheme == "http":
             yield f'upstream.servers: "{text}" cannot prove a pinned key and is not asked; use https'
-    if upstream.trust_unproved_until and upstream.pinned_keys:
-        if parse_date(upstream.trust_unproved_until) > read_clocks().wall_s:
+    if upstream.trust_unproved_until:
+        if parse_date(upstream.trust_unproved_until) <= read_clocks().wall_s:
+            yield "upstream.trust_unproved_until: is over; remove it"
+        elif upstream.pinned_keys:
             yield (
                 f"upstream.trust_unproved_until: until {upstream.trust_unproved_until} answers of upstream servers "
                 "are believed without a signature of a pinned key"
             )
         else:
-            yield "upstream.trust_unproved_until: is over; remove it"
+            yield "upstream.trust_unproved_until: changes nothing without upstream.pinned_keys; remove it"
     for network in config.access.recursion_networks:
         if upstream.servers and ipaddress.ip_network(network).prefixlen == 0:
             yield f'access.recursion_networks: "{network}" lets everybody ask others through this node'

@@ -344,6 +344,22 @@ def test_answers_without_proof_are_believed_for_a_day_at_most_and_with_a_warning
         check_config(trusting(now_s + 86_500))
     assert [w for w in check_config(trusting(now_s + 3600)) if "without a signature" in w]
     assert [w for w in check_config(trusting(now_s - 60)) if "is over" in w]
+    idle = replace(trusting(now_s + 3600).upstream, pinned_keys=())
+    told = check_config(replace(sound, upstream=idle))
+    assert [w for w in told if "changes nothing without upstream.pinned_keys" in w]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b"no certificate", "no certificates in it")]
+)
+def test_a_file_without_certificates_is_refused_before_it_is_needed(
+    sound: Config, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"upstream\.ca_file = .*ca\.pem: {said}"):
+        check_config(replace(sound, upstream=replace(sound.upstream, ca_file=path)))
 
 
 def test_pins_that_no_server_can_prove_are_refused(sound: Config) -> None:
