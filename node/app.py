@@ -167,6 +167,7 @@ class App:
         add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.remembered)
         add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in udp))
         add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
+        add(HOT_REFUSALS, "too-large", lambda: sum(one.too_large for one in udp))
         add(OVER_RATE, "udp", lambda: sum(one.refused for one in udp))
 
     def _catch_up(self) -> None:

@@ -166,7 +166,7 @@ OVER_RATE = (
 )
 HOT_REFUSALS = (
     "biaojie_hot_refusals",
-    "UDP questions refused without looking further: not registered here, or over a miss budget.",
+    "UDP questions refused without looking further: not registered here, over a miss budget, or to be asked by TCP.",
     "reason",
 )
 REMEMBERED_ANSWERS = (

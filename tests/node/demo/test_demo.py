@@ -25,6 +25,7 @@ def test_every_line_of_the_demo_is_right_and_it_leaves_nothing_behind(tmp_path):
         [sys.executable, "-m", "node.cli", "demo", "--json"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
+    assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     wrong = [line for line in told["lines"] if not line["is_right"]]
     assert (done.returncode, wrong) == (0, []), done.stderr
