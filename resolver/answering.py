@@ -46,7 +46,7 @@ def answer_now(  # everything an answer depends on, and nothing else
         return foreign.lookup(query, place, peer, now)
     if isinstance(place, Delegated) and query.may_refer:
         return _referral(place, records)
-    return Answer(Outcome.NOT_RESPONSIBLE, reason=_not_here(place))
+    return Answer(Outcome.NOT_RESPONSIBLE, reason=_not_here(place), is_authoritative=False)
 
 
 def is_askable(place: Delegated | NotHere) -> bool:
@@ -67,7 +67,7 @@ def _referral(place: Delegated, records: LocalRecords) -> Answer:
     values = decode_values(record.public) if record is not None else ()
     sites = tuple(value for value in values if value.type.upper() in SITE_TYPES)
     reason = f"prefix {place.prefix.decode()} is delegated; ask its servers"
-    return Answer(Outcome.REFERRAL, sites, reason=reason)
+    return Answer(Outcome.REFERRAL, sites, reason=reason, is_authoritative=False)
 
 
 def _not_here(place: Delegated | NotHere) -> str:
