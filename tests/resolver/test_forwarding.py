@@ -124,7 +124,7 @@ def test_without_upstream_what_is_not_ours_is_nobodys():
 def test_below_an_own_prefix_nobody_is_asked():
     table = own()
     answer = table.ask("88.118.9/a")
-    assert (answer.outcome, answer.is_authoritative) == (Outcome.NOT_RESPONSIBLE, True)
+    assert (answer.outcome, answer.is_authoritative) == (Outcome.NOT_RESPONSIBLE, False)
     assert table.sent == []
 
 
