@@ -39,12 +39,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "go": ("前往", "Go there"),
     "404": ("未找到该标识", "Identifier not found"),
     "404_text": (
-        "本节点没有登记该标识。",
-        "This node holds no such identifier.",
+        "本节点查不到该标识。",
+        "This node finds no such identifier.",
     ),
     "404_next": (
         "请核对标识的每个字符，或向标签上的企业核实；新标识登记后即可解析。",
         "Check every character, or ask the company named on the label; a new one resolves as soon as it is registered.",
+    ),
+    "unanswered": ("暂时无法解析", "No answer at the moment"),
+    "unanswered_text": (
+        "该标识由其他节点登记，那里现在没有给出可用的答复。",
+        "The identifier is registered at another node, which gives no usable answer now.",
+    ),
+    "unanswered_next": (
+        "标识本身可能没有问题，请稍后再试。",
+        "Nothing need be wrong with the identifier; try again later.",
     ),
     "400": ("标识格式不正确", "Not an identifier"),
     "400_text": (

@@ -82,17 +82,17 @@ def record_page(identifier: Identifier, answer: Answer, language: str) -> bytes:
     return _page(language, name, f"/{path}?noredirect&", "".join(parts))
 
 
-def trouble_page(status: int, handle: str, language: str) -> bytes:
-    """400 and 404: what is wrong and what to do next."""
+def trouble_page(kind: str, handle: str, language: str) -> bytes:
+    """ "400", "404" or "unanswered": what is wrong and what to do next."""
     example = f"{EXAMPLE_PREFIX}/SN-000123"
-    parts = [f"<h1>{_say(f'{status}', language)}</h1>"]
+    parts = [f"<h1>{_say(kind, language)}</h1>"]
     if handle:
         parts.append(f'<p class="handle">{escape(handle)}</p>')
-    parts.append(f"<p>{_say(f'{status}_text', language, example=example)}</p>")
-    parts.append(f"<p>{_say(f'{status}_next', language)}</p>")
+    parts.append(f"<p>{_say(f'{kind}_text', language, example=example)}</p>")
+    parts.append(f"<p>{_say(f'{kind}_next', language)}</p>")
     parts.append(_form(language, "", handle))
     here = f"/{encode_path(handle.encode())}?" if handle else "/?"
-    return _page(language, _say(f"{status}", language), here, "".join(parts))
+    return _page(language, _say(kind, language), here, "".join(parts))
 
 
 def _value_item(value: Value, language: str) -> str:

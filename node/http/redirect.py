@@ -35,6 +35,8 @@ SECURITY = (
 """Pages bring everything they need with them and load nothing, so they are allowed nothing."""
 _VARY = ("Vary", "Accept, Accept-Language")
 _SHOWN = frozenset({Outcome.NOT_FOUND, Outcome.NOT_RESPONSIBLE, Outcome.INVALID_IDENTIFIER})
+_UNANSWERED = frozenset({Outcome.UNREACHABLE, Outcome.UNTRUSTED, Outcome.HOP_LIMIT, Outcome.BUSY})
+"""What people are told in a sentence, and that trying again later may help."""
 
 
 async def welcome(api: Api, request: Request) -> Reply:
@@ -67,10 +69,12 @@ async def redirect(api: Api, request: Request) -> Reply:
     if answer.outcome in _SHOWN:
         return _not_found(request, identifier, answer)
     if answer.outcome not in {Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND}:
-        return failure(
+        told = failure(
             answer.outcome, request.method,
-            handle=identifier.text, message=answer.reason, headers=status,
+            handle=identifier.text, message=answer.reason, headers=(*status, _VARY),
         )  # fmt: skip
+        is_shown = answer.outcome in _UNANSWERED and wants_page(request)
+        return _unanswered(request, identifier, told) if is_shown else told
     caching = (
         ("Expires", expires(answer, api.service.now().wall_s)),
         ("Cache-Control", f"max-age={cache_s(answer)}"),
@@ -102,6 +106,12 @@ def _not_found(request: Request, identifier: Identifier, answer: Answer) -> Repl
     return reply._replace(status=404, headers=(*reply.headers, _VARY))
 
 
+def _unanswered(request: Request, identifier: Identifier, told: Reply) -> Reply:
+    body = trouble_page("unanswered", identifier.text, choose_language(request))
+    headers = (("Cache-Control", "no-cache"), *SECURITY, *told.headers)
+    return Reply(told.status, body, HTML, headers)
+
+
 def _trouble(request: Request, status: int, handle: str) -> Reply:
-    body = trouble_page(status, handle, choose_language(request))
+    body = trouble_page(f"{status}", handle, choose_language(request))
     return Reply(status, body, HTML, (("Cache-Control", "no-cache"), *SECURITY, _VARY))
