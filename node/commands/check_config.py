@@ -9,20 +9,20 @@ from node.config import ConfigError, show_config
 from node.config_check import check_config
 from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
 
+EXPLAINED = "docs/reference/settings.md explains every key"
+
 
 @click.command(name="check-config")
 @config_option
 @json_option
 def command(*, config_path: Path | None, as_json: bool) -> None:
     """Print every effective setting and where it came from; refuse settings that cannot work."""
-    config = read_config(config_path)
+    config = read_config(config_path, EXPLAINED)
     settings = show_config(config)
     try:
         warnings = check_config(config)
     except ConfigError as error:
-        raise CommandError(
-            str(error), "docs/reference/settings.md explains every key", EXIT_USAGE
-        ) from None
+        raise CommandError(str(error), EXPLAINED, EXIT_USAGE) from None
     if as_json:
         shown = {key: {"value": value, "origin": origin} for key, value, origin in settings}
         print_json({"settings": shown, "warnings": warnings})

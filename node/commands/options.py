@@ -33,12 +33,13 @@ json_option: Callable[[Function], Function] = click.option(
 )
 
 
-def read_config(path: Path | None) -> Config:
-    """The settings, or a ``CommandError`` that says what is wrong with them."""
+def read_config(path: Path | None, next_step: str = "") -> Config:
+    """The settings, or a ``CommandError`` that says what is wrong; ``next_step``: instead of ``check-config``."""
     try:
         return load_config(path)
     except ConfigError as error:
-        raise CommandError(str(error), f"biaojie check-config{same_node()}", EXIT_USAGE) from None
+        step = next_step or f"biaojie check-config{same_node()}"
+        raise CommandError(str(error), step, EXIT_USAGE) from None
 
 
 def same_node(*, is_own: bool = False) -> str:

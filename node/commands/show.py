@@ -70,7 +70,8 @@ def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:
 
 _NEXT_STEPS = {
     100: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
-    301: "biaojie prefix list{own} shows what this node hosts and has delegated",
+    301: "biaojie prefix list{own} shows what this node hosts and has delegated; what else it asks for, and for whom, "
+    "say upstream.servers and access.recursion_networks",
     302: "biaojie resolve {handle}{own} --trace asks them",
     402: "say who you are: --user INDEX:HANDLE --secret-file FILE",
     403: "check the secret and the index:handle it belongs to",

@@ -384,6 +384,7 @@ def test_check_config_names_key_value_and_the_nearest_valid_one(tmp_path):
     assert result.exit_code == 2
     assert re.search(r"no key prot in \[listen\]; did you mean port\?", result.stderr)
     assert 'listen.port = "many"' in result.stderr
+    assert "next:  docs/reference/settings.md" in result.stderr
 
 
 def test_check_config_shows_every_setting_with_its_origin(stopped):
