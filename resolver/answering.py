@@ -67,7 +67,7 @@ def _referral(place: Delegated, records: LocalRecords) -> Answer:
     values = decode_values(record.public) if record is not None else ()
     sites = tuple(value for value in values if value.type.upper() in SITE_TYPES)
     reason = f"prefix {place.prefix.decode()} is delegated; ask its servers"
-    return Answer(Outcome.REFERRAL, sites, reason=reason, is_authoritative=False)
+    return Answer(Outcome.REFERRAL, sites, reason=reason)
 
 
 def _not_here(place: Delegated | NotHere) -> str:

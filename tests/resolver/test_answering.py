@@ -159,8 +159,7 @@ def test_who_gets_to_see_what(desk, text, indexes, types, who, public_only, outc
     assert answer.outcome is outcome
     assert [value.index for value in answer.values] == shown
     assert bool(answer.reason) == (outcome is not OK)
-    is_elsewhere = outcome in (Outcome.NOT_RESPONSIBLE, Outcome.REFERRAL)
-    assert answer.is_authoritative is not is_elsewhere
+    assert answer.is_authoritative == (outcome is not Outcome.NOT_RESPONSIBLE)
 
 
 def test_an_answer_carries_version_and_time_of_the_record(desk):
