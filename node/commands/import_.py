@@ -172,12 +172,15 @@ def _plan(config: Config, mapping: Mapping, source: Source, reader: Reader) -> P
     authority = reader.authority(mapping.prefix)
     name = mapping.prefix.decode()
     if authority is None or authority.id == 0:
-        hosted = [
-            authority.spelling.decode() for authority in reader.authorities(limit=NAMED_PREFIXES)
-        ]
+        known = reader.authorities(limit=NAMED_PREFIXES)
+        hosted = [one.spelling.decode() for one in known if not one.is_delegated]
         raise CommandError(
             f"this node does not host the prefix {name}; it hosts: {', '.join(hosted) or 'none yet'}",
             f"biaojie prefix add {name}{same_node()}",
+        )
+    if authority.is_delegated:
+        say(
+            f"warning: {name} is delegated: kept out of sight until `biaojie prefix add {name}` takes it back"
         )
     reader.release()
     seen = Seen(ScratchFiles(config.node.data_dir))

@@ -199,5 +199,9 @@ def test_what_is_registered_below_a_delegated_prefix_is_said_to_be_out_of_sight(
     node("prefix", "delegate", "88.118.7", "--to", "192.0.2.8:1")
     hidden = node("put", "88.118.7/x", "--value", "NAME=x").stderr
     assert "88.118.7 is delegated: kept out of sight until `biaojie prefix add`" in hidden
+    rows = node.directory / "rows.csv"
+    rows.write_text("id\n1\n")
+    imported = ("import", rows, "--prefix", "88.118.7", "--suffix", "{id}", "--value", "NAME={id}")
+    assert "88.118.7 is delegated: kept out of sight" in node(*imported).stderr
     node("prefix", "add", "88.118.7")
     assert "out of sight" not in node("put", "88.118.7/y", "--value", "NAME=y").stderr
