@@ -29,6 +29,7 @@ class Follower:
         self._log_id = head.log_id
         self.seq = head.seq
         """Number of the last change passed."""
+        self._looked_at = reader.snapshot_number
         self._listeners: list[tuple[OnChanges, KeepsAnything]] = []
         self._turn = asyncio.Lock()
 
@@ -41,6 +42,18 @@ class Follower:
         """Whether the reader's snapshot has changes that were not passed yet."""
         head = self._reader.head()
         return head.seq != self.seq or head.log_id != self._log_id
+
+    def look(self) -> None:
+        """Pass a few new changes before anything is answered from the reader's snapshot; ``catch_up`` passes many.
+
+        What is remembered of a prefix that somebody has just given to others is forgotten before the next answer, and
+        not when the registrar's word of it arrives.
+        """
+        number = self._reader.snapshot_number
+        if number != self._looked_at:
+            self._looked_at = number
+            if 0 < self._reader.head().seq - self.seq <= CHANGES_AT_ONCE:
+                self._step()
 
     async def passed(self, seq: int) -> None:
         """Return when change ``seq``, which must be durable already, has been handed to every listener."""

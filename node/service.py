@@ -61,7 +61,7 @@ class Service:
         name: str = "",
     ) -> None:
         self.reader = reader
-        """This worker's view of the store; call ``refresh`` once per wake-up before looking things up."""
+        """This worker's view of the store."""
         self._holdings = holdings
         self._writer = writer
         self._follower = follower
@@ -72,6 +72,11 @@ class Service:
         self._name = name
         self.remembered = driver.forwarder.answers.get if driver else _nothing
         """For hot paths: ``(spelling, now_s)`` to the public values another node told, encoded; None = look further."""
+
+    def refresh(self) -> None:
+        """See the newest commit, and forget what it makes untrue; once per wake-up, before anything is answered."""
+        self.reader.refresh()
+        self._follower.look()
 
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""

@@ -80,7 +80,7 @@ class Router:
     async def _guarded(self, operation: Operation, request: Request) -> Reply | None:
         try:
             self.api.derive_peer(request)
-            self.api.service.reader.refresh()
+            self.api.service.refresh()
             return await operation.handler(self.api, request)
         except ProtocolError as error:
             return bad_input(error)

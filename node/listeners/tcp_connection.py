@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if self._messages:
-            self._listener.service.reader.refresh()
+            self._listener.service.refresh()
         while self._messages and not self._is_paused and not self._owed:
             answers: list[bytes] = []
             size = 0

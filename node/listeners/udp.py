@@ -132,8 +132,8 @@ class UdpListener:
         self, received: list[tuple[bytes, tuple[str, int]]]
     ) -> list[_Outgoing]:
         """The hot path. Names are local because each look-up counts here."""
+        self._service.refresh()
         reader = self._service.reader
-        reader.refresh()
         stored_of, rate = reader.stored, self._rate
         remembered, may_recurse = self._service.remembered, self._service.recursion_networks
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification

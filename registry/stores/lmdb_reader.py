@@ -93,6 +93,11 @@ class LmdbReader:
             self._txn.abort()
             self._txn = None
 
+    @property
+    def snapshot_number(self) -> int:
+        """Number of the transaction that made the last snapshot."""
+        return self._seen_txn_id
+
     def stored(self, spelling: bytes) -> bytes | None:
         """The stored form under an identifier in any spelling."""
         if self._txn is None:

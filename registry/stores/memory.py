@@ -74,6 +74,11 @@ class MemoryReader:
             self._held = None
 
     @property
+    def snapshot_number(self) -> int:
+        """Number of the last change in the snapshot."""
+        return self._state.head.seq
+
+    @property
     def _state(self) -> _State:
         return self._held or self._hold()
 

@@ -97,6 +97,10 @@ class Reader(Protocol):
     def release(self) -> None:
         """Give the snapshot up, so that pages can be reused; the next look-up takes a new one by itself."""
 
+    @property
+    def snapshot_number(self) -> int:
+        """A number that each commit with changes makes another, of the last snapshot; cheaper than ``head``."""
+
     def stored(self, spelling: bytes) -> bytes | None:
         """Hot path: the stored form (protocols/record.py) under an identifier in any spelling, tombstones included.
 

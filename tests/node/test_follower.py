@@ -53,3 +53,22 @@ async def test_a_feed_with_a_gap_means_drop_everything() -> None:
     store.truncate_changes(store.reader().head().seq)
     await follower.catch_up()
     assert heard == [[]]
+
+
+async def test_a_look_passes_a_few_changes_at_once_and_leaves_many_to_others() -> None:
+    store = make_store()
+    reader = store.reader()
+    follower = Follower(reader)
+    heard: list[bytes] = []
+    follower.listen(lambda changes: heard.extend(change.key for change in changes))
+    put(store, f"{PREFIX}/a", URL, Operation.PUT)
+    reader.refresh()
+    follower.look()
+    assert heard == [b"88.118/A"]
+    assert not follower.is_behind
+    for n in range(CHANGES_AT_ONCE + 1):
+        put(store, f"{PREFIX}/{n}", URL, Operation.PUT)
+    reader.refresh()
+    follower.look()
+    assert heard == [b"88.118/A"]
+    assert follower.is_behind

@@ -13,13 +13,14 @@ import pytest
 from node.config_sections import Config
 from node.listeners import http
 from protocols.identifier import read_identifier
-from protocols.message import Outcome
+from protocols.message import Operation, Outcome
+from protocols.values.site import TCP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
 from resolver.asking import Trouble
 from resolver.cache import Rank
 from tests.node.foreign import DELEGATED, NODE_ID, URL, ForeignParts, make_foreign_parts
 from tests.node.http.conftest import Response, read_response
-from tests.node.parts import PREFIX
+from tests.node.parts import PREFIX, put
 
 FOREIGN = "99.1/a"
 PATH = f"/api/handles/{FOREIGN}"
@@ -65,11 +66,11 @@ async def test_a_foreign_record_is_asked_for_once_and_then_remembered_while_its_
         assert (first.status, first.json["responseCode"]) == (200, 1)
         assert first.json["values"][0]["data"]["value"] == URL.data.decode()
         assert first.headers["cache-status"] == "biaojie; fwd=uri-miss"
-        assert first.headers["cache-control"] == "max-age=3600"
+        assert first.headers["cache-control"] == "private, max-age=3600"
         foreign.parts.service.monotonic_s += 600.0
         again = await get(port, PATH)
         assert again.headers["cache-status"] == "biaojie; hit; ttl=3000"
-        assert again.headers["cache-control"] == "max-age=3000"
+        assert again.headers["cache-control"] == "private, max-age=3000"
         assert again.json["values"][0]["ttl"] == 3000
         assert len(foreign.network.sent) == 1
 
@@ -92,7 +93,7 @@ async def test_the_least_ttl_decides_how_long_caches_keep_a_foreign_record() -> 
     async with web(foreign) as port:
         values = (URL, Value(2, "EMAIL", b"a@example.org", ttl=40))
         told = await asked_and_told(foreign, port, PATH, *values)
-        assert told.headers["cache-control"] == "max-age=40"
+        assert told.headers["cache-control"] == "private, max-age=40"
 
 
 @pytest.mark.parametrize("path", [PATH, f"/{FOREIGN}"])
@@ -157,7 +158,7 @@ async def test_a_redirect_follows_a_foreign_url_and_its_page_names_no_version() 
     async with web(foreign) as port:
         there = await asked_and_told(foreign, port, f"/{FOREIGN}")
         assert (there.status, there.headers["location"]) == (302, URL.data.decode())
-        assert there.headers["cache-control"] == "max-age=3600"
+        assert there.headers["cache-control"] == "private, max-age=3600"
         page = await get(port, f"/{FOREIGN}?noredirect&lang=en")
         assert page.status == 200
         assert b"Version 0" not in page.body
@@ -228,4 +229,26 @@ async def test_a_stale_record_is_said_to_be_one() -> None:
         foreign.driver.wake()
         response = await request
         assert response.headers["cache-status"] == "biaojie; hit; ttl=-1; detail=stale"
-        assert response.headers["cache-control"] == "max-age=30"
+        assert response.headers["cache-control"] == "private, max-age=30"
+
+
+async def test_the_next_request_after_a_prefix_went_to_others_is_not_answered_from_the_cache() -> (
+    None
+):
+    foreign, handle = make_foreign_parts(), f"{DELEGATED}/a"
+    foreign.follower.listen(
+        lambda changes: [foreign.driver.forwarder.drop(change.key) for change in changes]
+    )
+    async with web(foreign) as port:
+        first = asyncio.create_task(get(port, f"/api/handles/{handle}"))
+        await foreign.network.asked()
+        foreign.network.reply(handle)
+        assert (await first).status == 200
+        other = encode_site(Site((Server(1, "192.0.2.8", (Interface(TCP, 2641),)),), serial=4))
+        prefix_record = f"0.NA/{DELEGATED}"
+        put(foreign.parts.store, prefix_record, [Value(1, "HS_SITE", other)], Operation.DELEGATE)
+        second = asyncio.create_task(get(port, f"/api/handles/{handle}"))
+        sent = await foreign.network.asked(2)
+        assert sent[1].target.address == "192.0.2.8"
+        foreign.network.reply(handle)
+        assert (await second).status == 200

@@ -24,8 +24,9 @@ from protocols.handle.replies import error_reply
 from protocols.handle.resolution import Referral, ResolveAnswer, ResolveRequest
 from protocols.handle.via import read_trail, write_via
 from protocols.identifier import read_identifier
-from protocols.message import Outcome
+from protocols.message import Operation, Outcome
 from protocols.trail import Verdict
+from protocols.values.site import TCP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
 from resolver.asking import Trouble
 from resolver.cache import Rank
@@ -40,7 +41,7 @@ from tests.node.foreign import (
     make_foreign_parts,
 )
 from tests.node.listeners.test_tcp import Wire, read_answer
-from tests.node.parts import PREFIX, ask, make_config, tcp_node, udp_node
+from tests.node.parts import PREFIX, ask, make_config, put, tcp_node, udp_node
 
 FOREIGN = "99.1/a"
 
@@ -515,3 +516,57 @@ async def test_a_change_in_the_feed_ends_what_is_remembered_in_every_spelling() 
     forwarder.drop(b"0.NA/99")
     assert forwarder.answers.get(b"99.1/b", 100.0) is None
     assert forwarder.cache.count == 0
+
+
+# ------------------------------------------------------------------------------------------------ changes
+
+
+def given_to_others(foreign: ForeignParts) -> None:
+    """The prefix goes to another server, and nobody has told this worker yet."""
+    other = encode_site(Site((Server(1, "192.0.2.8", (Interface(TCP, 2641),)),), serial=4))
+    prefix_record = f"0.NA/{DELEGATED}"
+    put(foreign.parts.store, prefix_record, [Value(1, "HS_SITE", other)], Operation.DELEGATE)
+
+
+def forgetful_parts() -> ForeignParts:
+    foreign = make_foreign_parts()
+    foreign.follower.listen(
+        lambda changes: [foreign.driver.forwarder.drop(change.key) for change in changes]
+    )
+    return foreign
+
+
+async def test_the_next_datagram_after_a_change_is_not_answered_with_what_was_told_before() -> None:
+    foreign, handle = forgetful_parts(), f"{DELEGATED}/a"
+    async with udp_node(foreign.parts) as (listener, port):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect(("127.0.0.1", port))
+            client.send(ask(handle))
+            await foreign.network.asked()
+            foreign.network.reply(handle)
+            for count in (0, 1):  # the first from the cache, the second from the encoded answers
+                client.send(ask(handle))
+                await until(lambda count=count: listener.remembered == count)
+            given_to_others(foreign)
+            client.send(ask(handle))
+            sent = await foreign.network.asked(2)
+            assert sent[1].target.address == "192.0.2.8"
+
+
+async def test_the_next_question_by_tcp_after_a_change_goes_to_the_new_server() -> None:
+    foreign, handle = forgetful_parts(), f"{DELEGATED}/a"
+    async with tcp_node(foreign.parts) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask(handle))
+        await foreign.network.asked()
+        foreign.network.reply(handle)
+        await read_answer(reader)
+        for _ in range(2):
+            writer.write(ask(handle))
+            await read_answer(reader)
+        assert listener.remembered == 1
+        given_to_others(foreign)
+        writer.write(ask(handle))
+        sent = await foreign.network.asked(2)
+        assert sent[1].target.address == "192.0.2.8"
+        writer.close()
