@@ -11,6 +11,7 @@ A question that is under way already is joined, not repeated. Everything that wa
 is the stale one if there is one, else "busy".
 """
 
+import re
 from collections import Counter
 from collections.abc import Container
 from typing import NamedTuple
@@ -33,6 +34,8 @@ from resolver.source import LocalRecords, Now, Peer
 from resolver.upstreams import PREFERENCE, Upstreams
 
 MIB = 1_048_576
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+"""No identifier has them (RFC 3651 §2), and a server that speaks lines, not messages, would take them for commands."""
 OVER_BUDGET = "too many unknown identifiers are asked for"
 
 
@@ -124,13 +127,23 @@ class Forwarder:
         return now.monotonic_s >= running.since_s + self._limits.client_s
 
     def _refusal(self, query: Query, place: Delegated | NotHere, peer: Peer) -> Answer | None:
+        """What is wrong with the question, then whether this node asks for this client."""
+        if _CONTROL.search(query.identifier.spelling):
+            return Answer(
+                Outcome.INVALID_IDENTIFIER,
+                reason="identifier: control characters are never sent on",
+            )
+        loop = ""
         if self._setup.node_id in query.via:
+            loop = "the question has been here before: a loop"
+        elif query.hop_count >= self._limits.forwards:
+            loop = f"forwarded {query.hop_count} times already: a loop, or nearly one"
+        if loop:
             self.counts["refused-loop"] += 1
-            return Answer(Outcome.HOP_LIMIT, reason="the question has been here before: a loop")
-        if query.hop_count >= self._limits.forwards:
-            self.counts["refused-loop"] += 1
-            reason = f"forwarded {query.hop_count} times already: a loop, or nearly one"
-            return Answer(Outcome.HOP_LIMIT, reason=reason)
+            return Answer(Outcome.HOP_LIMIT, reason=loop)
+        return self._not_for_you(query, place, peer)
+
+    def _not_for_you(self, query: Query, place: Delegated | NotHere, peer: Peer) -> Answer | None:
         if isinstance(place, Delegated):
             return None
         prefix = place.prefix.decode(errors="replace")

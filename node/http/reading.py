@@ -126,7 +126,12 @@ def _caching(request: Request, answer: Answer, principal: Principal) -> tuple[tu
     """How long caches on the way may keep an answer: the least TTL; never what a login was needed for."""
     if principal != ANONYMOUS or answer.trail is not None or is_authoritative(request):
         return (("Cache-Control", "private, no-cache"),)
-    return (("Cache-Control", f"max-age={cache_s(answer)}"),)
+    return (("Cache-Control", max_age(answer)),)
+
+
+def max_age(answer: Answer) -> str:
+    """Cache-Control of a public answer. Another node's is for who may have it fetched: no shared cache tells it."""
+    return f"{'' if answer.is_authoritative else 'private, '}max-age={cache_s(answer)}"
 
 
 def cache_s(answer: Answer) -> int:

@@ -17,7 +17,7 @@ from node.http.pages import (
     trouble_page,
     welcome_page,
 )
-from node.http.reading import cache_s, expires, resolve
+from node.http.reading import cache_s, expires, max_age, resolve
 from node.http.reply import HTML, Reply
 from node.http.request import Request
 from node.http.target import encode_path
@@ -77,7 +77,7 @@ async def redirect(api: Api, request: Request) -> Reply:
         return _unanswered(request, identifier, told) if is_shown else told
     caching = (
         ("Expires", expires(answer, api.service.now().wall_s)),
-        ("Cache-Control", f"max-age={cache_s(answer)}"),
+        ("Cache-Control", max_age(answer)),
         *status,
     )
     location = None if parameters.flag("noredirect") else choose_location(answer.values)

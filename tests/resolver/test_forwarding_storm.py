@@ -309,3 +309,14 @@ def test_a_bug_in_one_question_is_told_to_its_client_and_stops_no_other() -> Non
     assert [str(bug) for bug in forwarder.take_bugs()] == ["a bug"]
     assert forwarder.take_bugs() == []
     assert len(forwarder.questions) == 1
+
+
+@pytest.mark.parametrize("text", ["88.200/a\r\nFLUSHALL", "88.118.7/\x00", "88.118.7/\x7f"])
+def test_control_characters_are_never_sent_on(text: str) -> None:
+    storm = Storm(1)
+    query = Query(parse_identifier(text), may_recurse=True)
+    peer = Peer("10.9.0.1", 999, "tcp", is_loopback=False)
+    answer = answer_now(query, storm.records, peer, now(0.0), (), storm.forwarder)
+    assert answer is not None
+    assert answer.outcome is Outcome.INVALID_IDENTIFIER
+    assert storm.forwarder.step(now(0.0)) == []
