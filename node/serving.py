@@ -7,6 +7,7 @@ from node.child import EXIT_CONFIG
 from node.config import Config, ConfigError, load_config, show_config
 from node.config_check import budgets, check_config, data_directory
 from node.config_sections import MIB
+from node.descriptors import raise_limit, worker_descriptors
 from node.keys import ensure_keys
 from node.logs import get_log, start_logs
 from node.supervisor import StartFailed, Supervisor
@@ -28,6 +29,7 @@ def serve(path: Path | None) -> int:
     for warning in warnings:
         log.warning("settings", extra={"warning": warning})
     _log_choices(config)
+    _have_descriptors(config)
     supervisor = Supervisor(config)
     try:
         supervisor.start()
@@ -62,6 +64,17 @@ def _log_choices(config: Config) -> None:
     sizes = {budget.what: f"{budget.most_bytes / MIB:.0f} MiB" for budget in budgets(config)}
     total = sum(budget.most_bytes for budget in budgets(config))
     log.info("memory budgets of a worker", extra={"total": f"{total / MIB:.0f} MiB", **sizes})
+
+
+def _have_descriptors(config: Config) -> None:
+    """For the workers, which inherit the limit."""
+    needed = worker_descriptors(config)
+    allowed = raise_limit(needed)
+    if allowed < needed:
+        log.warning(
+            "a busy worker may need more file descriptors than it is allowed (LimitNOFILE, ulimit -Hn)",
+            extra={"allowed": allowed, "needed": needed},
+        )
 
 
 def _say(line: str) -> None:
