@@ -170,6 +170,8 @@ class Trial:
 
     def _strike(self, victim: str, faults: list[str]) -> None:
         """kill -9; when the supervisor was among them, wait until nothing is left of the node."""
+        if victim == "supervisor":  # held first, or it could make a child that we do not know of
+            os.kill(self.node.pid, signal.SIGSTOP)
         family = children(self.node.pid)
         if victim == "supervisor":
             os.kill(self.node.pid, signal.SIGKILL)
