@@ -15,7 +15,7 @@ from node.driver import Driver, Then
 from node.follower import Follower
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.writer import Writer
-from protocols.identifier import PREFIX_AUTHORITY, Identifier
+from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, parent_prefix
 from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
 from protocols.trail import Trail
 from registry.errors import DamagedRecord
@@ -101,8 +101,23 @@ class Service:
             return Outcome.NOT_FOUND, f"{spelling.decode()} is not registered"
         if not may_ask or self._driver is None or host not in self.recursion_networks:
             return None
+        if authority is None and self._is_below_ours(prefix):
+            return (
+                None  # nobody is asked about what we did not allot, so it is no matter of budgets
+            )
         is_spent = self._driver.forwarder.is_spent(prefix, suffix, host, now_s)
         return (Outcome.BUSY, OVER_BUDGET) if is_spent else None
+
+    def _is_below_ours(self, prefix: bytes) -> bool:
+        """Whether a prefix above it is hosted or was given away here."""
+        if len(prefix) > MAX_PREFIX_BYTES:
+            return True  # not worth the way up; the long way knows
+        above = parent_prefix(prefix)
+        while above is not None:
+            if self.reader.authority(above) is not None:
+                return True
+            above = parent_prefix(above)
+        return False
 
     def resolve_now(self, query: Query, peer: Peer, now: Now) -> Answer | None:
         """The answer to one question from what is at hand, None when another node must be asked."""

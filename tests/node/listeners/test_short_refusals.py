@@ -155,3 +155,13 @@ async def test_a_prefix_whose_record_is_gone_is_not_ours_to_be_sure_about() -> N
     listener = listener_of(foreign)
     assert answers(listener, ask("77.1/absent")) == []  # asked elsewhere
     assert listener.absent == 0
+
+
+async def test_below_a_prefix_of_ours_that_was_not_allotted_no_budget_speaks() -> None:
+    foreign = believing()
+    use_up(foreign, "99.1")
+    listener = listener_of(foreign)
+    for name in (f"{PREFIX}.999/x", f"{PREFIX}.{'1.' * 200}1/x"):
+        (answer,) = answers(listener, ask(name))
+        assert decode(answer).header.response_code == ResponseCode.NOT_RESPONSIBLE
+    assert listener.over_budget == 0
