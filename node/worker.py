@@ -17,7 +17,7 @@ from registry.errors import StoreError
 
 COLLECT_AFTER = (10_000, 10, 100)
 """A hundred thousand remembered records take a full collection a tenth of a second, which every client would wait for;
-with Python's own numbers it came every 2.5 s while the cache filled. The records have no cycles: counting frees them."""
+with the usual numbers it came every 2.5 s while the cache filled. The records have no cycles: counting frees them."""
 
 log = get_log("worker")
 
