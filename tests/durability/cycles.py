@@ -94,10 +94,10 @@ class Asker(threading.Thread):
             time.sleep(0.002)
 
     def ask(self) -> bool:
-        """Whether a question gets the right answer at the first try."""
+        """Whether a question gets the right answer, in the reference client's patience: how soon is for a benchmark."""
         question = resolve_question(self.identifier, (), (), time.time())  # noqa: TID251
         result = ask(self.node.native, question, ("udp",))
-        return len(result.hops) == 1 and result.response_code == ResponseCode.SUCCESS
+        return result.response_code == ResponseCode.SUCCESS
 
 
 class Trial:
