@@ -239,13 +239,19 @@ def wait_for_orphan(settings):
             assert probe.recv(1) == b"", "the registrar outlived the command that started it"
 
 
+def _hears_ctrl_c():
+    """In the new process: a shell starts background jobs, and what they start, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_stops_between_batches_and_the_next_run_goes_on(tmp_path):
-    rows = 200_000  # so many that the import cannot be through before it hears of the end
+    rows = 60_000
     path, settings = big_file(tmp_path / "big.csv", rows), make_node(tmp_path / "node")
     words = ["import", path, *WORDS, "--config", settings]
     process = subprocess.Popen(
-        biaojie(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        biaojie(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_hears_ctrl_c,
+    )  # fmt: skip
     wait_until(process, lambda: count(settings) >= 5000)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
