@@ -14,11 +14,13 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 CODE := protocols resolver registry node
 RUN_STAMP := $(VENV)/.run-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
+LANE_STAMP := $(VENV)/.lane-stamp
+ASAN_DIR := build/asan
 export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix nightly bench lock clean format lint types imports
+.PHONY: help demo serve test check fix nightly asan lane bench lock clean format lint types imports
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -27,13 +29,13 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 	  | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
-demo: $(RUN_STAMP) ## start three nodes on a real sample and show them at work (ARGS=--exit ends by itself)
+demo: $(RUN_STAMP) $(LANE_STAMP) ## start three nodes on a real sample and show them at work (ARGS=--exit ends by itself)
 	$(BIN)/biaojie demo $(ARGS)
 
-serve: $(RUN_STAMP) ## run a node (ARGS="--config DIR/node.toml"; without, an embedded default)
+serve: $(RUN_STAMP) $(LANE_STAMP) ## run a node (ARGS="--config DIR/node.toml"; without, an embedded default)
 	$(BIN)/biaojie serve $(ARGS)
 
-test: $(DEV_STAMP) ## run the tests (ARGS="tests/protocols -k udp" narrows them)
+test: $(DEV_STAMP) $(LANE_STAMP) ## run the tests (ARGS="tests/protocols -k udp" narrows them)
 	$(PY) -m pytest $(PYTEST_ARGS) $(ARGS)
 
 check: format lint types imports test ## format, lint, types, import contracts, tests: all that CI asks
@@ -45,6 +47,7 @@ format: $(DEV_STAMP)
 lint: $(DEV_STAMP)
 	@echo "== lint"
 	$(BIN)/ruff check .
+	$(PY) hatch_build.py --strict
 
 types: $(DEV_STAMP)
 	@echo "== types"
@@ -59,10 +62,25 @@ fix: $(DEV_STAMP) ## repair what a machine can: format, lint, the reference page
 	$(BIN)/ruff format .
 	$(PY) docs/reference.py
 
-nightly: $(DEV_STAMP) ## the long fuzz and crash runs
+nightly: $(DEV_STAMP) $(LANE_STAMP) ## the long fuzz and crash runs
 	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -m "nightly or not nightly" --timeout 3600 $(ARGS)
 
-bench: $(DEV_STAMP) ## measure against plain echo servers (see bench/README.md)
+lane: $(DEV_STAMP) ## compile the optional compiled part of the hot path, or say why not
+	@rm -f $(LANE_STAMP)
+	@$(MAKE) --no-print-directory $(LANE_STAMP)
+
+# In a copy of the tree: the Python that loads a sanitized module needs the sanitizer before everything else, and
+# whoever works in this tree meanwhile does not have it. Leaks are not looked for: Python keeps much until its end.
+asan: $(DEV_STAMP) ## the tests of the compiled part under AddressSanitizer and UBSan (gcc; ARGS narrows them)
+	rm -rf $(ASAN_DIR) && mkdir -p $(ASAN_DIR)
+	cp -r $(CODE) bench tests deploy docs hatch_build.py pyproject.toml $(ASAN_DIR)
+	cd $(ASAN_DIR) && $(abspath $(PY)) hatch_build.py --sanitize --needed
+	cd $(ASAN_DIR) && LD_PRELOAD="$$($${CC:-gcc} -print-file-name=libasan.so) $$($${CC:-gcc} -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  PYTHONMALLOC=malloc BIAOJIE_NEEDS_LANE=1 $(abspath $(PY)) -m pytest -p no:cacheprovider -k "not python" \
+	  $(or $(ARGS),tests/lane tests/node/listeners)
+
+bench: $(DEV_STAMP) $(LANE_STAMP) ## measure against plain echo servers (see bench/README.md)
 	$(PY) -m $(BENCH) $(ARGS)
 
 lock: $(DEV_STAMP) ## resolve the dependencies anew into requirements/
@@ -70,6 +88,7 @@ lock: $(DEV_STAMP) ## resolve the dependencies anew into requirements/
 
 clean: ## remove the environment, caches and build products
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf node/lane/*.so node/lane/.build-*
 	find $(CODE) tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The environment a node needs: the locked packages, the locked build back-end, and the project itself,
@@ -85,6 +104,12 @@ $(RUN_STAMP): requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --require-hashes -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What is tested is made of the sources at hand. Where it cannot be made, one line says so and everything runs without;
+# with BIAOJIE_NEEDS_LANE in the environment (CI), that is a failure.
+$(LANE_STAMP): $(RUN_STAMP) hatch_build.py $(wildcard node/lane/*.c node/lane/*.h)
+	@$(PY) hatch_build.py $(if $(BIAOJIE_NEEDS_LANE),--needed)
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP) requirements/dev.txt

@@ -1,8 +1,12 @@
-"""Settings for the whole suite: how many examples hypothesis draws. Nothing else belongs here."""
+"""Settings for the whole suite: how many examples hypothesis draws, what runs both ways. Nothing else belongs here."""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.both_ways import hot_path, pytest_generate_tests, pytest_report_header
+
+__all__ = ["hot_path", "pytest_generate_tests", "pytest_report_header"]
 
 # Two shared cores: a slow first example is not a bug. A failure prints the blob that replays it.
 settings.register_profile(

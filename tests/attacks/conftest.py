@@ -12,7 +12,10 @@ SHORT = {"tcp_request_s": 0.6, "http_request_s": 0.8}
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AttackedNode]:
+def node(
+    tmp_path_factory: pytest.TempPathFactory,
+    hot_path: str | None,
+) -> Iterator[AttackedNode]:
     with attacked(tmp_path_factory.mktemp("attacked"), **SHORT) as node:
         yield node
 
