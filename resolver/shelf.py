@@ -11,7 +11,7 @@ on a cut branch is gone for whoever asks; its memory is counted until its turn i
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from protocols.identifier import PREFIX_AUTHORITY, is_within, split
@@ -64,8 +64,10 @@ Kept = TypeVar("Kept", bound=Entry)
 class Shelf(Generic[Kept]):
     """At most ``most_bytes`` of entries, one for each key."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, read_name: Callable[[bytes], bytes] | None = None) -> None:
+        """``read_name`` gives the name of a key, where keys are more than spellings; ``name_of`` without."""
         self.most_bytes = most_bytes
+        self._name_of = read_name or name_of
         self.entries: OrderedDict[bytes, Kept] = OrderedDict()
         """Oldest first, cut ones included; for the hot path, which looks at ``branch.is_cut`` itself."""
         self._spellings: dict[bytes, bytes | set[bytes]] = {}
@@ -100,7 +102,7 @@ class Shelf(Generic[Kept]):
         if old is not None:
             entry.is_asked = old.is_asked
             self.remove(entry.key)
-        name = name_of(entry.key)
+        name = self._name_of(entry.key)
         room = entry.cost_bytes + BRANCH_BYTES + NAME_BYTES + SPELLINGS_BYTES + 2 * len(name)
         if room > self.most_bytes:
             return False
@@ -120,7 +122,7 @@ class Shelf(Generic[Kept]):
             return
         self._used_bytes -= entry.cost_bytes
         self._leave_branch(entry.branch)
-        name = name_of(key)
+        name = self._name_of(key)
         if name != key:
             self._remove_spelling(name, key)
 
