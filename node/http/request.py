@@ -22,10 +22,12 @@ class Connection(Protocol):
     is_tls: bool
     is_bulk: bool
     """Set while a body may take as long as it makes progress."""
-    is_draining: bool
-    """The node stops: this answer is the connection's last."""
     on_gone: Callable[[], None] | None
     """Called when the client leaves; set while a handler waits for other nodes on its behalf."""
+
+    @property
+    def is_draining(self) -> bool:
+        """The node stops: this answer is the connection's last."""
 
     def write(self, data: bytes) -> None:
         """Send bytes; raises ``ConnectionResetError`` when nobody is there."""

@@ -9,7 +9,6 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from logging import CRITICAL, getLogger
 
 from aiohttp import web
@@ -24,6 +23,7 @@ from node.http.patience import idle_limit_s
 from node.http.peers import Networks
 from node.http.reply import Reply
 from node.http.router import Router
+from node.listeners.handover import SETTLE_S, HandOver, drain
 from node.listeners.http_front import Front, Parser
 from node.metrics import HTTP_CONNECTIONS
 from node.service import Service
@@ -65,7 +65,6 @@ class HttpListener:
         self.fronts: set[Front] = set()
         self.per_address: Counter[str] = Counter()
         self.is_draining = False
-        self._all_gone = asyncio.Event()
         self._servers: list[asyncio.Server] = []
         self._aiohttp = web.Server(_answer)
         self._timer = loop.call_later(LOOK_EVERY_S, self._look)
@@ -83,19 +82,23 @@ class HttpListener:
             )
             self._servers.append(server)
 
-    async def close(self, drain_s: float = 0.0) -> None:
-        """Accept no more; let requests under way finish for ``drain_s`` seconds, then drop what is left."""
-        self.is_draining = True
+    async def adopt(self, sock: socket.socket) -> None:
+        """Serve a connection that a predecessor had; it was not encrypted."""
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: Front(self), sock)
+
+    async def close(self, drain_s: float = 0.0, hand_over: HandOver | None = None) -> None:
+        """Accept no more; connections are handed over or close as they rest, the others after ``drain_s``.
+
+        Whoever was accepted is served: ``README.md`` tells how.
+        """
+        self.is_draining = hand_over is None
+        for front in self.fronts:
+            front.ends_soon = self.is_draining or front.is_tls
+        if hand_over is None:
+            await asyncio.sleep(min(SETTLE_S, drain_s))
         for server in self._servers:
             server.close()
-        for front in tuple(self.fronts):
-            front.is_draining = True
-            if front.is_resting and front.transport is not None:
-                front.transport.close()
-        self._all_gone.clear()
-        if self.fronts:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_gone.wait(), drain_s)
+        await drain(lambda: tuple(self.fronts), drain_s, hand_over)
         for front in tuple(self.fronts):
             front.drop()
         self._timer.cancel()
@@ -108,11 +111,12 @@ class HttpListener:
     def admit(self, front: Front) -> Reply | None:
         """Count the connection in, or refuse it: 503 when all slots are taken, 429 when one address has its share."""
         address = front.peer.address
-        if self.is_draining or len(self.fronts) >= self.slots:
+        if len(self.fronts) >= self.slots:
             return http_trouble(503)
         if self.per_address[address] >= self.slots_per_address and address not in self.unlimited:
             return http_trouble(429)
         self.fronts.add(front)
+        front.ends_soon = self.is_draining
         self.per_address[address] += 1
         return None
 
@@ -124,8 +128,6 @@ class HttpListener:
             self.per_address[address] -= 1
             if not self.per_address[address]:
                 del self.per_address[address]
-            if not self.fronts:
-                self._all_gone.set()
 
     def make_parser(self, front: Front) -> Parser:
         """aiohttp's half of a connection, its own limits set to ours."""

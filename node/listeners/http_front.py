@@ -16,6 +16,7 @@ from node.http.framing import Framing
 from node.http.patience import Patience
 from node.http.peers import make_peer
 from node.http.reply import Reply
+from node.listeners.handover import HandOver, pass_on
 from resolver.source import Peer
 
 UNKNOWN = Peer("", 0, "http", is_loopback=False)
@@ -69,8 +70,8 @@ class Front(asyncio.Protocol):
     """The listener's half of a connection; ``Connection`` for the handlers."""
 
     __slots__ = (
-        "_unsent_bytes", "_writable", "answered", "asked", "door", "framing", "idle_since_s", "is_bulk",
-        "is_closed", "is_draining", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
+        "_unsent_bytes", "_writable", "answered", "asked", "door", "ends_soon", "framing", "idle_since_s",
+        "is_bulk", "is_closed", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
@@ -86,7 +87,9 @@ class Front(asyncio.Protocol):
         self.asked = self.answered = 0
         """Requests handed to the handlers, and those they are done with."""
         self.idle_since_s = door.now_s
-        self.is_tls = self.is_bulk = self.is_draining = self.is_closed = False
+        self.is_tls = self.is_bulk = self.is_closed = False
+        self.ends_soon = False
+        """The worker ends, and nobody can take the connection over."""
         self.on_gone: Callable[[], None] | None = None
         self._writable: asyncio.Event | None = None
         self._unsent_bytes = 0
@@ -207,6 +210,22 @@ class Front(asyncio.Protocol):
             self.transport.close()
         elif self.is_lost and now_s - self.idle_since_s >= self.door.request_s:
             self.drop()
+
+    @property
+    def is_draining(self) -> bool:
+        """The present answer is to be the last one: nothing more has been asked, and nobody would answer it."""
+        framing = self.framing
+        return self.ends_soon and framing.is_between and self.asked >= framing.completed
+
+    def close_if_resting(self) -> None:
+        """Close between requests."""
+        if self.is_resting and self.transport is not None:
+            self.transport.close()
+
+    def give_to(self, hand_over: HandOver) -> None:
+        """Hand the connection over if it rests and the client has its answers; an encrypted one stays."""
+        if self.is_resting and self.transport is not None and not (self.is_tls or self.is_closed):
+            pass_on(self.transport, hand_over)
 
     @property
     def is_resting(self) -> bool:

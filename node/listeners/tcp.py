@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from node.config_sections import MIB, Config
 from node.http.patience import idle_limit_s
+from node.listeners.handover import SETTLE_S, HandOver, drain
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp_connection import Connection
@@ -48,7 +49,6 @@ class TcpListener:
         self.partial = ByteBudget(config.memory.partial_requests_mib * MIB)
         self.unread_budget_bytes = config.memory.unread_answers_mib * MIB
         self.connections: set[Connection] = set()
-        self.is_draining = False
         self.hits = 0
         """Answers of the hot path."""
         self.remembered = 0
@@ -63,17 +63,21 @@ class TcpListener:
             self._servers.append(await loop.create_server(lambda: Connection(self), sock=sock))
         self._look_later()
 
-    async def stop(self, drain_s: float) -> None:
-        """Accept no more; connections close after the answers they wait for, at the latest after ``drain_s``."""
-        self.is_draining = True
+    async def adopt(self, sock: socket.socket) -> None:
+        """Serve a connection that a predecessor had."""
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: Connection(self), sock)
+
+    async def stop(self, drain_s: float, hand_over: HandOver | None = None) -> None:
+        """Accept no more; connections are handed over or close as they rest, at the latest after ``drain_s``.
+
+        Whoever was accepted is served: ``README.md`` tells how.
+        """
+        if hand_over is None:
+            await asyncio.sleep(min(SETTLE_S, drain_s))
         for server in self._servers:
             server.close()
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + drain_s
-        while self.connections and loop.time() < until_s:
-            for connection in tuple(self.connections):
-                connection.close_if_resting()
-            await asyncio.sleep(0.02)
+        await drain(lambda: tuple(self.connections), drain_s, hand_over)
         for connection in tuple(self.connections):
             connection.drop("drained")
         if self._timer is not None:

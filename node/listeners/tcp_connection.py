@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from node.config_sections import LimitsSection
+from node.listeners.handover import HandOver, pass_on
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
@@ -48,7 +49,6 @@ class Door(Protocol):
     slots: Slots
     partial: ByteBudget
     connections: "set[Connection]"
-    is_draining: bool
     hits: int
     remembered: int
 
@@ -103,9 +103,8 @@ class Connection(asyncio.Protocol):
         name = transport.get_extra_info("peername") or ("", 0)
         self._peer = Peer(name[0], name[1], "tcp", is_loopback=is_loopback(name[0]))
         refusal = self._listener.slots.take(self._peer.address)
-        if refusal or self._listener.is_draining:
-            self._is_counted = not refusal
-            self.drop(refusal or "draining")
+        if refusal:
+            self.drop(refusal)
             return
         self._is_counted = True
         self._listener.connections.add(self)
@@ -183,11 +182,20 @@ class Connection(asyncio.Protocol):
         elif monotonic_s - self._last_s >= idle_s:
             self.close_if_resting()
 
+    @property
+    def _is_resting(self) -> bool:
+        """Between requests."""
+        return not (self._messages or self._owed or self._stream.buffered_bytes)
+
     def close_if_resting(self) -> None:
         """Close between requests; bytes on their way to the client still arrive."""
-        is_busy = self._messages or self._owed or self._stream.buffered_bytes
-        if self._transport is not None and not is_busy:
+        if self._transport is not None and self._is_resting:
             self._transport.close()
+
+    def give_to(self, hand_over: HandOver) -> None:
+        """Hand the connection over if it rests and the client has its answers."""
+        if self._transport is not None and self._is_resting and not self._is_ending:
+            pass_on(self._transport, hand_over)
 
     def drop(self, reason: str) -> None:
         """Close at once."""
