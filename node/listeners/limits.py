@@ -53,6 +53,10 @@ class ProvenAddresses:
         if len(self._until_s) > self._most:
             self._until_s.popitem(last=False)
 
+    def is_always_proven(self, address: str) -> bool:
+        """Whether it is by configuration."""
+        return address in self._networks
+
     def is_proven(self, address: str, monotonic_s: float) -> bool:
         """Whether its UDP answers are bounded by size alone."""
         return address in self._networks or self._until_s.get(address, 0.0) > monotonic_s

@@ -14,6 +14,7 @@ from itertools import starmap
 
 from node.config_check import MAX_WAITING_DATAGRAMS
 from node.config_sections import LimitsSection
+from node.lane.udp import SOURCE_IS_FREE, SOURCE_IS_PROVEN, SOURCE_MAY_RECURSE, Udp, make_udp
 from node.listeners.limits import ProvenAddresses, is_loopback
 from node.listeners.native import USE_TCP, Asked, NativeSpeaker
 from node.metrics import NATIVE_FAULTS
@@ -71,20 +72,37 @@ class UdpListener:
         """Questions that wait for other nodes."""
         self._all_told: asyncio.Event | None = None
         """While draining: set when none is left."""
-        self.hits = 0
-        """Answers of the hot path."""
-        self.remembered = 0
-        """Answers of other nodes, from the hot path."""
-        self.unsent = 0
-        """Answers the kernel did not take; the client asks again."""
+        self._limits = limits
+        self._lane: Udp | None = None
+        self._hits = self._remembered = self._unsent = self._refused = 0
         self.absent = self.over_budget = self.too_large = 0
         """Refusals of the short way: not registered here; nobody may be asked; only by TCP."""
-        self.refused = 0
+
+    @property
+    def hits(self) -> int:
+        """Answers of the hot path."""
+        return self._hits + (self._lane.hits if self._lane else 0)
+
+    @property
+    def remembered(self) -> int:
+        """Answers of other nodes, from the hot path."""
+        return self._remembered + (self._lane.remembered if self._lane else 0)
+
+    @property
+    def unsent(self) -> int:
+        """Answers the kernel did not take; the client asks again."""
+        return self._unsent + (self._lane.unsent if self._lane else 0)
+
+    @property
+    def refused(self) -> int:
         """Questions of sources over their rate."""
+        return self._refused + (self._lane.refused if self._lane else 0)
 
     def start(self) -> None:
         """Begin to receive."""
-        asyncio.get_running_loop().add_reader(self._socket, self._serve)
+        self._lane = make_udp(self._socket, self._rate, self._limits, self._know)
+        serve = self._serve if self._lane is None else self._serve_by_lane
+        asyncio.get_running_loop().add_reader(self._socket, serve)
 
     def stop(self) -> None:
         """Receive no more; what waits in the socket is for the successor."""
@@ -112,6 +130,34 @@ class UdpListener:
             if encoded is not None:
                 self._send([(encoded, late.address)])
 
+    def _serve_by_lane(self) -> None:
+        """The same with the compiled part: what is not a plain hit comes back from it."""
+        assert self._lane is not None
+        service = self._service
+        service.refresh()
+        now_s, wall_s = service.now()
+        hosted, get = service.reader.at_hand()
+        expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
+        left = self._lane.serve(
+            hosted, get, service.remembered, now_s, self._site.serial, expiration_s
+        )
+        if left is not None:
+            others, over_rate = left
+            answers = self._answers(others, is_counted=True) if others else []
+            for data, address in over_rate:
+                refusal = self._tell_over_rate(data)
+                if refusal is not None:
+                    answers.append((refusal, address))
+            self._send(answers)
+
+    def _know(self, host: str) -> int:
+        """For the compiled part: what holds for an address as long as the settings do."""
+        return (
+            SOURCE_IS_FREE * self._rate.is_free(host)
+            | SOURCE_MAY_RECURSE * (host in self._service.recursion_networks)
+            | SOURCE_IS_PROVEN * self._proven.is_always_proven(host)
+        )
+
     def _serve(self) -> None:
         """Receive what waits, answer it all, send it all.
 
@@ -125,14 +171,17 @@ class UdpListener:
         except BlockingIOError:
             pass
         except OSError:
-            self.unsent += 1  # an earlier answer was refused by its receiver (ICMP)
+            self._unsent += 1  # an earlier answer was refused by its receiver (ICMP)
+        self._service.refresh()
         self._send(self._answers(received))
 
     def _answers(  # noqa: C901, PLR0915  # in one piece, because each call counts here
-        self, received: list[tuple[bytes, tuple[str, int]]]
+        self, received: list[tuple[bytes, tuple[str, int]]], *, is_counted: bool = False
     ) -> list[_Outgoing]:
-        """The hot path. Names are local because each look-up counts here."""
-        self._service.refresh()
+        """The hot path. Names are local because each look-up counts here.
+
+        ``is_counted``: what is here has been counted for its sources' rates.
+        """
         reader = self._service.reader
         stored_of, rate = reader.stored, self._rate
         remembered, may_recurse = self._service.remembered, self._service.recursion_networks
@@ -145,7 +194,7 @@ class UdpListener:
         for data, address in received:
             if address[0] != host:  # bursts come from few sources
                 host = address[0]
-                is_free = rate.is_free(host)
+                is_free = is_counted or rate.is_free(host)
             if not is_free and not rate.take(host, now_s):
                 slow_count += 1
                 refusal = self._over_rate(data)
@@ -194,8 +243,8 @@ class UdpListener:
             other = other or self._answer(data, address)
             if other is not None:
                 answers.append((other, address))
-        self.hits += len(received) - slow_count - remembered_count
-        self.remembered += remembered_count
+        self._hits += len(received) - slow_count - remembered_count
+        self._remembered += remembered_count
         return answers
 
     def _refusal(
@@ -232,14 +281,17 @@ class UdpListener:
                 for _ in starmap(self._socket.sendto, waiting):
                     pass
             except OSError:
-                self.unsent += 1  # the rest goes on
+                self._unsent += 1  # the rest goes on
             else:
                 return
 
     def _over_rate(self, data: bytes) -> bytes | None:
         """Every second one gets RC 2 and can go on over TCP, where its address is proved; the others get silence."""
-        self.refused += 1
-        if self.refused % 2 or accept(data).action is Action.IGNORE:
+        self._refused += 1
+        return None if self._refused % 2 else self._tell_over_rate(data)
+
+    def _tell_over_rate(self, data: bytes) -> bytes | None:
+        if accept(data).action is Action.IGNORE:
             return None
         now = self._service.now()
         return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, now, len(data))

@@ -56,7 +56,7 @@ _OPERATION = struct.Struct(">III")
 
 _ASKED_VERSIONS = [(2, minor) for minor in range(OLDEST[1], 16)]
 _SUGGESTIONS = [(0, 0), *product((2, 3), range(16))]
-_VERSIONS: dict[bytes, bytes] = {
+VERSIONS: dict[bytes, bytes] = {
     bytes(asked + suggested): bytes(answer_version(asked, suggested) + OWN)
     for asked, suggested in product(_ASKED_VERSIONS, _SUGGESTIONS)
 }
@@ -64,16 +64,16 @@ _VERSIONS: dict[bytes, bytes] = {
 
 _FREE_FLAGS = (AUTH, RECU, CACR, KPAL, OVRW, MINT, DNRF)
 """May be set or not in a plain question, beside PUBL."""
-_OPERATIONS: dict[bytes, bytes] = {
+OPERATIONS: dict[bytes, bytes] = {
     _OPERATION.pack(OpCode.RESOLVE, ResponseCode.REQUEST, flags): _OPERATION.pack(
         OpCode.RESOLVE, ResponseCode.SUCCESS, flags & ECHOED_FLAGS | RECU | AUTH
     )
     for flags in (PUBL | sum(chosen) for chosen in product(*((0, flag) for flag in _FREE_FLAGS)))
 }
 """Bytes 20-31 of a question -> of its answer."""
-_REMEMBERED_OPERATIONS: dict[bytes, bytes] = {
+REMEMBERED_OPERATIONS: dict[bytes, bytes] = {
     asked: answer[:8] + bytes([answer[8] & ~(AUTH >> 24)]) + answer[9:]
-    for asked, answer in _OPERATIONS.items()
+    for asked, answer in OPERATIONS.items()
     if asked[8] & (RECU >> 24) and not asked[8] & (AUTH >> 24)
 }
 """The same of questions that a cache may answer (RECU, no AUTH): not authoritative."""
@@ -94,7 +94,7 @@ def plain_question(datagram: bytes) -> PlainQuestion | None:
             or size > MAX_PLAIN_BYTES
         ):
             return None
-        return datagram[HANDLE_OFFSET:end], _VERSIONS[version], ids, _OPERATIONS[operation]
+        return datagram[HANDLE_OFFSET:end], VERSIONS[version], ids, OPERATIONS[operation]
     except (struct.error, KeyError):  # too short, or a version or operation that is not plain
         return None
 
@@ -105,7 +105,7 @@ def remembered_question(datagram: bytes, question: PlainQuestion) -> PlainQuesti
     ``question`` is what ``plain_question`` made of the datagram. A cache may answer whoever allows it to ask elsewhere
     and does not insist on the responsible node; a question that was forwarded takes the long way, where its hops count.
     """
-    operation = _REMEMBERED_OPERATIONS.get(datagram[20:32])
+    operation = REMEMBERED_OPERATIONS.get(datagram[20:32])
     if operation is None or datagram[_RECURSION_COUNT_OFFSET]:
         return None
     return question[0], question[1], question[2], operation

@@ -42,7 +42,7 @@ from registry.stores.lmdb_layout import (
     unseal,
 )
 from registry.stores.lmdb_rows import LmdbRows
-from registry.stores.store import ROOT, Authority, Head, RequestMark
+from registry.stores.store import ROOT, AtHand, Authority, Head, RequestMark
 
 _ROOT_START = ROOT.id.to_bytes(4)
 """Where the keys of prefix records begin."""
@@ -115,6 +115,12 @@ class LmdbReader:
             suffix = suffix_key(suffix)
         return self._get(start + suffix)
 
+    def at_hand(self) -> AtHand:
+        """What ``stored`` looks into."""
+        if self._txn is None:
+            self._begin()
+        return AtHand(self._hosted, self._get)
+
     def kept(self, spelling: bytes) -> bytes | None:
         """``stored``, whether or not the prefix is delegated."""
         txn = self._snapshot()
@@ -138,6 +144,16 @@ class LmdbReader:
         key = store_key(authority.id, folded_suffix(authority, identifier.suffix))
         stored = txn.get(key)
         return None if stored is None else _read(key, authority, stored)
+
+    def is_vacant(self, prefix: bytes, first: bytes, last: bytes) -> bool:
+        """Whether no record lies from one folded suffix to another."""
+        txn = self._snapshot()
+        authority = self._authorities.get(prefix)
+        if authority is None:
+            return True
+        with txn.cursor(self._tables.rec) as cursor:
+            there = cursor.set_range(store_key(authority.id, first))
+            return not there or bytes(cursor.key()) > store_key(authority.id, last)
 
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix."""

@@ -4,7 +4,7 @@ A snapshot is the state object itself. A commit changes the state in place while
 otherwise: simple and right, at the price of one copy per commit beside a reader with a snapshot.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +12,10 @@ from protocols.identifier import PREFIX_AUTHORITY, Identifier, split
 from protocols.record import DELETED, HEAD, Record
 from registry.change import Change, decode_change, genesis
 from registry.errors import Conflict, Gone
-from registry.stores.keys import decode_at, folded_suffix, store_key
+from registry.stores.keys import decode_at, folded_suffix, folds, store_key
 from registry.stores.plan import ABSENT, Plan, check_extras, disagreement, plan_commit
 from registry.stores.seeding import number_authorities, seed_rows
-from registry.stores.store import ROOT, Authority, Head, Note, RequestMark, Write
+from registry.stores.store import ROOT, AtHand, Authority, Head, Note, RequestMark, Run, Write
 
 
 @dataclass
@@ -87,6 +87,16 @@ class MemoryReader:
         state.holders += 1
         return state
 
+    def at_hand(self) -> AtHand:
+        """What ``stored`` looks into."""
+        state = self._state
+        hosted = {
+            prefix: (one.id.to_bytes(4), folds(one))
+            for prefix, one in state.authorities.items()
+            if not one.is_delegated
+        }
+        return AtHand(hosted, state.records.get)
+
     def stored(self, spelling: bytes) -> bytes | None:
         """The stored form under an identifier in any spelling."""
         prefix, suffix = split(spelling)
@@ -118,6 +128,15 @@ class MemoryReader:
             return b"", None
         key = store_key(authority.id, folded_suffix(authority, suffix))
         return key, state.records.get(key)
+
+    def is_vacant(self, prefix: bytes, first: bytes, last: bytes) -> bool:
+        """Whether no record lies from one folded suffix to another."""
+        state = self._state
+        authority = state.authorities.get(prefix)
+        if authority is None:
+            return True
+        place = bisect_left(state.keys, store_key(authority.id, first))
+        return place == len(state.keys) or state.keys[place] > store_key(authority.id, last)
 
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix."""
@@ -197,7 +216,7 @@ class MemoryStore(MemoryReader):
 
     def commit(
         self,
-        writes: Sequence[Write],
+        writes: Sequence[Write | Run],
         marks: Sequence[RequestMark] = (),
         notes: Sequence[Note] = (),
     ) -> None:

@@ -5,7 +5,7 @@ transaction: records, feed entries, counters, request marks and notes are all th
 Every engine passes the battery in ``tests/batteries/store_battery.py``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from protocols.identifier import PREFIX_AUTHORITY, Identifier
@@ -70,6 +70,29 @@ class Write(NamedTuple):
     """``entry_digest(entry)`` if the maker has it already (it needs it for the next link)."""
 
 
+class Run(NamedTuple):
+    """Consecutive changes that make records of one prefix, already in the bytes in which they are stored.
+
+    Bulk input is several times cheaper this way than as ``Write`` for ``Write``. Whoever makes a run vouches for the
+    numbers, links and versions inside it; the store checks where it begins and what it meets.
+    """
+
+    prefix: bytes
+    """Folded."""
+    first_seq: int
+    previous: bytes
+    """What the first entry is linked to."""
+    digest: bytes
+    """Of the last entry."""
+    entries: list[bytes]
+    """Of the feed, one for each record."""
+    records: dict[bytes, bytes]
+    """Folded identifier -> stored form (protocols/record.py), in the order of ``entries``; not deleted, and no suffix
+    longer than ``keys.LONGEST_PLAIN_SUFFIX_BYTES``."""
+    replaced: dict[bytes, tuple[int, bool]]
+    """(version, present) of what lies under those identifiers that have been there before; all others are new."""
+
+
 class RequestMark(NamedTuple):
     """Remembers an idempotency key: what it did and what it said."""
 
@@ -88,6 +111,15 @@ class Note(NamedTuple):
     value: bytes
 
 
+class AtHand(NamedTuple):
+    """What a look-up in one snapshot takes; valid until ``release`` or ``refresh``."""
+
+    hosted: dict[bytes, tuple[bytes, bool]]
+    """Folded prefix, hosted and not delegated -> (how its store keys begin, whether its suffixes are folded)."""
+    get: Callable[[bytes], bytes | None]
+    """Store key (``keys.py``) -> stored form."""
+
+
 class Reader(Protocol):
     """The reading half. All look-ups see one snapshot between ``refresh`` and ``release``."""
 
@@ -100,6 +132,9 @@ class Reader(Protocol):
     @property
     def snapshot_number(self) -> int:
         """A number that each commit with changes makes another, of the last snapshot; cheaper than ``head``."""
+
+    def at_hand(self) -> AtHand:
+        """What ``stored`` looks into, in the present snapshot: for whoever repeats it faster."""
 
     def stored(self, spelling: bytes) -> bytes | None:
         """Hot path: the stored form (protocols/record.py) under an identifier in any spelling, tombstones included.
@@ -115,6 +150,12 @@ class Reader(Protocol):
 
     def lookup_any(self, identifier: Identifier) -> Record | None:
         """The record even if it is deleted (a tombstone carries the version)."""
+
+    def is_vacant(self, prefix: bytes, first: bytes, last: bytes) -> bool:
+        """Whether no record, tombstones included, lies from one folded suffix to another, both included.
+
+        One look-up instead of one for each row of a sorted file. False is always allowed.
+        """
 
     def authority(self, prefix: bytes) -> Authority | None:
         """By folded prefix, whether hosted or delegated."""
@@ -154,7 +195,7 @@ class Store(Reader, Protocol):
 
     def commit(
         self,
-        writes: Sequence[Write],
+        writes: Sequence[Write | Run],
         marks: Sequence[RequestMark] = (),
         notes: Sequence[Note] = (),
     ) -> None:

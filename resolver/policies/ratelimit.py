@@ -39,10 +39,10 @@ class RateLimit:
         exempt: Iterable[str] = EXEMPT_NETWORKS,
         max_sources: int = MAX_SOURCES,
     ) -> None:
-        self._rate_per_s = rate_per_s
-        self._burst = burst
+        self.rate_per_s = rate_per_s
+        self.burst = burst
         self._exempt = [ip_network(network) for network in exempt]
-        self._max_sources = max_sources
+        self.max_sources = max_sources
         self._ipv6_sources: dict[str, str] = {}
         self._sources: Generations[str, Bucket | None] = Generations(max_sources, self._enter)
 
@@ -62,7 +62,7 @@ class RateLimit:
         bucket = self._sources.get(source, now_s)
         if bucket is None:
             return True
-        if not bucket.has_token(self._rate_per_s, self._burst, now_s):
+        if not bucket.has_token(self.rate_per_s, self.burst, now_s):
             return False
         bucket.tokens -= 1.0
         return True
@@ -73,13 +73,13 @@ class RateLimit:
         return self._sources.get(source, 0.0) is None
 
     def _enter(self, source: str, now_s: float) -> Bucket | None:
-        return None if self._is_exempt(source.partition("/")[0]) else Bucket(self._burst, now_s)
+        return None if self._is_exempt(source.partition("/")[0]) else Bucket(self.burst, now_s)
 
     def _ipv6_source(self, address: str) -> str:
         """Its /64; of an exempt address itself, so that one exempt host does not exempt its neighbours."""
         source = self._ipv6_sources.get(address)
         if source is None:
-            if len(self._ipv6_sources) >= self._max_sources:
+            if len(self._ipv6_sources) >= self.max_sources:
                 self._ipv6_sources.clear()
             source = address if self._is_exempt(address) else source_network(address)
             self._ipv6_sources[address] = source

@@ -1,0 +1,462 @@
+/* Streams: plain hits on kept connections: one epoll for all of them, one receive and one send for each that has spoken.
+ *
+ * A connection is watched from its acceptance on. What comes whole and is a plain hit is answered here. Whatever else comes
+ * ends the watching: the connection is handed back with the bytes not answered and the bytes the kernel did not take, and
+ * asyncio goes on with it. So nothing here ever waits, buffers or times anything but the time of the last word.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <structmember.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS = 64, RECEIVE_BYTES = 16384, SEND_BYTES = 65536, MOST_DESCRIPTORS = 1 << 20 };
+
+typedef struct {
+    PyObject *peer; /* NULL: not watched */
+    double last_s;
+    int flags;
+} Watched;
+
+typedef struct {
+    PyObject_HEAD
+    int epoll;
+    Words words;
+    Watched *watched; /* by descriptor */
+    int room;
+    Py_ssize_t count;
+    uint8_t *received, *answers;
+    unsigned long long hits, remembered;
+} Streams;
+
+/* One connection's turn. */
+typedef struct {
+    int fd;
+    const uint8_t *data;
+    Py_ssize_t size, at;  /* received, and answered so far */
+    Py_ssize_t pending;   /* bytes of answers not yet sent */
+    PyObject *unsent;     /* what the kernel did not take */
+    bool is_over, failed; /* to be handed back; an exception is set */
+} Turn;
+
+static int streams_init(Streams *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
+{
+    PyObject *versions, *operations, *remembered;
+    Py_ssize_t most_question_bytes;
+    if (!PyArg_ParseTuple(args, "OOOn", &versions, &operations, &remembered, &most_question_bytes))
+        return -1;
+    if (self->received != NULL) {
+        PyErr_SetString(PyExc_ValueError, "lane: made twice");
+        return -1;
+    }
+    if (words_fill(&self->words, versions, operations, remembered, most_question_bytes) < 0)
+        return -1;
+    self->received = malloc(RECEIVE_BYTES);
+    self->answers = malloc(SEND_BYTES);
+    if (self->received == NULL || self->answers == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (self->epoll < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *streams_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Streams *self = (Streams *)type->tp_alloc(type, 0);
+    if (self != NULL)
+        self->epoll = -1;
+    return (PyObject *)self;
+}
+
+static int streams_traverse(Streams *self, visitproc visit, void *arg)
+{
+    for (int fd = 0; fd < self->room; fd++)
+        Py_VISIT(self->watched[fd].peer);
+    return 0;
+}
+
+static int streams_clear(Streams *self)
+{
+    for (int fd = 0; fd < self->room; fd++)
+        Py_CLEAR(self->watched[fd].peer);
+    self->count = 0;
+    return 0;
+}
+
+static void streams_dealloc(Streams *self)
+{
+    PyObject_GC_UnTrack(self);
+    streams_clear(self);
+    if (self->epoll >= 0)
+        close(self->epoll);
+    free(self->watched);
+    free(self->received);
+    free(self->answers);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static bool is_watched(const Streams *self, int fd)
+{
+    return fd >= 0 && fd < self->room && self->watched[fd].peer != NULL;
+}
+
+static void unwatch(Streams *self, int fd)
+{
+    epoll_ctl(self->epoll, EPOLL_CTL_DEL, fd, NULL);
+    Py_CLEAR(self->watched[fd].peer);
+    self->count--;
+}
+
+/* what a turn does */
+
+/* Sends what is pending; what the kernel does not take ends the turn. */
+static void flush(Streams *self, Turn *turn)
+{
+    if (turn->pending == 0)
+        return;
+    Py_ssize_t sent = send(turn->fd, self->answers, (size_t)turn->pending, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0)
+        sent = 0; /* a broken connection is found out by whoever takes over */
+    if (sent < turn->pending) {
+        turn->is_over = true;
+        turn->unsent = PyBytes_FromStringAndSize((const char *)self->answers + sent, turn->pending - sent);
+        turn->failed = turn->unsent == NULL;
+    }
+    turn->pending = 0;
+}
+
+/* Room for an answer; NULL when there is none, and the turn is over. */
+static uint8_t *make_room(Streams *self, Turn *turn, Py_ssize_t size)
+{
+    if (size > SEND_BYTES) {
+        turn->is_over = true;
+        return NULL;
+    }
+    if (turn->pending + size > SEND_BYTES)
+        flush(self, turn);
+    return turn->is_over ? NULL : self->answers + turn->pending;
+}
+
+static Py_ssize_t message_bytes(const uint8_t *at, Py_ssize_t left)
+{
+    if (left < 20)
+        return 0;
+    uint32_t length = (uint32_t)at[16] << 24 | (uint32_t)at[17] << 16 | (uint32_t)at[18] << 8 | at[19];
+    return length > (uint32_t)RECEIVE_BYTES || (Py_ssize_t)length > left - 20 ? 0 : 20 + (Py_ssize_t)length;
+}
+
+/* Answers the messages of one native connection, as far as they are plain hits. */
+static void answer_native(Streams *self, Turn *turn, View *view)
+{
+    int flags = self->watched[turn->fd].flags;
+    while (turn->at < turn->size && !turn->is_over) {
+        const uint8_t *message = turn->data + turn->at, *public_ = NULL;
+        Py_ssize_t public_bytes = 0, size = message_bytes(message, turn->size - turn->at);
+        PyObject *owner = NULL;
+        Question question;
+        bool is_remembered = false;
+        Found found = OTHER;
+        if (size != 0 && question_read(&self->words, message, size, &question))
+            found = look_up(view, question.handle, question.handle_bytes, &owner, &public_, &public_bytes);
+        if (found == ABSENT && flags & SOURCE_MAY_RECURSE &&
+            question_may_be_remembered(&self->words, &question)) {
+            is_remembered = true;
+            found = look_up_remembered(view, &question, &owner, &public_, &public_bytes);
+        }
+        if (found != FOUND) {
+            turn->is_over = true;
+            turn->failed = found == FAILED;
+            return;
+        }
+        Py_ssize_t needed = answer_bytes(&question, public_bytes);
+        uint8_t *to = make_room(self, turn, needed);
+        if (to != NULL) {
+            answer_write(to, &question, public_, public_bytes, view->serial, view->expiration_s);
+            turn->pending += needed;
+            turn->at += size;
+            *(is_remembered ? &self->remembered : &self->hits) += 1;
+        }
+        Py_DECREF(owner);
+    }
+}
+
+typedef struct {
+    PyObject *heads, *hit, *answer;
+} Http;
+
+/* Appends a whole answer; false when the turn is over. */
+static bool append(Streams *self, Turn *turn, PyObject *answer, Py_ssize_t asked_bytes)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(answer);
+    uint8_t *to = make_room(self, turn, size);
+    if (to == NULL)
+        return false;
+    memcpy(to, PyBytes_AS_STRING(answer), (size_t)size);
+    turn->pending += size;
+    turn->at += asked_bytes;
+    return true;
+}
+
+/* The rendered answer to the request at `at`, a new reference; NULL when there is none at hand, or with an exception. */
+static PyObject *rendered(const Http *http, const uint8_t *at, Py_ssize_t left, Py_ssize_t *asked_bytes)
+{
+    if (left < 5 || memcmp(at, "GET ", 4) != 0)
+        return NULL;
+    const uint8_t *end = memchr(at + 4, ' ', (size_t)left - 4);
+    const uint8_t *stop = end ? memmem(end, (size_t)(at + left - end), "\r\n\r\n", 4) : NULL;
+    if (stop == NULL)
+        return NULL;
+    PyObject *head = PyBytes_FromStringAndSize((const char *)end, stop + 4 - end);
+    if (head == NULL)
+        return NULL;
+    PyObject *is_plain = PyDict_GetItemWithError(http->heads, head);
+    Py_DECREF(head);
+    if (is_plain != Py_True)
+        return NULL;
+    PyObject *target = PyBytes_FromStringAndSize((const char *)at + 4, end - at - 4);
+    if (target == NULL)
+        return NULL;
+    PyObject *answer = PyObject_CallOneArg(http->hit, target);
+    Py_DECREF(target);
+    if (answer != NULL && !PyBytes_Check(answer))
+        Py_CLEAR(answer);
+    *asked_bytes = stop + 4 - at;
+    return answer;
+}
+
+/* Answers the requests of one HTTP connection, as far as they are plain. */
+static void answer_http(Streams *self, Turn *turn, const Http *http)
+{
+    while (turn->at < turn->size && !turn->is_over) {
+        const uint8_t *at = turn->data + turn->at;
+        Py_ssize_t left = turn->size - turn->at, asked_bytes = 0;
+        PyObject *answer = rendered(http, at, left, &asked_bytes);
+        bool is_hit = answer != NULL;
+        if (!is_hit && !PyErr_Occurred()) {
+            PyObject *rest = PyBytes_FromStringAndSize((const char *)at, left);
+            if (rest != NULL)
+                answer = PyObject_CallFunctionObjArgs(http->answer, rest,
+                                                      self->watched[turn->fd].peer, NULL);
+            Py_XDECREF(rest);
+            asked_bytes = left;
+        }
+        if (answer == NULL || !PyBytes_Check(answer)) {
+            turn->is_over = true;
+            turn->failed = answer == NULL;
+        } else if (append(self, turn, answer, asked_bytes)) {
+            self->hits += is_hit;
+        } else if (!is_hit && turn->unsent == NULL) {
+            /* Larger than the buffer, and counted as answered: it goes out behind what was pending. */
+            turn->at += asked_bytes;
+            flush(self, turn);
+            if (turn->unsent == NULL)
+                turn->unsent = Py_NewRef(answer);
+            else
+                PyBytes_Concat(&turn->unsent, answer);
+            turn->failed = turn->unsent == NULL;
+        } else if (!is_hit) {
+            turn->at += asked_bytes;
+            PyBytes_Concat(&turn->unsent, answer);
+            turn->failed = turn->unsent == NULL;
+        }
+        Py_XDECREF(answer);
+    }
+}
+
+/* Ends the watching of a connection whose turn was over. */
+static int hand_back(Streams *self, Turn *turn, bool is_gone, PyObject **list)
+{
+    PyObject *entry;
+    unwatch(self, turn->fd);
+    if (*list == NULL && (*list = PyList_New(0)) == NULL)
+        return -1;
+    if (is_gone)
+        entry = Py_BuildValue("(iOy)", turn->fd, Py_None, "");
+    else
+        entry = Py_BuildValue("(iy#N)", turn->fd, (const char *)turn->data + turn->at, turn->size - turn->at,
+                              turn->unsent ? Py_NewRef(turn->unsent) : PyBytes_FromStringAndSize("", 0));
+    int result = entry == NULL ? -1 : PyList_Append(*list, entry);
+    Py_XDECREF(entry);
+    return result;
+}
+
+/* One receive for every connection that has something to say. */
+static PyObject *serve(Streams *self, View *view, const Http *http, double now_s)
+{
+    struct epoll_event events[EVENTS];
+    PyObject *handed_back = NULL;
+    int ready = epoll_wait(self->epoll, events, EVENTS, 0);
+    for (int i = 0; i < ready; i++) {
+        Turn turn = {.fd = events[i].data.fd, .data = self->received};
+        if (!is_watched(self, turn.fd))
+            continue;
+        turn.size = recv(turn.fd, self->received, RECEIVE_BYTES, MSG_DONTWAIT);
+        if (turn.size < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        bool is_gone = turn.size <= 0;
+        if (!is_gone) {
+            self->watched[turn.fd].last_s = now_s;
+            if (view != NULL)
+                answer_native(self, &turn, view);
+            else
+                answer_http(self, &turn, http);
+            flush(self, &turn);
+        }
+        if ((is_gone || turn.is_over) && !turn.failed)
+            turn.failed = hand_back(self, &turn, is_gone, &handed_back) < 0;
+        Py_XDECREF(turn.unsent);
+        if (turn.failed) {
+            Py_XDECREF(handed_back);
+            return NULL;
+        }
+    }
+    if (handed_back == NULL)
+        Py_RETURN_NONE;
+    return handed_back;
+}
+
+/* methods */
+
+PyDoc_STRVAR(native_doc,
+"serve_native(hosted, get, remembered, now_s, serial, expiration_s, /)\n--\n\n"
+"Answer whoever has spoken; None, or [(descriptor, bytes not answered, bytes not sent)] of connections that are not\n"
+"watched any more; instead of the bytes None when the peer is gone.");
+
+static PyObject *streams_serve_native(Streams *self, PyObject *const *args, Py_ssize_t count)
+{
+    View view;
+    return view_read(args, count, &view) < 0 ? NULL : serve(self, &view, NULL, view.now_s);
+}
+
+PyDoc_STRVAR(http_doc,
+"serve_http(heads, hit, answer, now_s, /)\n--\n\n"
+"The same for HTTP: heads[everything behind the target] is True where hit(target) may answer a GET; answer(data, peer)\n"
+"answers all of it, or None.");
+
+static PyObject *streams_serve_http(Streams *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 4 || !PyDict_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "heads, hit, answer, now_s expected");
+        return NULL;
+    }
+    Http http = {.heads = args[0], .hit = args[1], .answer = args[2]};
+    double now_s = PyFloat_AsDouble(args[3]);
+    return PyErr_Occurred() ? NULL : serve(self, NULL, &http, now_s);
+}
+
+static int reserve(Streams *self, int fd)
+{
+    if (fd < self->room)
+        return 0;
+    int room = fd + 256;
+    Watched *more = realloc(self->watched, (size_t)room * sizeof *more);
+    if (more == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(more + self->room, 0, (size_t)(room - self->room) * sizeof *more);
+    self->watched = more;
+    self->room = room;
+    return 0;
+}
+
+PyDoc_STRVAR(add_doc,
+"add(descriptor, peer, flags, now_s, /)\n--\n\n"
+"Watch a connection (non-blocking, not closed before it is handed back or removed). Raises OSError.");
+
+static PyObject *streams_add(Streams *self, PyObject *args)
+{
+    int fd, flags;
+    PyObject *peer;
+    double now_s;
+    if (!PyArg_ParseTuple(args, "iOid", &fd, &peer, &flags, &now_s))
+        return NULL;
+    if (fd < 0 || fd >= MOST_DESCRIPTORS || is_watched(self, fd)) {
+        PyErr_SetString(PyExc_ValueError, "add: no descriptor, or one that is watched already");
+        return NULL;
+    }
+    if (reserve(self, fd) < 0)
+        return NULL;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
+    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    self->watched[fd] = (Watched){.peer = Py_NewRef(peer), .last_s = now_s, .flags = flags};
+    self->count++;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(remove_doc, "remove(descriptor, /)\n--\n\nWatch it no more; True when it was watched.");
+
+static PyObject *streams_remove(Streams *self, PyObject *descriptor)
+{
+    long fd = PyLong_AsLong(descriptor);
+    if (fd == -1 && PyErr_Occurred())
+        return NULL;
+    if (fd < 0 || fd >= self->room || !is_watched(self, (int)fd))
+        Py_RETURN_FALSE;
+    unwatch(self, (int)fd);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(silent_doc,
+"silent_since(time_s, /)\n--\n\nDescriptors of the connections that have said nothing since then.");
+
+static PyObject *streams_silent_since(Streams *self, PyObject *time)
+{
+    double since_s = PyFloat_AsDouble(time);
+    PyObject *silent = PyErr_Occurred() ? NULL : PyList_New(0);
+    for (int fd = 0; silent != NULL && fd < self->room; fd++) {
+        if (self->watched[fd].peer == NULL || self->watched[fd].last_s > since_s)
+            continue;
+        PyObject *number = PyLong_FromLong(fd);
+        if (number == NULL || PyList_Append(silent, number) < 0)
+            Py_CLEAR(silent);
+        Py_XDECREF(number);
+    }
+    return silent;
+}
+
+static PyObject *streams_fileno(Streams *self, PyObject *Py_UNUSED(unused))
+{
+    return PyLong_FromLong(self->epoll);
+}
+
+static PyMethodDef methods[] = {
+    {"serve_native", (PyCFunction)(void (*)(void))streams_serve_native, METH_FASTCALL, native_doc},
+    {"serve_http", (PyCFunction)(void (*)(void))streams_serve_http, METH_FASTCALL, http_doc},
+    {"add", (PyCFunction)streams_add, METH_VARARGS, add_doc},
+    {"remove", (PyCFunction)streams_remove, METH_O, remove_doc},
+    {"silent_since", (PyCFunction)streams_silent_since, METH_O, silent_doc},
+    {"fileno", (PyCFunction)streams_fileno, METH_NOARGS, "The descriptor to wait for."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"count", T_PYSSIZET, offsetof(Streams, count), READONLY, "Connections that are watched."},
+    {"hits", T_ULONGLONG, offsetof(Streams, hits), READONLY, "Answers made here from records of this node, or rendered."},
+    {"remembered", T_ULONGLONG, offsetof(Streams, remembered), READONLY, "Answers of other nodes."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyTypeObject StreamsType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "node.lane._lane.Streams",
+    .tp_doc = "Streams(versions, operations, remembered_operations, most_question_bytes): plain hits on kept connections.",
+    .tp_basicsize = sizeof(Streams),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = streams_new,
+    .tp_init = (initproc)streams_init,
+    .tp_dealloc = (destructor)streams_dealloc,
+    .tp_traverse = (traverseproc)streams_traverse,
+    .tp_clear = (inquiry)streams_clear,
+    .tp_methods = methods,
+    .tp_members = members,
+};
