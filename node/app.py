@@ -162,9 +162,9 @@ class App:
         """Have the plain integers of the hot paths read at scrape time."""
         add, udp, tcp = self._counters.add, self.udp, self.tcp
         add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in udp))
-        add(HOT_ANSWERS, "tcp", lambda: tcp.hits)
+        add(HOT_ANSWERS, "tcp", lambda: tcp.all_hits)
         add(REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in udp))
-        add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.remembered)
+        add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.all_remembered)
         add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in udp))
         add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
         add(HOT_REFUSALS, "too-large", lambda: sum(one.too_large for one in udp))

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 
 from node.config_sections import MIB, Config
 from node.http.patience import idle_limit_s
-from node.listeners.handover import SETTLE_S, HandOver, drain
+from node.lane.streams import Before, Handed, Streams, make_lane
+from node.lane.udp import SOURCE_MAY_RECURSE
+from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp_connection import Connection
-from node.metrics import TCP_CONNECTIONS
+from node.metrics import NATIVE_FAULTS, TCP_CONNECTIONS
 from node.service import Service
 from node.site import SiteInfo
 from protocols.handle.codes import OpCode
+from protocols.handle.header import DEFAULT_EXPIRATION_S
 
 LOOK_EVERY_S = 0.25
 """How often all connections are looked at; deadlines are exact to this."""
@@ -50,21 +53,38 @@ class TcpListener:
         self.unread_budget_bytes = config.memory.unread_answers_mib * MIB
         self.connections: set[Connection] = set()
         self.hits = 0
-        """Answers of the hot path."""
+        """Answers of the hot path, but for the lane's."""
         self.remembered = 0
-        """Answers of other nodes, from the hot path."""
+        """Answers of other nodes, from the hot path, but for the lane's."""
+        self._lane = make_lane(self, lambda: service.now().monotonic_s)
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Begin to accept on bound sockets."""
         loop = asyncio.get_running_loop()
-        for sock in sockets:
-            self._servers.append(await loop.create_server(lambda: Connection(self), sock=sock))
+        if self._lane is not None:
+            self._lane.start(sockets)
+        else:
+            for sock in sockets:
+                self._servers.append(await loop.create_server(lambda: Connection(self), sock=sock))
         self._look_later()
+
+    @property
+    def all_hits(self) -> int:
+        """Answers of the hot path."""
+        return self.hits + (self._lane.streams.hits if self._lane else 0)
+
+    @property
+    def all_remembered(self) -> int:
+        """Answers of other nodes, from the hot path."""
+        return self.remembered + (self._lane.streams.remembered if self._lane else 0)
 
     async def adopt(self, sock: socket.socket) -> None:
         """Serve a connection that a predecessor had."""
+        if self._lane is not None:
+            self._lane.adopt(sock)
+            return
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(lambda: Connection(self), sock)
 
@@ -77,16 +97,22 @@ class TcpListener:
             await asyncio.sleep(min(SETTLE_S, drain_s))
         for server in self._servers:
             server.close()
-        await drain(lambda: tuple(self.connections), drain_s, hand_over)
+        if self._lane is not None:
+            self._lane.stop_accepting()
+        await drain(self._present, drain_s, hand_over)
         for connection in tuple(self.connections):
             connection.drop("drained")
+        if self._lane is not None:
+            await self._lane.close()
         if self._timer is not None:
             self._timer.cancel()
 
     def look(self, monotonic_s: float) -> None:
         """Close or drop every connection whose time is up; the largest when all together hold too much."""
-        TCP_CONNECTIONS.set(len(self.connections))
+        TCP_CONNECTIONS.set(self.slots.taken)
         idle_s = idle_limit_s(self.limits.idle_s, self.slots.taken, self.slots.most)
+        if self._lane is not None:
+            self._lane.drop_silent(monotonic_s - idle_s)
         unread = 0
         for connection in tuple(self.connections):
             connection.look(monotonic_s, idle_s)
@@ -95,6 +121,43 @@ class TcpListener:
             largest = max(self.connections, key=lambda c: c.unread_bytes)
             unread -= largest.unread_bytes
             largest.drop("unread-budget")
+
+    # what the lane asks
+
+    def let_in(self, address: str) -> bytes | None:
+        """Count a connection in; None when it may stay."""
+        refusal = self.slots.take(address)
+        if refusal:
+            NATIVE_FAULTS.labels("tcp", refusal).inc()
+            return b""
+        self.proven.prove(address, self.service.now().monotonic_s)
+        return None
+
+    def let_out(self, address: str) -> None:
+        """Count it out."""
+        self.slots.give_back(address)
+
+    def introduce(self, address: str, port: int) -> tuple[object, int]:  # noqa: ARG002  for HTTP
+        """Its address, and whether it may have others asked."""
+        return address, SOURCE_MAY_RECURSE * (address in self.service.recursion_networks)
+
+    def serve_lane(self, streams: Streams) -> Handed:
+        """Answer the plain hits of those who have spoken."""
+        service = self.service
+        service.refresh()
+        hosted, get = service.reader.at_hand()
+        now_s, wall_s = service.now()
+        expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
+        return streams.serve_native(
+            hosted, get, service.remembered, now_s, self.site.serial, expiration_s
+        )
+
+    def go_on(self, before: Before) -> asyncio.Protocol:
+        """The connection leaves the lane."""
+        return Connection(self, before)
+
+    def _present(self) -> tuple[Ending, ...]:
+        return (*self.connections, *(self._lane.guests if self._lane else ()))
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()

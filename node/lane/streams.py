@@ -1,0 +1,252 @@
+"""The lane of one listener's connections: accepts them, has plain hits answered by the compiled ``Streams``.
+
+A connection begins here and stays as long as it asks whole plain questions: no transport, no buffer, no timer of its
+own. With the first other word it becomes an ordinary asyncio connection, for good, with the bytes it has sent by then. So
+this part needs no rules of its own: slow, broken, large and long-winded clients are all the listener's.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from node.lane.extension import load
+from protocols.handle.fast import MAX_PLAIN_BYTES, OPERATIONS, REMEMBERED_OPERATIONS, VERSIONS
+
+ACCEPTS_PER_WAKEUP = 64
+"""Then those who are in already have their turn."""
+NO_DESCRIPTORS_S = 1.0
+"""When the system has no descriptor left, accepting rests for so long (asyncio does the same)."""
+
+Handed = list[tuple[int, bytes | None, bytes]] | None
+"""(descriptor, bytes not answered, bytes not sent) of connections to go on with; bytes None: the peer is gone."""
+
+
+class Streams(Protocol):
+    """``node.lane._lane.Streams``: read its docstrings there."""
+
+    count: int
+    hits: int
+    remembered: int
+
+    def serve_native(  # what may change between two wake-ups
+        self,
+        hosted: dict[bytes, tuple[bytes, bool]],
+        get: Callable[[bytes], bytes | None],
+        remembered: Callable[[bytes, float], bytes | None],
+        now_s: float,
+        serial: int,
+        expiration_s: int,
+        /,
+    ) -> Handed:
+        """Answer plain hits over the Handle protocol."""
+
+    def serve_http(
+        self,
+        heads: dict[bytes, bool],
+        hit: Callable[[bytes], bytes | None],
+        answer: Callable[[bytes, object], bytes | None],
+        now_s: float,
+        /,
+    ) -> Handed:
+        """Answer plain requests over HTTP."""
+
+    def add(self, descriptor: int, peer: object, flags: int, now_s: float, /) -> None:
+        """Watch a connection."""
+
+    def remove(self, descriptor: int, /) -> bool:
+        """Watch it no more."""
+
+    def silent_since(self, time_s: float, /) -> list[int]:
+        """Who has said nothing since then."""
+
+    def fileno(self) -> int:
+        """What to wait for."""
+
+
+class Door(Protocol):
+    """What the lane asks of its listener."""
+
+    def let_in(self, address: str) -> bytes | None:
+        """Count a connection in: None when it may stay, else what to tell it before it is closed."""
+
+    def let_out(self, address: str) -> None:
+        """Count it out."""
+
+    def introduce(self, address: str, port: int) -> tuple[object, int]:
+        """The peer as the listener calls it, and its flags for the compiled part."""
+
+    def serve_lane(self, streams: Streams) -> Handed:
+        """Have those answered who have spoken."""
+
+    def go_on(self, before: "Before") -> asyncio.Protocol:
+        """The protocol of a connection that leaves the lane; it calls ``before.begin`` when it is connected."""
+
+
+class Before(NamedTuple):
+    """What a connection brings along from the lane."""
+
+    let_out: Callable[[], None]
+    """Counts it out, just before it is counted in anew."""
+    data: bytes
+    unsent: bytes
+
+    def begin(self, protocol: asyncio.Protocol, transport: asyncio.Transport) -> None:
+        """At the end of ``connection_made``: what was owed goes out, what was said is heard."""
+        if self.unsent:
+            transport.write(self.unsent)
+        if self.data:
+            protocol.data_received(self.data)
+
+
+class Guest(NamedTuple):
+    """One connection in the lane; between two requests whenever somebody else looks, so it may be given away."""
+
+    lane: "Lane"
+    sock: socket.socket
+    address: str
+
+    def give_to(self, hand_over: Callable[[int], bool]) -> None:
+        """Hand it over to a successor of this worker."""
+        if hand_over(self.sock.fileno()):
+            self.lane.drop(self.sock.fileno())
+
+    def close_if_resting(self) -> None:
+        """Close it."""
+        self.lane.drop(self.sock.fileno())
+
+
+class Lane:
+    """Made by ``make_lane``; of one event loop."""
+
+    def __init__(self, streams: Streams, door: Door, clock: Callable[[], float]) -> None:
+        self.streams = streams
+        self._door = door
+        self._clock = clock
+        self._guests: dict[int, Guest] = {}
+        self._listening: list[socket.socket] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def guests(self) -> tuple[Guest, ...]:
+        """Connections in the lane."""
+        return tuple(self._guests.values())
+
+    def start(self, sockets: Iterable[socket.socket]) -> None:
+        """Begin to accept on listening sockets."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.streams.fileno(), self._serve)
+        for sock in sockets:
+            self._listening.append(sock)
+            loop.add_reader(sock, self._accept, sock)
+
+    def stop_accepting(self) -> None:
+        """Close this worker's copies of the listening sockets."""
+        for sock in self._listening:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        self._listening.clear()
+
+    def give_up(self) -> None:
+        """Every connection becomes an ordinary one."""
+        for descriptor in tuple(self._guests):
+            if self.streams.remove(descriptor):
+                self._leave(self._guests.pop(descriptor), b"", b"")
+
+    async def close(self) -> None:
+        """Close what is left."""
+        self.stop_accepting()
+        asyncio.get_running_loop().remove_reader(self.streams.fileno())
+        for descriptor in tuple(self._guests):
+            self.drop(descriptor)
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Take a connected socket in."""
+        try:
+            address, port = sock.getpeername()[:2]
+        except OSError:  # it has gone already
+            sock.close()
+            return
+        refusal = self._door.let_in(address)
+        if refusal is not None:
+            _tell(sock, refusal)
+            sock.close()
+            return
+        sock.setblocking(False)  # noqa: FBT003
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer, flags = self._door.introduce(address, port)
+        self.streams.add(sock.fileno(), peer, flags, self._clock())
+        self._guests[sock.fileno()] = Guest(self, sock, address)
+
+    def drop(self, descriptor: int) -> None:
+        """Close a connection."""
+        guest = self._guests.pop(descriptor, None)
+        if guest is not None:
+            self.streams.remove(descriptor)
+            guest.sock.close()
+            self._door.let_out(guest.address)
+
+    def drop_silent(self, since_s: float) -> None:
+        """Close whoever has said nothing since then."""
+        for descriptor in self.streams.silent_since(since_s):
+            self.drop(descriptor)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            for _ in range(ACCEPTS_PER_WAKEUP):
+                self.adopt(listening.accept()[0])
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            pass
+        except OSError:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listening)
+            loop.call_later(NO_DESCRIPTORS_S, self._accept_again, listening)
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _serve(self) -> None:
+        for descriptor, data, unsent in self._door.serve_lane(self.streams) or ():
+            guest = self._guests.pop(descriptor)
+            if data is None:
+                guest.sock.close()
+                self._door.let_out(guest.address)
+            else:
+                self._leave(guest, data, unsent)
+
+    def _leave(self, guest: Guest, data: bytes, unsent: bytes) -> None:
+        """The connection goes on as an ordinary one."""
+        before = Before(lambda: self._door.let_out(guest.address), data, unsent)
+        task = asyncio.get_running_loop().create_task(self._go_on(guest.sock, before))
+        self._leaving.add(task)  # as many as there are connections, which are counted
+        task.add_done_callback(self._leaving.discard)
+
+    async def _go_on(self, sock: socket.socket, before: Before) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: self._door.go_on(before), sock)
+        except OSError:  # the peer has left meanwhile
+            before.let_out()
+            sock.close()
+
+
+def _tell(sock: socket.socket, refusal: bytes) -> None:
+    """What fits into the empty buffer of a new connection; nobody waits for more."""
+    try:
+        sock.setblocking(False)  # noqa: FBT003
+        sock.send(refusal)
+    except OSError:
+        pass
+
+
+def make_lane(door: Door, clock: Callable[[], float]) -> Lane | None:
+    """None without a compiled part. ``clock``: monotonic seconds."""
+    lane = load()
+    if lane is None:
+        return None
+    streams: Streams = lane.Streams(VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES)
+    return Lane(streams, door, clock)
