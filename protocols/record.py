@@ -61,6 +61,20 @@ def encode_record(record: Record) -> bytes:
     if sealed:
         flags |= SEALED
         body = len(sealed).to_bytes(4) + sealed + body
+    return encode_fields(key, spelling, flags, version, seq, modified_s, least_ttl_s, body)
+
+
+def encode_fields(  # noqa: PLR0913  # the fields of a stored form, in order
+    key: bytes,
+    spelling: bytes,
+    flags: int,
+    version: int,
+    seq: int,
+    modified_s: int,
+    least_ttl_s: int,
+    body: bytes,
+) -> bytes:
+    """``encode_record`` for who has no ``Record``: ``body`` is what follows the spelling, ``flags`` say what it is."""
     if spelling != key:
         flags |= SPELLING
         body = len(spelling).to_bytes(2) + spelling + body

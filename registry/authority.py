@@ -53,11 +53,25 @@ def verdict(granted: int | None, needed: int) -> Outcome:
 
 def rights(principal: Principal, identifier: Identifier, directory: Directory) -> int | None:
     """All permission bits the principal has over the identifier; None when no HS_ADMIN names it."""
+    places = [prefix_record(identifier.responsible_prefix)]
+    if not identifier.is_prefix_record:
+        places.append(identifier)
+    return _rights_at(places, principal, directory)
+
+
+def rights_below(principal: Principal, prefix: bytes, directory: Directory) -> int | None:
+    """``rights`` over what is below a folded prefix and has no HS_ADMIN of its own."""
+    return _rights_at([prefix_record(prefix)], principal, directory)
+
+
+def _rights_at(
+    places: Iterable[Identifier], principal: Principal, directory: Directory
+) -> int | None:
     if not principal.handle:
         return None
     search = _Search(principal, directory)
     granted: int | None = None
-    for admin in _admins_over(identifier, directory):
+    for admin in _admins_at(places, directory):
         if search.is_named(admin.handle, admin.index):
             granted = (granted or 0) | admin.permissions
     return granted
@@ -87,10 +101,7 @@ def is_admin_value(value: Value) -> bool:
     return value.type.upper() == ADMIN_TYPE
 
 
-def _admins_over(identifier: Identifier, directory: Directory) -> Iterator[Admin]:
-    places = [prefix_record(identifier.responsible_prefix)]
-    if not identifier.is_prefix_record:
-        places.append(identifier)
+def _admins_at(places: Iterable[Identifier], directory: Directory) -> Iterator[Admin]:
     for place in places:
         for value in directory.values_of(place) or ():
             if is_admin_value(value):

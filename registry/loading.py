@@ -25,7 +25,7 @@ from registry.overlay import Act, Overlay
 from registry.plain_rows import PlainRows, Shape, is_plain_suffix
 from registry.sealing import Sealer, by_index
 from registry.stores.keys import folds
-from registry.stores.store import Note, Reader, Write
+from registry.stores.store import Note, Reader, Run, Write
 from registry.value_rules import flaw_of
 
 MAX_LOAD_ROWS = 20_000
@@ -64,7 +64,7 @@ class LoadReceipt(NamedTuple):
 
 def decide_load(
     load: Load, store: Reader, sealer: Sealer, server_admins: frozenset[str], now_ms: int
-) -> tuple[list[Write], LoadReceipt]:
+) -> tuple[list[Write | Run], LoadReceipt]:
     """Pure, as ``registrar.decide`` is."""
     if len(load.rows) > MAX_LOAD_ROWS:
         raise ValueError(f"{len(load.rows)} rows in one load, at most {MAX_LOAD_ROWS}")

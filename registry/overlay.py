@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from protocols.identifier import PREFIX_AUTHORITY, Identifier
 from protocols.message import Operation
-from protocols.record import Record
+from protocols.record import Record, decode_record
 from registry.change import Change, encode_change, entry_digest
 from registry.holdings import folded_key
-from registry.stores.store import Authority, Reader, Write
+from registry.stores.store import Authority, Reader, Run, Write
 
 
 class Act(NamedTuple):
@@ -28,10 +28,12 @@ class Overlay:
 
     __slots__ = (
         "_authorities",
-        "_previous",
+        "_moved",
         "_seq",
         "_store",
         "oldest_available",
+        "plain",
+        "previous",
         "records",
         "time_ms",
         "writes",
@@ -41,12 +43,17 @@ class Overlay:
         head = store.head()
         self._store = store
         self._seq = head.seq
-        self._previous = head.digest
+        self.previous = head.digest
+        """What the next entry is linked to."""
         self.records: dict[bytes, Record] = {}
+        self.plain: dict[bytes, bytes] = {}
+        """Stored forms of records made by runs; ``records`` goes before it."""
+        self._moved: dict[bytes, int] = {}
+        """By how much runs move the number of records below a prefix."""
         self._authorities: dict[bytes, Authority] = {}
         self.oldest_available = head.oldest_available
         self.time_ms = time_ms
-        self.writes: list[Write] = []
+        self.writes: list[Write | Run] = []
 
     @property
     def next_seq(self) -> int:
@@ -59,10 +66,13 @@ class Overlay:
 
     def lookup_any(self, identifier: Identifier) -> Record | None:
         """The record even if it is deleted."""
-        if self.records:
-            record = self.records.get(self.key_of(identifier))
+        if self.records or self.plain:
+            key = self.key_of(identifier)
+            record = self.records.get(key)
             if record is not None:
                 return record
+            if key in self.plain:
+                return decode_record(key, self.plain[key])
         return self._store.lookup_any(identifier)
 
     def lookup(self, identifier: Identifier) -> Record | None:
@@ -82,10 +92,10 @@ class Overlay:
     def count(self, prefix: bytes) -> int:
         """Number of undeleted records below a folded prefix."""
         lead = prefix + b"/"
-        moved = sum(
+        moved = self._moved.get(prefix, 0) + sum(
             (not write.record.is_deleted) - write.was_present
             for write in self.writes
-            if write.record.key.startswith(lead)
+            if isinstance(write, Write) and write.record.key.startswith(lead)
         )
         return self._store.count(prefix) + moved
 
@@ -116,11 +126,11 @@ class Overlay:
         seq = record.seq
         change = Change(
             seq, self.time_ms, operation, key, record.version, content,
-            actor, source, request_id, self._previous,
+            actor, source, request_id, self.previous,
         )  # fmt: skip
         entry = encode_change(change)
         self._seq = seq
-        self._previous = digest = entry_digest(entry)
+        self.previous = digest = entry_digest(entry)
         self.writes.append(
             Write(
                 change, record, expect_version, was_present, authority, entry=entry, digest=digest
@@ -129,3 +139,10 @@ class Overlay:
         self.records[key] = record
         if authority is not None:
             self._authorities[authority.prefix] = authority
+
+    def add_run(self, run: Run, last_seq: int) -> None:
+        """Append a run whose stored forms lie in ``plain`` already."""
+        self.writes.append(run)
+        self._seq, self.previous = last_seq, run.digest
+        made = len(run.records) - sum(present for _, present in run.replaced.values())
+        self._moved[run.prefix] = self._moved.get(run.prefix, 0) + made

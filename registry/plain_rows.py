@@ -44,10 +44,34 @@ def is_plain_suffix(suffix: bytes, identifier_bytes: int) -> bool:
         return False
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
+    """What is known of a value by its head, everything up to its data."""
+
     index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
     ttl_s: int
     is_absolute: bool
+
+
+class NotPlain(Exception):
+    """The list needs a second look."""
+
+
+def check_head(head: bytes) -> Head:
+    """What there is to know of a head seen for the first time. Raises ``NotPlain``."""
+    try:
+        (value,) = decode_values(_U32.pack(1) + head + bytes(8))
+    except (ProtocolError, ValueError):
+        raise NotPlain from None
+    is_plain = (
+        flaw_of(value) is None
+        and value.is_public
+        and value.timestamp == 0
+        and not value.type.upper().startswith(_PREDEFINED)
+    )
+    if not is_plain:
+        raise NotPlain
+    ttl_s = value.ttl if value.ttl_type == TTL_RELATIVE else NO_TTL_S
+    return Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE)
 
 
 class Shape:
@@ -88,7 +112,7 @@ class PlainRows:
         self._indexes = frozenset(indexes)
         self.now = _U32.pack(now_s)
         """The timestamp of what is new, as it lies in a value."""
-        self._heads: dict[bytes, _Head] = {}
+        self._heads: dict[bytes, Head] = {}
 
     def read(self, blob: bytes) -> Shape | None:
         """The list's shape, None when it is not plain."""
@@ -103,7 +127,7 @@ class PlainRows:
             while start < size:
                 data = start + 18 + u32(blob, start + _TYPE_OFFSET)[0]
                 head = blob[start:data]
-                index, ttl_s, is_absolute = heads.get(head) or self._check_head(head)
+                index, ttl_s, is_absolute = heads.get(head) or self._learn(head)
                 data_bytes = u32(blob, data)[0]
                 end = data + 8 + data_bytes
                 if index <= before or data_bytes > MAX_DATA_BYTES:
@@ -116,7 +140,7 @@ class PlainRows:
                     has_absolute_ttl = True
                 starts.append(start)
                 before, start = index, end
-        except (struct.error, _NotPlain):
+        except (struct.error, NotPlain):
             return None
         if start != size or not u32(blob)[0] == len(starts) <= MAX_VALUES:
             return None
@@ -155,23 +179,10 @@ class PlainRows:
             start = end
         return kept, mapped
 
-    def _check_head(self, head: bytes) -> "_Head":
-        """What there is to know of a head seen for the first time."""
-        try:
-            (value,) = decode_values(_U32.pack(1) + head + bytes(8))
-        except (ProtocolError, ValueError):
-            raise _NotPlain from None
-        is_plain = (
-            flaw_of(value) is None
-            and value.is_public
-            and value.timestamp == 0
-            and value.index in self._indexes
-            and not value.type.upper().startswith(_PREDEFINED)
-        )
-        if not is_plain or len(self._heads) >= MAX_HEADS:
-            raise _NotPlain
-        ttl_s = value.ttl if value.ttl_type == TTL_RELATIVE else NO_TTL_S
-        known = _Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE)
+    def _learn(self, head: bytes) -> Head:
+        known = check_head(head)
+        if known.index not in self._indexes or len(self._heads) >= MAX_HEADS:
+            raise NotPlain
         self._heads[head] = known
         return known
 
@@ -202,7 +213,3 @@ class Merged:
             (value[_TTL_TYPE_OFFSET], _U32.unpack_from(value, _TTL_TYPE_OFFSET + 1)[0])
             for value in self._undated
         ]
-
-
-class _NotPlain(Exception):
-    """The list needs a second look."""

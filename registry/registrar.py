@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.message import Outcome, Receipt
+from registry.chunks import Chunk, ChunkReceipt, decide_chunk
 from registry.deciding import Submission, decide_one
 from registry.errors import StoreFull
 from registry.holdings import Holdings
@@ -16,7 +17,7 @@ from registry.loading import Load, LoadReceipt, decide_load
 from registry.overlay import Overlay
 from registry.requests import Requests, recognise
 from registry.sealing import Sealer
-from registry.stores.store import Reader, RequestMark, Store, Write
+from registry.stores.store import Reader, RequestMark, Run, Store, Write
 
 __all__ = ["MAX_BATCH", "Decision", "Registrar", "Submission", "decide"]
 
@@ -27,7 +28,7 @@ MAX_BATCH = 256
 class Decision(NamedTuple):
     """What a batch comes to: one receipt per submission, in order, and the transaction that makes them true."""
 
-    writes: list[Write]
+    writes: list[Write | Run]
     marks: list[RequestMark]
     receipts: list[Receipt]
 
@@ -87,4 +88,22 @@ class Registrar:
         writes, receipt = decide_load(load, self._store, self._sealer, self._server_admins, now_ms)
         if writes or load.notes:
             self._store.commit(writes, (), load.notes)
+        return receipt
+
+    def carry(self, chunk: Chunk, now_ms: int) -> ChunkReceipt:
+        """Carry out the rows of one chunk in one transaction. What the receipts say is durable.
+
+        Refusals of a full disk and failures are those of ``commit``.
+        """
+        writes, marks, receipt = decide_chunk(
+            chunk, self._store, self._sealer, self._server_admins, now_ms
+        )
+        if writes or marks:
+            try:
+                self._store.commit(writes, marks)
+            except StoreFull as full:
+                refusal = Receipt(Outcome.READ_ONLY, reason=f"nothing was changed: {full}")
+                return ChunkReceipt(
+                    receipt.before_seq, dict.fromkeys(range(len(chunk.rows)), refusal)
+                )
         return receipt

@@ -50,7 +50,7 @@ from registry.stores.lmdb_layout import (
 from registry.stores.lmdb_reader import LmdbReader, walk
 from registry.stores.plan import ABSENT, Plan, check_extras, disagreement, plan_commit
 from registry.stores.seeding import number_authorities, seed_rows
-from registry.stores.store import Authority, Head, Note, RequestMark, Write, forked
+from registry.stores.store import Authority, Head, Note, RequestMark, Run, Write, forked
 from registry.stores.writer_lock import WriterLock
 
 DEFAULT_SETTINGS = LmdbSettings()
@@ -129,7 +129,7 @@ class LmdbStore(LmdbReader):
 
     def commit(
         self,
-        writes: Sequence[Write],
+        writes: Sequence[Write | Run],
         marks: Sequence[RequestMark] = (),
         notes: Sequence[Note] = (),
     ) -> None:
@@ -268,26 +268,37 @@ class LmdbStore(LmdbReader):
     def _check_versions(
         self, txn: "lmdb.Transaction[bytes]", expected: dict[bytes, tuple[int, bool]]
     ) -> None:
+        """Of what has been there before; that the rest is new shows when it is put."""
+        there = sorted(key for key, wanted in expected.items() if wanted != ABSENT)
         with txn.cursor(self._tables.rec) as cursor:
-            stored_forms = dict(cursor.getmulti(sorted(expected)))
-        for key, wanted in expected.items():
-            stored = stored_forms.get(key)
-            found = ABSENT
-            if stored is not None:
-                found = (HEAD.unpack_from(stored)[2], not stored[1] & DELETED)
+            stored_forms = dict(cursor.getmulti(there)) if there else {}
+        for key in there:
+            wanted, found = expected[key], _found(stored_forms.get(key))
             if found != wanted:
                 raise disagreement(key, wanted, found)
 
     def _put_plan(self, txn: "lmdb.Transaction[bytes]", seq: int, plan: Plan) -> None:
         self._put_authorities(txn, plan.hosted)
         self._put_flips(txn, plan.flipped)
-        with txn.cursor(self._tables.rec) as cursor:
-            placed = plan.placed
-            cursor.putmulti([(key, placed[key]) for key in sorted(placed)])
+        self._put_records(txn, plan)
         entries = [(number.to_bytes(8), e) for number, e in enumerate(plan.entries, seq + 1)]
         with txn.cursor(self._tables.log) as cursor:
             cursor.putmulti(entries, append=True)
         self._add_counts(txn, plan.counted)
+
+    def _put_records(self, txn: "lmdb.Transaction[bytes]", plan: Plan) -> None:
+        """In order of the keys, so that neighbours go to one page."""
+        placed, expected = plan.placed, plan.expected
+        new: list[tuple[bytes, bytes]] = []
+        replacing: list[tuple[bytes, bytes]] = []
+        for row in sorted(placed.items()):
+            (new if expected[row[0]] == ABSENT else replacing).append(row)
+        with txn.cursor(self._tables.rec) as cursor:
+            cursor.putmulti(replacing)
+            consumed, added = cursor.putmulti(new, overwrite=False)
+            if added != consumed:
+                first = next((key for key, stored in new if txn.get(key) != stored), new[0][0])
+                raise disagreement(first, ABSENT, _found(txn.get(first)))
 
     def _put_authorities(
         self, txn: "lmdb.Transaction[bytes]", authorities: Iterable[Authority]
@@ -332,6 +343,13 @@ class LmdbStore(LmdbReader):
     def _close_writer(self) -> None:
         self._env.close()
         self._lock.release()
+
+
+def _found(stored: bytes | None) -> tuple[int, bool]:
+    """(version, present) of a stored form."""
+    if stored is None:
+        return ABSENT
+    return HEAD.unpack_from(stored)[2], not stored[1] & DELETED
 
 
 def _write_first_head(tables: Environment, log_id: bytes) -> None:

@@ -5,14 +5,16 @@ An engine then compares ``expected`` with what lies in its tables and puts ``pla
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY
 from protocols.message import Operation
+from protocols.record import HEAD
 from registry.change import Change, encode_change, entry_digest
 from registry.errors import Conflict
 from registry.stores.keys import encode_at, folds, suffix_key
-from registry.stores.store import Authority, Note, RequestMark, Write
+from registry.stores.store import Authority, Note, RequestMark, Run, Write
 
 MAX_NOTE_NAME_BYTES = 255
 """Names are a few words; a table key ends at 511 bytes."""
@@ -42,60 +44,19 @@ class Plan(NamedTuple):
 
 
 def plan_commit(
-    writes: Sequence[Write], seq: int, digest: bytes, authorities: Mapping[bytes, Authority]
+    writes: Sequence[Write | Run], seq: int, digest: bytes, authorities: Mapping[bytes, Authority]
 ) -> Plan:
     """``seq`` and ``digest`` are the head's, ``authorities`` those hosted now, by folded prefix, ``0.NA`` among them.
 
     Raises ``Conflict`` when a write does not continue the feed or does not fit the one before it.
     """
-    known: Mapping[bytes, Authority] = authorities
-    homes: dict[bytes, _Home] = {}
-    entries: list[bytes] = []
-    hosted: list[Authority] = []
-    flipped: list[Authority] = []
-    expected: dict[bytes, tuple[int, bool]] = {}
-    latest: dict[bytes, tuple[int, bool]] = {}
-    placed: dict[bytes, bytes] = {}
-    counted: dict[int, int] = {}
+    planner = _Planner(seq, digest, authorities)
     for write in writes:
-        change, record, expect_version, was_present, authority, is_superseded, entry, own = write
-        seq += 1
-        if change.seq != seq or change.previous != digest:
-            raise Conflict(_discontinuity(change, seq))
-        if authority is not None:
-            moved = _move(authority, change, known)
-            (flipped if moved.prefix in known else hosted).append(moved)
-            known = {**known, moved.prefix: moved}
-        entry = entry or encode_change(change)
-        entries.append(entry)
-        digest = own or entry_digest(entry)
-        if is_superseded:
-            continue
-        version = record.version
-        if (
-            record.seq != seq
-            or version != change.version
-            or record.key != change.key
-            or version <= expect_version
-        ):
-            raise _misfit(write)
-        prefix, _, suffix = record.key.partition(b"/")
-        home = homes.get(prefix)
-        if home is None:
-            home = homes[prefix] = _home(prefix, known)
-        if not suffix or (home.is_folding and suffix != suffix.upper()):
-            raise Conflict(f"{_name(record.key)}: the suffix is not folded")
-        key = home.start + suffix_key(suffix)
-        before = (expect_version, was_present)
-        if latest.get(key, before) != before:
-            raise Conflict(f"change {seq}: {_name(record.key)} was changed earlier in this commit")
-        expected.setdefault(key, before)
-        is_present = not record.is_deleted
-        latest[key] = (version, is_present)
-        placed[key] = encode_at(key, record)
-        if is_present != was_present:
-            counted[home.id] = counted.get(home.id, 0) + (1 if is_present else -1)
-    return Plan(entries, seq, digest, hosted, flipped, expected, placed, counted)
+        if isinstance(write, Run):
+            planner.add_run(write)
+        else:
+            planner.add(write)
+    return planner.finish()
 
 
 def check_extras(marks: Sequence[RequestMark], notes: Sequence[Note]) -> None:
@@ -114,6 +75,95 @@ def disagreement(key: bytes, expected: tuple[int, bool], found: tuple[int, bool]
         f"record {_name(key[4:])} of authority {int.from_bytes(key[:4])}: expected version and presence "
         f"{expected}, found {found}"
     )
+
+
+class _Planner:
+    """A plan in the making."""
+
+    __slots__ = ("_digest", "_homes", "_known", "_latest", "_plan", "_seq")
+
+    def __init__(self, seq: int, digest: bytes, authorities: Mapping[bytes, Authority]) -> None:
+        self._known = authorities
+        self._homes: dict[bytes, _Home] = {}
+        self._latest: dict[bytes, tuple[int, bool]] = {}
+        self._seq, self._digest = seq, digest
+        self._plan = Plan([], seq, digest, [], [], {}, {}, {})
+
+    def finish(self) -> Plan:
+        return self._plan._replace(seq=self._seq, digest=self._digest)
+
+    def add(self, write: Write) -> None:
+        change, record, expect_version, was_present, authority, is_superseded, entry, own = write
+        plan = self._plan
+        seq = self._seq = self._seq + 1
+        if change.seq != seq or change.previous != self._digest:
+            raise Conflict(_discontinuity(change, seq))
+        if authority is not None:
+            self._move(authority, change)
+        entry = entry or encode_change(change)
+        plan.entries.append(entry)
+        self._digest = own or entry_digest(entry)
+        if is_superseded:
+            return
+        version = record.version
+        if (
+            record.seq != seq
+            or version != change.version
+            or record.key != change.key
+            or version <= expect_version
+        ):
+            raise _misfit(write)
+        prefix, _, suffix = record.key.partition(b"/")
+        home = self._home(prefix)
+        if not suffix or (home.is_folding and suffix != suffix.upper()):
+            raise Conflict(f"{_name(record.key)}: the suffix is not folded")
+        key = home.start + suffix_key(suffix)
+        before = (expect_version, was_present)
+        if self._latest.get(key, before) != before:
+            raise Conflict(f"change {seq}: {_name(record.key)} was changed earlier in this commit")
+        plan.expected.setdefault(key, before)
+        is_present = not record.is_deleted
+        self._latest[key] = (version, is_present)
+        plan.placed[key] = encode_at(key, record)
+        if is_present != was_present:
+            self._count(home, 1 if is_present else -1)
+
+    def add_run(self, run: Run) -> None:
+        """With few steps for each record: this is what bulk input consists of."""
+        plan = self._plan
+        if run.first_seq != self._seq + 1 or run.previous != self._digest:
+            raise Conflict(f"a run from change {run.first_seq} on does not continue the feed")
+        home, start_of_suffix = self._home(run.prefix), len(run.prefix) + 1
+        start, records, latest = home.start, run.records, self._latest
+        keys = [start + key[start_of_suffix:] for key in records]
+        if len(keys) != len(run.entries) or not latest.keys().isdisjoint(keys):
+            raise Conflict(f"a run from change {run.first_seq} on: a record was changed before")
+        plan.entries.extend(run.entries)
+        plan.placed.update(zip(keys, records.values(), strict=True))
+        latest.update(zip(keys, repeat((1, True))))
+        plan.expected.update(zip(keys, repeat(ABSENT)))
+        were_present = 0
+        for folded, before in run.replaced.items():
+            key = start + folded[start_of_suffix:]
+            plan.expected[key] = before
+            latest[key] = (HEAD.unpack_from(records[folded])[2], True)
+            were_present += before[1]
+        self._count(home, len(keys) - were_present)
+        self._seq, self._digest = self._seq + len(keys), run.digest
+
+    def _move(self, authority: Authority, change: Change) -> None:
+        moved = _move(authority, change, self._known)
+        (self._plan.flipped if moved.prefix in self._known else self._plan.hosted).append(moved)
+        self._known = {**self._known, moved.prefix: moved}
+
+    def _home(self, prefix: bytes) -> "_Home":
+        home = self._homes.get(prefix)
+        if home is None:
+            home = self._homes[prefix] = _home(prefix, self._known)
+        return home
+
+    def _count(self, home: "_Home", delta: int) -> None:
+        self._plan.counted[home.id] = self._plan.counted.get(home.id, 0) + delta
 
 
 class _Home(NamedTuple):
