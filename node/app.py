@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from node.authentication import Authenticator
@@ -33,11 +34,13 @@ from node.metrics import (
     IS_WRITABLE,
     LOOP_LAG_SECONDS,
     OVER_RATE,
+    OVERLOAD_REFUSED,
     REMEMBERED_ANSWERS,
     WAITING_WRITE_BYTES,
     HotCounters,
 )  # fmt: skip
 from node.operations import Operations
+from node.overload import LOOK_EVERY_S, Work
 from node.service import Service
 from node.site import SiteInfo
 from node.sockets import HTTP, OPERATIONS, TCP, UDP
@@ -123,6 +126,7 @@ class App:
             log.warning("upstream answers are believed without proof", extra={"until": until})
         self._keep(self.writer.run())
         self._keep(self._tick())
+        self._keep(self._watch_lag())
         for sock in sockets.get(UDP, []):
             listener = UdpListener(
                 sock,
@@ -169,6 +173,10 @@ class App:
         add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
         add(HOT_REFUSALS, "too-large", lambda: sum(one.too_large for one in udp))
         add(OVER_RATE, "udp", lambda: sum(one.refused for one in udp))
+        overload = self.service.overload
+        for work in Work:
+            add(OVERLOAD_REFUSED, work.value, partial(overload.refused.__getitem__, work))
+        add(OVERLOAD_REFUSED, "datagrams", lambda: overload.stale)
 
     def _catch_up(self) -> None:
         """Somebody committed: hear of it soon, but not inside the registrar's callback."""
@@ -215,6 +223,14 @@ class App:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a part of the worker died; the worker ends and is replaced", exc_info=error)
             self._on_broken()
+
+    async def _watch_lag(self) -> None:
+        """Tell how late the loop comes: what is refused in overload rests on that."""
+        loop, saw = asyncio.get_running_loop(), self.service.overload.saw
+        while True:
+            expected_s = loop.time() + LOOK_EVERY_S
+            await asyncio.sleep(LOOK_EVERY_S)
+            saw(loop.time() - expected_s)
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()

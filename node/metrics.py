@@ -189,6 +189,11 @@ MISSES_REFUSED = (
     "Questions that were not asked elsewhere because a budget was used up.",
     "budget",
 )
+OVERLOAD_REFUSED = (
+    "biaojie_overload_refused",
+    "What was refused because the event loop came late, by kind of work; datagrams: dropped unread, too old.",
+    "work",
+)
 HotFamily = tuple[str, str, str]
 """Name, help and label of a family of hot counters."""
 

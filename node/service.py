@@ -12,8 +12,9 @@ from typing import Protocol
 from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.driver import Driver, Then
-from node.follower import Follower
+from node.follower import Follower, KeepsAnything, OnChanges
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
+from node.overload import TOO_BUSY, Overload, Work
 from node.writer import Writer
 from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, parent_prefix
 from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
@@ -29,6 +30,7 @@ from resolver.source import Now, Peer
 
 UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
 TOO_LATE = Answer(Outcome.BUSY, reason="no answer in time; ask again")
+NOBODY_ASKED = Answer(Outcome.BUSY, reason=TOO_BUSY, is_authoritative=False)
 
 
 class Client(Protocol):
@@ -70,6 +72,8 @@ class Service:
         self.recursion_networks = recursion_networks
         """Addresses that may have others asked, and be told who was."""
         self._name = name
+        self.overload = Overload()
+        """How late the event loop comes, as the worker tells it, and what is refused for that."""
         self.remembered = driver.forwarder.answers.get if driver else _nothing
         """For hot paths: ``(spelling, now_s)`` to the public values another node told, encoded; None = look further."""
 
@@ -77,6 +81,15 @@ class Service:
         """See the newest commit, and forget what it makes untrue; once per wake-up, before anything is answered."""
         self.reader.refresh()
         self._follower.look()
+
+    def listen(self, on_changes: OnChanges, keeps_anything: KeepsAnything) -> None:
+        """Have every change from now on handed to ``on_changes``, while there is anything to drop."""
+        self._follower.listen(on_changes, keeps_anything)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the snapshot that is answered from has changes that the listeners have not heard of."""
+        return self._follower.is_behind
 
     def now(self) -> Now:
         """Both clocks; read them once per wake-up."""
@@ -137,6 +150,9 @@ class Service:
 
         ``then`` gets the answer, once, perhaps before this returns.
         """
+        if self.overload.refuses(Work.FORWARD):
+            then(NOBODY_ASKED)
+            return forget_nothing
         place = locate(query.identifier, self._holdings)
         assert self._driver is not None, "nobody was to be asked"
         assert not isinstance(place, Local), "what is held here needs nobody else"
@@ -146,10 +162,13 @@ class Service:
 
     async def resolve(self, query: Query, peer: Peer, client: Client | None = None) -> Answer:
         """The answer, from wherever. Raises ``ConnectionResetError`` when the client leaves meanwhile."""
-        now = self.now()
-        answer = self.resolve_now(query, peer, now)
-        if answer is not None:
-            return answer
+        answer = self.resolve_now(query, peer, self.now())
+        return await self.resolve_elsewhere(query, peer, client) if answer is None else answer
+
+    async def resolve_elsewhere(
+        self, query: Query, peer: Peer, client: Client | None = None
+    ) -> Answer:
+        """The answer of others, when ``resolve_now`` has just said None. Raises like ``resolve``."""
         told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def tell(answer: Answer | None) -> None:
@@ -160,7 +179,7 @@ class Service:
             if not told.done():
                 told.set_exception(ConnectionResetError("the client is gone"))
 
-        forget = self.resolve_later(query, peer, now, tell)
+        forget = self.resolve_later(query, peer, self.now(), tell)
         if client is not None:
             client.on_gone = leave
         try:

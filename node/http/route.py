@@ -6,6 +6,7 @@ from typing import NamedTuple
 from node.http.api import Api
 from node.http.reply import JSON, Reply
 from node.http.request import Request
+from node.overload import Work
 
 Handler = Callable[[Api, Request], Awaitable[Reply | None]]
 
@@ -32,6 +33,8 @@ class Operation(NamedTuple):
     schema: str = "Outcome"
     """Component that a 200 answer is an instance of."""
     needs_login: bool = False
+    work: Work = Work.READ
+    """As what it is refused when the event loop comes late."""
 
 
 class Route(NamedTuple):

@@ -16,6 +16,7 @@ from node.http.route import REST, Operation, Route
 from node.http.routes import ROUTES
 from node.http.tally import UNKNOWN, Tally
 from node.logs import get_log
+from node.overload import TOO_BUSY
 from protocols.errors import ProtocolError
 
 METHODS: Final = frozenset(
@@ -42,20 +43,22 @@ class Router:
         self.tally = Tally()
         self._names = {route.path: path_text(route) for route in ROUTES}
         self._exact: dict[bytes, Route] = {route.path: route for route in ROUTES}
-        self._records = self._exact[_RECORDS]
-        self._rest = self._exact[REST]
+        self.records = self._exact[_RECORDS]
+        self.rest = self._exact[REST]
 
     async def answer(self, request: Request) -> Reply | None:
         """The reply; None when the handler has streamed its own."""
         self.requests_count += 1
-        route = self._find(request)
+        route, request.suffix = self.find(request.path)
         if route is None:
             self.tally.count(UNKNOWN, 404)
             return http_trouble(404)
         operation = route.operations.get(request.method)
         if operation is None:
             reply: Reply | None = _wrong_method(route, request.method)
-        elif route is self._records and request.method in _READS:
+        elif self.api.service.overload.refuses(operation.work):
+            reply = http_trouble(503, TOO_BUSY)  # before any password is checked
+        elif route is self.records and request.method in _READS:
             reply = await self._guarded(operation, request)
         else:
             began_s = self.api.service.now().monotonic_s
@@ -64,18 +67,20 @@ class Router:
         self.tally.count(self._names[route.path], 200 if reply is None else reply.status)
         return reply
 
-    def _find(self, request: Request) -> Route | None:
-        path = request.path
+    def find(self, path: bytes) -> tuple[Route | None, bytes]:
+        """The route of a raw path, and what follows the route's own part of it."""
         if path.startswith(_RECORDS):
-            request.suffix = path[len(_RECORDS) :]
-            return self._records
+            return self.records, path[len(_RECORDS) :]
         route = self._exact.get(path)
-        if route is not None and route is not self._rest:
-            return route
+        if route is not None and route is not self.rest:
+            return route, b""
         if path.startswith(_RESERVED) or path in {b"/api", b"/hrls", b"*"}:
-            return None
-        request.suffix = path[1:]
-        return self._rest
+            return None, b""
+        return self.rest, path[1:]
+
+    def name_of(self, route: Route) -> str:
+        """Its label in the metrics."""
+        return self._names[route.path]
 
     async def _guarded(self, operation: Operation, request: Request) -> Reply | None:
         try:

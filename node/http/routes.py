@@ -15,6 +15,7 @@ from node.http.request import Request
 from node.http.route import REST, Operation, Route
 from node.http.site import read_site
 from node.http.writing import delete_record, put_record
+from node.overload import Work
 
 _SELECTION = ("index", "type")
 _READ = Operation(
@@ -33,6 +34,7 @@ _PUT = Operation(
     (200, 201, 401, 403, 404, 409, 412, 413, 415, 422),
     body="application/json",
     needs_login=True,
+    work=Work.WRITE,
 )
 _DELETE = Operation(
     delete_record,
@@ -41,6 +43,7 @@ _DELETE = Operation(
     ("If-Match", "If-None-Match", "Idempotency-Key", "Authorization"),
     (200, 401, 403, 404, 412, 422),
     needs_login=True,
+    work=Work.WRITE,
 )
 _PAGE = Operation(
     welcome, "What this node is, for people", ("handle", "lang"), (), (200, 302), answer=HTML
@@ -90,6 +93,7 @@ ROUTES: tuple[Route, ...] = (
                 (200, 401, 403),
                 schema="Listing",
                 needs_login=True,
+                work=Work.BULK,
             )
         ),
     ),
@@ -106,6 +110,7 @@ ROUTES: tuple[Route, ...] = (
                 answer=NDJSON,
                 schema="BatchReceipt",
                 needs_login=True,
+                work=Work.BULK,
             )
         },
     ),
@@ -120,6 +125,7 @@ ROUTES: tuple[Route, ...] = (
                 (200, 401, 403, 410),
                 schema="Changes",
                 needs_login=True,
+                work=Work.BULK,
             )
         ),
     ),
