@@ -18,6 +18,7 @@ from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
 from protocols.rest.dates import format_date, parse_date
 from resolver.budgets import TABLES_BYTES
 from resolver.policies.ratelimit import MAX_SOURCES
+from resolver.rendered import DOOR_SLOTS
 from resolver.upstreams import MOST_SERVERS, SERVER_BYTES
 
 CONNECTION_BYTES = 8192
@@ -31,6 +32,8 @@ MAX_UNPROVED_S = 86_400
 """How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
 MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
+MAX_HEADS_BYTES = 2 * MIB
+"""Heads of HTTP requests that one worker remembers: those of each kind of client of a busy node."""
 MAX_PARTIAL_ANSWERS_BYTES = 32 * MIB
 """Answers that have begun to come from other nodes and are not whole: all of one worker's connections together."""
 MAX_WRITE_FRAMES_BYTES = 4 * 16 * MIB
@@ -70,6 +73,8 @@ def budgets(config: Config) -> list[Budget]:
         Budget("rates of UDP sources", 3 * MAX_SOURCES * RATED_SOURCE_BYTES),
         Budget("records of other nodes", memory.foreign_cache_mib * MIB),
         Budget("encoded answers of other nodes", memory.encoded_answers_mib * MIB),
+        Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
+        Budget("HTTP heads, and first questions", MAX_HEADS_BYTES + 8 * DOOR_SLOTS),
         Budget("answers of other nodes that are not whole", MAX_PARTIAL_ANSWERS_BYTES),
         Budget("how servers of other nodes are", MOST_SERVERS * SERVER_BYTES),
         Budget("who has asked for too much elsewhere", TABLES_BYTES),

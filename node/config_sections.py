@@ -196,6 +196,8 @@ class MemorySection:
     """Records of other nodes, absences and prefixes; what is asked least goes first."""
     encoded_answers_mib: Annotated[int, Bounds(1, 65_536)] = 32
     """The same records as they go on the wire, for answers without decoding."""
+    rendered_answers_mib: Annotated[int, Bounds(1, 65_536)] = 32
+    """HTTP answers as they go out, to plain requests that come again; what is asked least goes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,17 @@ STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
 
 def choose_language(request: Request) -> str:
-    """``?lang=``, else the first of ours in ``Accept-Language`` by weight, else English."""
+    """``?lang=``, else what the browser accepts."""
     wished = request.parameters.first("lang")
     if wished in LANGUAGES:
         return wished
+    return accepted_language(request.headers.get("Accept-Language", ""))
+
+
+def accepted_language(header: str) -> str:
+    """The first of ours in ``Accept-Language`` by weight, else English."""
     best, best_weight = "en", 0.0
-    for part in request.headers.get("Accept-Language", "")[:200].split(","):
+    for part in header[:200].split(","):
         tag, _, weight_text = part.strip().partition(";q=")
         try:
             weight = float(weight_text or 1)

@@ -1,5 +1,7 @@
 """Reading: ``GET``, ``HEAD`` and ``POST`` of ``/api/handles/{handle}`` (Handle.Net manual, JSON API)."""
 
+from typing import NamedTuple
+
 import orjson
 
 from node.http.api import Api, challenge
@@ -19,11 +21,12 @@ from node.http.reply import JSON, Reply
 from node.http.request import Request
 from protocols.identifier import Identifier
 from protocols.message import ANONYMOUS, Answer, Outcome, Principal, Query
-from protocols.record import DELETED, HEAD, public_offset
+from protocols.record import DELETED, HEAD, NO_VALUES, public_offset
 from protocols.rest.public_json import render_public
 from protocols.rest.record_json import prettify, render_no_values, render_record
-from protocols.trail import trail_document
+from protocols.trail import Verdict, trail_document
 from protocols.values.value import TTL_RELATIVE
+from resolver.source import Now
 
 MAX_CACHE_S = 172_800
 """Handle clients keep no answer longer than two days; HTTP caches shall not either."""
@@ -31,21 +34,50 @@ OPEN = ("Access-Control-Allow-Origin", "*")
 """Public reading is for every web page; credentials are not, so nothing else is allowed."""
 
 
+class AtHand(NamedTuple):
+    """A reply that needed nobody else."""
+
+    reply: Reply
+    is_local: bool = True
+    """Made from this node's own records; otherwise from what another node told."""
+    lasts: bool = False
+    """The same question gets the same reply until the record changes, or what was told is forgotten or grows older."""
+    ttl_s: int = 0
+    """What ``Expires`` lies behind the moment of the answer, where there is such a field."""
+
+
 async def read_record(api: Api, request: Request) -> Reply:
     """The record, or the values of it that are asked for."""
     if request.query or request.method == "POST" or "Authorization" in request.headers:
         return await _read_selection(api, request)
+    found = read_at_hand(api, request, api.service.now())
+    if isinstance(found, AtHand):
+        return found.reply
+    answer = await api.service.resolve_elsewhere(found, request.peer, request.connection)
+    return _told(request, found.identifier, answer)
+
+
+def read_at_hand(api: Api, request: Request, now: Now) -> AtHand | Query:
+    """The whole public record for anybody, if it can be told at once; else the question that others must be asked."""
     identifier = read_asked_identifier(request)
     if isinstance(identifier, Reply):
-        return identifier
-    # The hot path: a public record is rendered from its stored bytes, no value is ever built.
+        return AtHand(identifier)
     stored = api.service.reader.stored(identifier.spelling)
-    if stored is None or stored[1] & DELETED:
-        return await _look_further(api, request, identifier)
+    if stored is not None and not stored[1] & DELETED:
+        # A public record is rendered from its stored bytes, no value is ever built.
+        public = bytes(stored[public_offset(stored) :])
+        if public != NO_VALUES:
+            return AtHand(_stored_reply(request, identifier, stored, public), lasts=True)
+    query = foreign_query(request, identifier)
+    answer = api.service.resolve_now(query, request.peer, now)
+    if answer is None:
+        return query
+    lasts = answer.outcome is Outcome.SUCCESS and not answer.is_authoritative
+    return AtHand(_told(request, identifier, answer), answer.verdict is Verdict.LOCAL, lasts)
+
+
+def _stored_reply(request: Request, identifier: Identifier, stored: bytes, public: bytes) -> Reply:
     _, _, version, _, _, ttl_s = HEAD.unpack_from(stored)
-    public = bytes(stored[public_offset(stored) :])
-    if public == b"\0\0\0\0":
-        return await _look_further(api, request, identifier)
     tag = etag(version)
     headers = (("ETag", tag), ("Cache-Control", f"max-age={min(ttl_s, MAX_CACHE_S)}"), OPEN)
     asked_tags = request.headers.get("If-None-Match")
@@ -72,17 +104,8 @@ async def _read_selection(api: Api, request: Request) -> Reply:
         principal=principal,
         wants_trail=parameters.flag("trace") is True,
     )
-    return _told(request, identifier, await resolve(api, request, query), principal)
-
-
-async def _look_further(api: Api, request: Request, identifier: Identifier) -> Reply:
-    query = foreign_query(request, identifier)
-    return _told(request, identifier, await resolve(api, request, query))
-
-
-async def resolve(api: Api, request: Request, query: Query) -> Answer:
-    """The answer, other nodes asked if need be. Raises ``ConnectionResetError`` when the client leaves meanwhile."""
-    return await api.service.resolve(query, request.peer, request.connection)
+    answer = await api.service.resolve(query, request.peer, request.connection)
+    return _told(request, identifier, answer, principal)
 
 
 def _told(

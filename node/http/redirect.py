@@ -17,12 +17,14 @@ from node.http.pages import (
     trouble_page,
     welcome_page,
 )
-from node.http.reading import cache_s, expires, max_age, resolve
+from node.http.reading import AtHand, cache_s, expires, max_age
 from node.http.reply import HTML, Reply
 from node.http.request import Request
 from node.http.target import encode_path
 from protocols.identifier import Identifier
-from protocols.message import Answer, Outcome
+from protocols.message import Answer, Outcome, Query
+from protocols.trail import Verdict
+from resolver.source import Now
 
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'self'; "
@@ -57,14 +59,34 @@ async def no_icon(_api: Api, _request: Request) -> Reply:
 
 async def redirect(api: Api, request: Request) -> Reply:
     """302 to the URL value; without one, or with ``?noredirect``, the page with the public values."""
+    found = redirect_at_hand(api, request, api.service.now())
+    if isinstance(found, AtHand):
+        return found.reply
+    answer = await api.service.resolve_elsewhere(found, request.peer, request.connection)
+    return _told(request, found, answer, api.service.now().wall_s)
+
+
+def redirect_at_hand(api: Api, request: Request, now: Now) -> AtHand | Query:
+    """The reply, if it can be told at once; else the question that others must be asked."""
     identifier = read_asked_identifier(request)
     if isinstance(identifier, Reply):
-        return identifier if not wants_page(request) else _trouble(request, 400, "")
-    parameters = request.parameters
+        return AtHand(identifier if not wants_page(request) else _trouble(request, 400, ""))
     query = foreign_query(request, identifier)._replace(
-        indexes=read_indexes(request), types=tuple(parameters.all("type"))
+        indexes=read_indexes(request), types=tuple(request.parameters.all("type"))
     )
-    answer = await resolve(api, request, query)
+    answer = api.service.resolve_now(query, request.peer, now)
+    if answer is None:
+        return query
+    return AtHand(
+        _told(request, query, answer, now.wall_s),
+        answer.verdict is Verdict.LOCAL,
+        answer.outcome is Outcome.SUCCESS,
+        cache_s(answer),
+    )
+
+
+def _told(request: Request, query: Query, answer: Answer, wall_s: float) -> Reply:
+    identifier = query.identifier
     status = cache_status(answer, cache_s(answer), is_authoritative=query.authoritative)
     if answer.outcome in _SHOWN:
         return _not_found(request, identifier, answer)
@@ -76,11 +98,11 @@ async def redirect(api: Api, request: Request) -> Reply:
         is_shown = answer.outcome in _UNANSWERED and wants_page(request)
         return _unanswered(request, identifier, told) if is_shown else told
     caching = (
-        ("Expires", expires(answer, api.service.now().wall_s)),
+        ("Expires", expires(answer, wall_s)),
         ("Cache-Control", max_age(answer)),
         *status,
     )
-    location = None if parameters.flag("noredirect") else choose_location(answer.values)
+    location = None if request.parameters.flag("noredirect") else choose_location(answer.values)
     if location is not None:
         return Reply(
             302, _link(location), HTML, (("Location", location), *caching, *SECURITY, _VARY)

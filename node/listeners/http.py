@@ -13,7 +13,7 @@ from logging import CRITICAL, getLogger
 
 from aiohttp import web
 
-from node.config_sections import Config
+from node.config_sections import MIB, Config
 from node.http.api import Api
 from node.http.dates import DateLine
 from node.http.errors import http_trouble
@@ -21,6 +21,7 @@ from node.http.exchange import Exchange
 from node.http.framing import MAX_HEAD_BYTES
 from node.http.patience import idle_limit_s
 from node.http.peers import Networks
+from node.http.plain import PlainHttp
 from node.http.reply import Reply
 from node.http.router import Router
 from node.listeners.handover import SETTLE_S, HandOver, drain
@@ -49,7 +50,8 @@ _silent.setLevel(CRITICAL + 1)
 class HttpListener:
     """The HTTP side of one worker; ``Door`` for its fronts."""
 
-    def __init__(self, api: Api, config: Config) -> None:
+    def __init__(self, api: Api, config: Config, *, answers_ahead: bool = True) -> None:
+        """``answers_ahead``: whether plain requests are answered ahead of aiohttp."""
         loop = asyncio.get_running_loop()
         limits = config.limits
         self.request_s = limits.http_request_s
@@ -60,8 +62,14 @@ class HttpListener:
         self.unlimited = Networks(config.access.unlimited_networks)
         self.now_s = loop.time()
         self.dates = DateLine(api.service.now().wall_s)
-        self.exchange = Exchange(Router(api), self.dates)
+        router = Router(api)
+        self.exchange = Exchange(router, self.dates)
         self.service = api.service
+        self.ahead = PlainHttp(api, router, self.dates, config.memory.rendered_answers_mib * MIB)
+        """Answers plain requests; look at its counts, and ask ``plain`` for it before it answers."""
+        self._answers_ahead = answers_ahead
+        self._read_loop_s = loop.time
+        self._ticked_s = -1.0
         self.fronts: set[Front] = set()
         self.per_address: Counter[str] = Counter()
         self.is_draining = False
@@ -107,6 +115,18 @@ class HttpListener:
         """Monotonic seconds; ``now_s`` is renewed by the way."""
         self.now_s = asyncio.get_running_loop().time()
         return self.now_s
+
+    def plain(self) -> PlainHttp | None:
+        """Who answers plain requests, told the time of this wake-up; None = aiohttp answers everything."""
+        now_s = self._read_loop_s()  # uvloop's stands still while it hands out what came
+        if now_s != self._ticked_s:
+            self._ticked_s = self.now_s = now_s
+            try:
+                self.ahead.tick(self.service.now())
+            except Exception:  # noqa: BLE001  # the guard behind aiohttp meets it again, tells it and logs it
+                self._ticked_s = -1.0
+                return None
+        return self.ahead if self._answers_ahead else None
 
     def admit(self, front: Front) -> Reply | None:
         """Count the connection in, or refuse it: 503 when all slots are taken, 429 when one address has its share."""
@@ -164,9 +184,18 @@ async def _answer(asked: web.BaseRequest) -> web.StreamResponse:
     return await front.answer(asked)
 
 
-async def start(service: Service, sockets: Sequence[socket.socket], config: Config) -> HttpListener:
-    """Serve HTTP (HTTPS when a certificate is configured) on bound sockets until ``close``."""
-    listener = HttpListener(Api(service, config), config)
+async def start(
+    service: Service,
+    sockets: Sequence[socket.socket],
+    config: Config,
+    *,
+    answers_ahead: bool = True,
+) -> HttpListener:
+    """Serve HTTP (HTTPS when a certificate is configured) on bound sockets until ``close``.
+
+    ``answers_ahead``: whether plain requests are answered ahead of aiohttp; what they get is the same without.
+    """
+    listener = HttpListener(Api(service, config), config, answers_ahead=answers_ahead)
     await listener.listen(sockets, tls_context(config))
     return listener
 

@@ -1,7 +1,8 @@
 """Front: one HTTP connection: counts it, times it, hands its bytes to aiohttp, writes for the handlers.
 
 It stands between the socket and aiohttp's parser because aiohttp has no deadline for a request that never ends and no
-bound on connections. Whatever can be answered from the bytes alone may be answered here one day; today nothing is.
+bound on connections. While nothing is under way on the connection, plain requests are answered here from the bytes
+alone (``node/http/plain.py``), ahead of aiohttp; all others, and whatever comes behind one, are aiohttp's.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from node.http.exchange import CLOSE, Exchange, Sent
 from node.http.framing import Framing
 from node.http.patience import Patience
 from node.http.peers import make_peer
+from node.http.plain import PlainHttp
 from node.http.reply import Reply
 from node.listeners.handover import HandOver, pass_on
 from resolver.source import Peer
@@ -32,6 +34,9 @@ class Door(Protocol):
     request_s: float
     unread_bytes: int
     exchange: Exchange
+
+    def plain(self) -> PlainHttp | None:
+        """Who answers plain requests, told the time of this wake-up; None = aiohttp answers everything."""
 
     def read_clock(self) -> float:
         """``now_s``, renewed."""
@@ -71,7 +76,7 @@ class Front(asyncio.Protocol):
 
     __slots__ = (
         "_unsent_bytes", "_writable", "answered", "asked", "door", "ends_soon", "framing", "idle_since_s",
-        "is_bulk", "is_closed", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
+        "is_bulk", "is_closed", "is_last", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
@@ -90,6 +95,8 @@ class Front(asyncio.Protocol):
         self.is_tls = self.is_bulk = self.is_closed = False
         self.ends_soon = False
         """The worker ends, and nobody can take the connection over."""
+        self.is_last = False
+        """An answer has said that the connection ends with it."""
         self.on_gone: Callable[[], None] | None = None
         self._writable: asyncio.Event | None = None
         self._unsent_bytes = 0
@@ -113,10 +120,16 @@ class Front(asyncio.Protocol):
         self.parser.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Time the request, then let aiohttp parse it."""
+        """Answer what is plain, time the rest and let aiohttp parse it."""
         if self.is_closed or self.parser is None:
             return
         framing = self.framing
+        if framing.is_between and self.answered >= framing.completed and not self._is_held:
+            plain = self.door.plain()
+            if plain is not None:
+                data = self._answer_plainly(plain, data)
+                if not data:
+                    return
         completed, was_between = framing.completed, framing.is_between
         framing.feed(data)
         if framing.is_between:
@@ -131,6 +144,20 @@ class Front(asyncio.Protocol):
             self.give_up(431 if framing.is_too_long else 400)
         else:
             self.parser.data_received(data)
+
+    def _answer_plainly(self, plain: PlainHttp, data: bytes) -> bytes:
+        """Answer the plain requests that ``data`` begins with; what is left is for aiohttp."""
+        assert self.transport is not None
+        answers, taken = plain.serve(data, self.peer)
+        if taken:
+            self.transport.write(answers)
+            self.idle_since_s = self.door.now_s
+        return data[taken:]
+
+    @property
+    def _is_held(self) -> bool:
+        """The connection is about to end, or its client does not read what it gets."""
+        return self.ends_soon or self.is_last or self._writable is not None
 
     def eof_received(self) -> bool | None:
         """The transport closes; a client that shuts its side down early gets what is written by then."""
@@ -179,7 +206,9 @@ class Front(asyncio.Protocol):
         """One request, from aiohttp."""
         self.asked += 1
         try:
-            return await self.door.exchange.answer(self, asked)
+            sent = await self.door.exchange.answer(self, asked)
+            self.is_last = not sent.keep_alive
+            return sent
         finally:
             self.answered += 1
             self.idle_since_s = self.door.now_s
