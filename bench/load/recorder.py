@@ -14,10 +14,18 @@ Tell = Callable[[Interval], None]
 
 
 class Recorder:
-    """One run's bookkeeping. ``begin_ns`` is where measuring begins."""
+    """One run's bookkeeping. ``begin_ns`` is where measuring begins; a warm-up lies before it."""
 
-    def __init__(self, begin_ns: int, interval_ns: int, tell: Tell) -> None:
-        self.begin_ns = begin_ns
+    def __init__(
+        self, span_ns: tuple[int, int], interval_ns: int, tell: Tell, cpu_clock: Callable[[], int]
+    ) -> None:
+        """``span_ns``: begin of measuring, end of the schedule; ``cpu_clock``: nanoseconds of this process."""
+        self.begin_ns, self._end_ns = span_ns
+        self.cpu_ns = 0
+        """Of this process, between begin and end."""
+        self.wall_ns = 0
+        self._cpu_clock = cpu_clock
+        self._began: tuple[int, int] | None = None
         self.latencies: list[int] = []
         """Nanoseconds from due to answered, of right answers that were due in the measured time."""
         self.lags: list[int] = []
@@ -28,7 +36,7 @@ class Recorder:
         """Rows of right answers to batches, less one each."""
         self.errors: Counter[str] = Counter()
         self._interval_ns = interval_ns
-        self._next_ns = begin_ns + interval_ns
+        self._next_ns = self.begin_ns
         self._number = 0
         self._tell = tell
 
@@ -40,10 +48,17 @@ class Recorder:
     def tick(self, now_ns: int) -> int:
         """Tells what is over; returns when to call again. What comes from now on belongs to the next interval."""
         if now_ns >= self._next_ns:
+            self._read_cpu(now_ns)
             self.flush()
             self._number = (now_ns - self.begin_ns) // self._interval_ns
             self._next_ns = self.begin_ns + (self._number + 1) * self._interval_ns
         return self._next_ns
+
+    def _read_cpu(self, now_ns: int) -> None:
+        if self._began is None:
+            self._began = (self._cpu_clock(), now_ns)
+        elif not self.wall_ns and now_ns >= self._end_ns:
+            self.cpu_ns, self.wall_ns = self._cpu_clock() - self._began[0], now_ns - self._began[1]
 
     def flush(self) -> None:
         """Tell what there is of the present interval."""
@@ -52,9 +67,14 @@ class Recorder:
         answers = len(self.latencies) + self.rows_beyond_one
         self._tell(
             Interval(
-                self._number, self.sent, answers, self.misses, dict(self.errors),
-                _encode(self.latencies), _encode(self.lags),
-            )  # fmt: skip
+                self._number,
+                self.sent,
+                answers,
+                self.misses,
+                dict(self.errors),
+                _encode(self.latencies),
+                _encode(self.lags),
+            )
         )
         self.latencies.clear()
         self.lags.clear()

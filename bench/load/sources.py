@@ -4,25 +4,18 @@ from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from urllib.parse import quote
 
 import orjson
 
 from bench.load.keys import MISS_MARK, Keys, PatternKeys, read_keys
 from bench.load.plan import Reads, Setup, Target, Writes
 from bench.load.popularity import Popularity, Uniform, Zipf
-from bench.load.questions import UNENCODED, Question, http_question, native_question, quote
+from bench.load.questions import UNENCODED, Question, http_question, native_question
 
 JSON_PATH = "/api/handles/"
 _ACCEPT = {"http": "application/json", "redirect": "*/*"}
 _PATH = {"http": JSON_PATH, "redirect": "/"}
-
-
-class Source(Protocol):
-    """Questions in order."""
-
-    def next_question(self) -> Question | None:
-        """None when there are no more."""
 
 
 class PooledReads:
