@@ -192,17 +192,24 @@ typedef struct {
     PyObject *heads, *hit, *answer;
 } Http;
 
-/* Appends a whole answer; false when the turn is over. */
-static bool append(Streams *self, Turn *turn, PyObject *answer, Py_ssize_t asked_bytes)
+/* Puts a whole answer behind the others. One that does not fit, or follows what the kernel did not take, ends the turn. */
+static void deliver(Streams *self, Turn *turn, PyObject *answer, Py_ssize_t asked_bytes)
 {
     Py_ssize_t size = PyBytes_GET_SIZE(answer);
-    uint8_t *to = make_room(self, turn, size);
-    if (to == NULL)
-        return false;
-    memcpy(to, PyBytes_AS_STRING(answer), (size_t)size);
-    turn->pending += size;
     turn->at += asked_bytes;
-    return true;
+    if (turn->pending + size > SEND_BYTES)
+        flush(self, turn);
+    if (!turn->is_over && size <= SEND_BYTES) {
+        memcpy(self->answers + turn->pending, PyBytes_AS_STRING(answer), (size_t)size);
+        turn->pending += size;
+        return;
+    }
+    turn->is_over = true;
+    if (turn->unsent == NULL)
+        turn->unsent = Py_NewRef(answer);
+    else
+        PyBytes_Concat(&turn->unsent, answer);
+    turn->failed = turn->unsent == NULL;
 }
 
 /* The rendered answer to the request at `at`, a new reference; NULL when there is none at hand, or with an exception. */
@@ -242,30 +249,19 @@ static void answer_http(Streams *self, Turn *turn, const Http *http)
         bool is_hit = answer != NULL;
         if (!is_hit && !PyErr_Occurred()) {
             PyObject *rest = PyBytes_FromStringAndSize((const char *)at, left);
+            PyObject *peer = Py_NewRef(self->watched[turn->fd].peer);
             if (rest != NULL)
-                answer = PyObject_CallFunctionObjArgs(http->answer, rest,
-                                                      self->watched[turn->fd].peer, NULL);
+                answer = PyObject_CallFunctionObjArgs(http->answer, rest, peer, NULL);
+            Py_DECREF(peer);
             Py_XDECREF(rest);
             asked_bytes = left;
         }
         if (answer == NULL || !PyBytes_Check(answer)) {
             turn->is_over = true;
             turn->failed = answer == NULL;
-        } else if (append(self, turn, answer, asked_bytes)) {
+        } else {
             self->hits += is_hit;
-        } else if (!is_hit && turn->unsent == NULL) {
-            /* Larger than the buffer, and counted as answered: it goes out behind what was pending. */
-            turn->at += asked_bytes;
-            flush(self, turn);
-            if (turn->unsent == NULL)
-                turn->unsent = Py_NewRef(answer);
-            else
-                PyBytes_Concat(&turn->unsent, answer);
-            turn->failed = turn->unsent == NULL;
-        } else if (!is_hit) {
-            turn->at += asked_bytes;
-            PyBytes_Concat(&turn->unsent, answer);
-            turn->failed = turn->unsent == NULL;
+            deliver(self, turn, answer, asked_bytes);
         }
         Py_XDECREF(answer);
     }

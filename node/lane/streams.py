@@ -1,7 +1,7 @@
 """The lane of one listener's connections: accepts them, has plain hits answered by the compiled ``Streams``.
 
 A connection begins here and stays as long as it asks whole plain questions: no transport, no buffer, no timer of its
-own. With the first other word it becomes an ordinary asyncio connection, for good, with the bytes it has sent by then. So
+own. With the first other word it becomes an ordinary asyncio connection, for good, with what it has sent by then. So
 this part needs no rules of its own: slow, broken, large and long-winded clients are all the listener's.
 """
 
