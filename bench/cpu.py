@@ -1,6 +1,8 @@
 """CPU time of other processes, in nanoseconds, from the kernel's scheduler (``/proc/PID/task/*/schedstat``)."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 
 def cpu_ns(pid: int) -> int:
@@ -9,7 +11,7 @@ def cpu_ns(pid: int) -> int:
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             total += int((task / "schedstat").read_text().split()[0])
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # the thread ended between the listing and the read
     return total
 
@@ -18,9 +20,45 @@ def tree(pid: int) -> list[int]:
     """``pid`` and all its descendants."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
+        try:
+            tasks = list(Path(f"/proc/{parent}/task").iterdir())
+        except FileNotFoundError:
+            continue  # it ended since its parent named it
+        for task in tasks:
             try:
                 found += [int(child) for child in (task / "children").read_text().split()]
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
     return found
+
+
+class Times(NamedTuple):
+    """Of a process and all its descendants: a server of several processes is charged for all of them."""
+
+    cpu_ns: int
+    """Running, user and system."""
+    wait_ns: int
+    """Ready to run, but the core was somebody else's."""
+
+
+def tree_times(pid: int) -> Times:
+    """So far; processes that have ended meanwhile are not in it."""
+    cpu = wait = 0
+    for each in tree(pid):
+        for place in _schedstats(each):
+            ran, waited, *_ = place.split()
+            cpu, wait = cpu + int(ran), wait + int(waited)
+    return Times(cpu, wait)
+
+
+def _schedstats(pid: int) -> Iterator[str]:
+    """Of each thread that is still there."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        return
+    for task in tasks:
+        try:
+            yield (task / "schedstat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue

@@ -4,6 +4,7 @@ Local answers come from the store's memory map, foreign ones from the encoded an
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import subprocess
@@ -11,8 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.compare.generator import Target
+from bench.compare.requests import Request, write_requests
+from bench.compare.spread import make_generator
+from bench.compare.tools import compile_tools
 from bench.cores import pin_load, worker_of
-from bench.load_udp import SOURCE_PORTS, UdpLoad
 from bench.outages.asker import question, truth_of
 from bench.outages.pair import PREFIX, ROOMY, Pair, running_pair
 from bench.outages.upstream import key_of
@@ -25,14 +29,24 @@ DAY_S = 86_400
 def main() -> int:
     options = _options()
     pin_load()
-    with running_pair(options.keys, ttl_s=DAY_S, settings=ROOMY) as pair:
-        with tempfile.TemporaryDirectory(prefix="biaojie-bench-") as directory:
-            _fill(pair, Path(directory) / "rows.csv", options.keys)
-        local = _loaded(pair, [f"{PREFIX}/SN-{n:06d}" for n in range(options.keys)])
-        foreign = _loaded(pair, [key_of(n) for n in range(options.keys)])
-        worker = (worker_of(pair.node),)
-        peers = [Peer("foreign", worker, foreign), Peer("local", worker, local)]
-        results = alternate(peers, options.rounds, options.seconds)
+    with contextlib.ExitStack() as stack:
+        pair = stack.enter_context(running_pair(options.keys, ttl_s=DAY_S, settings=ROOMY))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-bench-")))
+        _fill(pair, directory / "rows.csv", options.keys)
+        tools = compile_tools(directory)
+        worker = worker_of(pair.node)
+        asked = {
+            "foreign": [key_of(n) for n in range(options.keys)],
+            "local": [f"{PREFIX}/SN-{n:06d}" for n in range(options.keys)],
+        }
+        peers = []
+        for name, keys in asked.items():
+            path = write_requests(directory / name, _known(pair, keys))
+            made = make_generator(stack, tools, Target("handle-udp", pair.port, path))
+            peers.append(Peer(name, worker, made.run))
+        found = alternate(peers, options.rounds, options.seconds)
+        assert not found.failures, found.failures
+        results = found.slices
         ratio, low, high = ratios(results["foreign"], results["local"])
         facts = {
             "keys": options.keys,
@@ -43,22 +57,20 @@ def main() -> int:
             "of_least_slices": round(least_ratio(results["foreign"], results["local"]), 3),
             "foreign_us": round(median_cpu_us(results["foreign"]), 2),
             "local_us": round(median_cpu_us(results["local"]), 2),
-            "lost": foreign.lost + local.lost,
+            "lost": sum(one.lost for slices in results.values() for one in slices),
         }
-        foreign.close()
-        local.close()
     print(json.dumps(facts, indent=2))
     return 0
 
 
-def _loaded(pair: Pair, keys: list[str]) -> UdpLoad:
-    """A load for these identifiers; each was asked once over TCP already, so all are known."""
+def _known(pair: Pair, keys: list[str]) -> list[Request]:
+    """Questions for these identifiers; each was asked once over TCP already, so all are known."""
     numbers = itertools.count(1)
     questions = [question(key, next(numbers)) for key in keys]
     server = Server("127.0.0.1", pair.port)
     for asked in questions:
         assert ask(server, asked, ("tcp",)).response_code == 1
-    return UdpLoad((server.host, server.port), questions, SOURCE_PORTS)
+    return [Request(asked, key.encode()) for asked, key in zip(questions, keys, strict=True)]
 
 
 def _fill(pair: Pair, rows: Path, keys: int) -> None:

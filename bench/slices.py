@@ -1,25 +1,43 @@
 """Alternating slices: each peer is loaded for a short time in turn, so that a noisy machine is noisy for all.
 
-A slice's result is server CPU per answer; a peer's result is the median over its slices; what is reported is the ratio
-of medians with the spread of the slice-by-slice ratios.
+A slice's result is server CPU per right answer; a peer's result is the median over its slices; what is reported is the
+ratio of medians with the spread of the slice-by-slice ratios.
 """
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.cpu import cpu_ns
+from bench.cpu import tree_times
 
-Load = Callable[[float], int]
-"""Loads the peer for so many seconds and returns how many right answers came."""
+FULL = 0.9
+"""A server that runs or waits for its core for this share of a slice has no time left."""
+
+
+class LoadFailed(Exception):
+    """A load generator could not go on; ``str()`` says why. The others of a comparison do."""
+
+
+class Loaded(NamedTuple):
+    """What a load generator says of its own work."""
+
+    answers: int
+    """Right ones: id, response code and content as asked."""
+    lost: int
+    wrong: int
+    client_cpu_ns: int
+    wall_ns: int
+
+
+Load = Callable[[float], Loaded]
+"""Loads a server for so many seconds."""
 
 
 class Peer(NamedTuple):
-    """One server under test: who to charge the CPU to, and how to load it."""
+    """One server under test: whose processes to charge, with all their children, and how to load it."""
 
     name: str
-    pids: tuple[int, ...]
+    pid: int
     load: Load
 
 
@@ -27,9 +45,13 @@ class Slice(NamedTuple):
     """What one slice measured."""
 
     answers: int
+    lost: int
+    wrong: int
     server_cpu_ns: int
     client_cpu_ns: int
     wall_ns: int
+    server_wait_ns: int = 0
+    """The server was ready to run and somebody else had its core."""
 
     @property
     def cpu_us_per_answer(self) -> float:
@@ -41,36 +63,71 @@ class Slice(NamedTuple):
 
     @property
     def client_share(self) -> float:
-        """Share of one core the load generator itself used: near 1, the throughput is the client's."""
+        """Share of one core the load generator itself used."""
         return self.client_cpu_ns / self.wall_ns
+
+    @property
+    def is_client_limited(self) -> bool:
+        """The server had nothing to do for a while: the throughput is the client's, and batches were small."""
+        return self.server_cpu_ns + self.server_wait_ns < FULL * self.wall_ns
 
 
 def measure(peer: Peer, seconds: float) -> Slice:
-    cpu_before = sum(cpu_ns(pid) for pid in peer.pids)
-    client_before, wall_before = time.process_time_ns(), time.monotonic_ns()
-    answers = peer.load(seconds)
-    wall = time.monotonic_ns() - wall_before
-    client = time.process_time_ns() - client_before
-    return Slice(answers, sum(cpu_ns(pid) for pid in peer.pids) - cpu_before, client, wall)
+    """Raises ``LoadFailed`` when nothing is answered, too: such a slice has no cost per answer."""
+    before = tree_times(peer.pid)
+    loaded = peer.load(seconds)
+    after = tree_times(peer.pid)
+    if not loaded.answers:
+        raise LoadFailed(f"not one right answer: {loaded.lost:,} lost, {loaded.wrong:,} wrong")
+    return Slice(
+        loaded.answers, loaded.lost, loaded.wrong, after.cpu_ns - before.cpu_ns,
+        loaded.client_cpu_ns, loaded.wall_ns, after.wait_ns - before.wait_ns,
+    )  # fmt: skip
+
+
+class Contest(NamedTuple):
+    """What alternating slices found: by peer, in the order in which they were loaded."""
+
+    slices: dict[str, list[Slice]]
+    """As many for each as there were rounds."""
+    failures: dict[str, str]
+    """Why a peer has none."""
 
 
 def alternate(
     peers: Sequence[Peer],
     rounds: int,
     seconds: float,
-) -> dict[str, list[Slice]]:
-    """``rounds`` slices of ``seconds`` for every peer, in turn, after one unmeasured slice each."""
-    results: dict[str, list[Slice]] = {peer.name: [] for peer in peers}
-    for peer in peers:
-        peer.load(seconds / 2)
-    for _ in range(rounds):
+    on_slice: Callable[[str], None] = lambda name: None,  # noqa: ARG005
+) -> Contest:
+    """``rounds`` slices of ``seconds`` for every peer, in turn, after one unmeasured slice each.
+
+    ``on_slice`` is told who is next. Who fails is left out from then on.
+    """
+    slices: dict[str, list[Slice]] = {peer.name: [] for peer in peers}
+    failures: dict[str, str] = {}
+    for turn in range(rounds + 1):
         for peer in peers:
-            results[peer.name].append(measure(peer, seconds))
-    return results
+            if peer.name in failures:
+                continue
+            on_slice(peer.name)
+            try:
+                one = measure(peer, seconds if turn else seconds / 2)
+            except LoadFailed as failure:
+                failures[peer.name] = str(failure)
+                del slices[peer.name]
+                continue
+            if turn:
+                slices[peer.name].append(one)
+    return Contest(slices, failures)
 
 
 def median_cpu_us(slices: Sequence[Slice]) -> float:
     return statistics.median(one.cpu_us_per_answer for one in slices)
+
+
+def median_rate(slices: Sequence[Slice]) -> float:
+    return statistics.median(one.answers_per_s for one in slices)
 
 
 def least_ratio(ours: Sequence[Slice], peer: Sequence[Slice]) -> float:

@@ -1,1 +1,1 @@
-"""The servers we compare ourselves with; each prints the port it listens on and runs until it is stopped."""
+"""The servers we compare ourselves with: whether each is installed, and how it is started with our answers' sizes."""

@@ -1,0 +1,371 @@
+/* A closed-loop load generator for one server, compiled on the spot, so that the load is never what is measured.
+ *
+ *   load KIND ADDRESS PORT REQUESTS SOCKETS OUTSTANDING
+ *
+ * KIND: handle-udp, dns-udp, echo-udp (SOCKETS source ports share OUTSTANDING requests in flight);
+ *       handle-tcp, http, redis (SOCKETS connections, one request in flight on each).
+ * REQUESTS: a file of requests, each  u32 size, u32 size of what its answer must contain, both texts  (little endian).
+ *
+ * Orders come line by line on standard input; each is answered by one line on standard output:
+ *   run SECONDS            answers lost wrong client-cpu-ns wall-ns
+ *   pace SECONDS RATE      the same, then latencies in us: p50 p90 p99 p99.9 longest (UDP; from the time a request was due)
+ *
+ * Each answer is held against its request: id, response code (RFC 3652, RFC 1035, RFC 9110, RESP), its whole length,
+ * and that it contains what it must. What is not right is "wrong", what does not come within 250 ms "lost".
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 8, MAX_GROUPS = 512, MAX_SOCKETS = 16384, DATAGRAM = 2048, STREAM = 262144 + 64, RING = 65536 };
+#define PATIENCE_NS 250000000ull
+#define STREAM_PATIENCE_NS 5000000000ull
+
+enum kind { HANDLE_UDP, DNS_UDP, ECHO_UDP, HANDLE_TCP, HTTP, REDIS };
+static const char *const KINDS[] = {"handle-udp", "dns-udp", "echo-udp", "handle-tcp", "http", "redis"};
+
+struct request { const uint8_t *data, *must; uint32_t size, must_size; };
+struct group { int socket; int missing; uint64_t first, sent_ns; uint32_t seen; };
+struct stream { int fd; uint64_t asked; size_t have; uint8_t *data; };
+struct tally { uint64_t answers, lost, wrong; };
+
+static enum kind kind;
+static struct request *requests;
+static uint64_t request_count, next_number;
+static int sockets[MAX_SOCKETS], group_of[MAX_SOCKETS], socket_count, poller;
+static struct group groups[MAX_GROUPS];
+static int group_count, turn;
+static struct stream *streams;
+static uint32_t expected_code = 1;
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t cpu_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static uint32_t big32(const uint8_t *at) {
+  return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void put_big32(uint8_t *at, uint32_t value) {
+  at[0] = (uint8_t)(value >> 24), at[1] = (uint8_t)(value >> 16), at[2] = (uint8_t)(value >> 8), at[3] = (uint8_t)value;
+}
+
+static void read_requests(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) die(path);
+  fseek(file, 0, SEEK_END);
+  long size = ftell(file);
+  rewind(file);
+  uint8_t *all = malloc((size_t)size);
+  if (!all || fread(all, 1, (size_t)size, file) != (size_t)size) die(path);
+  fclose(file);
+  for (int pass = 0; pass < 2; pass++) {
+    uint64_t count = 0;
+    for (long at = 0; at + 8 <= size; count++) {
+      struct request one;
+      memcpy(&one.size, all + at, 4);
+      memcpy(&one.must_size, all + at + 4, 4);
+      one.data = all + at + 8;
+      one.must = one.data + one.size;
+      at += 8 + (long)one.size + (long)one.must_size;
+      if (pass) requests[count] = one;
+    }
+    request_count = count;
+    if (!pass) requests = calloc(count + 1, sizeof *requests);
+  }
+  if (!request_count) exit(2);
+}
+
+/* ------------------------------------------------------------------------------------------------ what an answer is */
+
+static uint32_t id_mask(void) { return kind == DNS_UDP ? 0xFFFFu : 0x7FFFFFFFu; }
+
+static uint32_t write_request(uint8_t *to, uint64_t number) {
+  const struct request *one = &requests[number % request_count];
+  uint32_t id = (uint32_t)number & id_mask();
+  memcpy(to, one->data, one->size);
+  if (kind == DNS_UDP) to[0] = (uint8_t)(id >> 8), to[1] = (uint8_t)id;
+  if (kind == HANDLE_UDP || kind == HANDLE_TCP || kind == ECHO_UDP) put_big32(to + 8, id);
+  return one->size;
+}
+
+static uint32_t id_of(const uint8_t *data, size_t size) {
+  if (kind == DNS_UDP) return size < 12 ? ~0u : (uint32_t)data[0] << 8 | data[1];
+  return size < 12 ? ~0u : big32(data + 8);
+}
+
+static int is_right(const uint8_t *data, size_t size, uint64_t number) {
+  const struct request *one = &requests[number % request_count];
+  int good = 1;
+  switch (kind) {
+    case HANDLE_UDP:
+    case HANDLE_TCP: good = size >= 44 && big32(data + 8) == ((uint32_t)number & id_mask()) && big32(data + 24) == expected_code; break;
+    case DNS_UDP: good = size >= 12 && (data[2] & 0x80) && !(data[2] & 0x02) && !(data[3] & 0x0F) && (data[6] | data[7]); break;
+    case HTTP: good = size >= 12 && !memcmp(data, "HTTP/1.1 200", 12); break;
+    case REDIS: good = data[0] == '$' && data[1] != '-'; break;
+    case ECHO_UDP: break;
+  }
+  return good && (!one->must_size || memmem(data, size, one->must, one->must_size));
+}
+
+/* Bytes of the first whole message in a stream; 0 = not all of it is there yet. */
+static size_t whole(const uint8_t *data, size_t have) {
+  if (kind == HANDLE_TCP) {
+    size_t size = have < 20 ? 0 : 20 + (size_t)big32(data + 16);
+    return size && size <= have ? size : 0;
+  }
+  const uint8_t *end = memmem(data, have, kind == HTTP ? "\r\n\r\n" : "\r\n", kind == HTTP ? 4 : 2);
+  if (!end) return 0;
+  size_t head = (size_t)(end - data) + (kind == HTTP ? 4 : 2), body = 0;
+  if (kind == REDIS) {
+    if (data[0] != '$' || data[1] == '-') return head;
+    body = strtoul((const char *)data + 1, NULL, 10) + 2;
+  } else {
+    for (const uint8_t *line = memchr(data, '\n', head); line && line + 16 < end; line = memchr(line + 1, '\n', (size_t)(end - line - 1)))
+      if (!strncasecmp((const char *)line + 1, "content-length:", 15)) body = strtoul((const char *)line + 16, NULL, 10);
+  }
+  return head + body <= have ? head + body : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------- datagrams */
+
+static void send_group(struct group *group) {
+  static uint8_t bytes[BATCH][DATAGRAM];
+  static struct iovec parts[BATCH];
+  static struct mmsghdr messages[BATCH];
+  do turn = (turn + 1) % socket_count; while (group_of[turn] >= 0);
+  group->socket = turn, group->first = next_number, group->missing = BATCH, group->seen = 0;
+  group->sent_ns = now_ns();
+  group_of[turn] = (int)(group - groups);
+  for (int i = 0; i < BATCH; i++) {
+    parts[i] = (struct iovec){bytes[i], write_request(bytes[i], next_number++)};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+  }
+  for (int sent = 0; sent < BATCH;) {
+    int more = sendmmsg(sockets[turn], messages + sent, (unsigned)(BATCH - sent), 0);
+    if (more <= 0) break; /* what did not go out will be missing */
+    sent += more;
+  }
+}
+
+static void end_group(struct group *group, struct tally *tally) {
+  tally->lost += (uint64_t)group->missing;
+  group_of[group->socket] = -1;
+  group->missing = 0;
+}
+
+static void receive_group(int socket, struct tally *tally) {
+  static uint8_t bytes[2 * BATCH][DATAGRAM];
+  static struct iovec parts[2 * BATCH];
+  static struct mmsghdr messages[2 * BATCH];
+  for (int i = 0; i < 2 * BATCH; i++) {
+    parts[i] = (struct iovec){bytes[i], DATAGRAM};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+  }
+  int count = recvmmsg(sockets[socket], messages, 2 * BATCH, MSG_DONTWAIT, NULL);
+  struct group *group = group_of[socket] < 0 ? NULL : &groups[group_of[socket]];
+  for (int i = 0; i < count; i++) {
+    uint32_t id = id_of(bytes[i], messages[i].msg_len);
+    uint32_t place = group ? (id - (uint32_t)group->first) & id_mask() : BATCH;
+    if (place >= BATCH || group->seen & 1u << place) continue; /* late: counted as lost already */
+    group->seen |= 1u << place;
+    group->missing--;
+    if (is_right(bytes[i], messages[i].msg_len, group->first + place)) tally->answers++;
+    else tally->wrong++;
+  }
+}
+
+static void run_datagrams(uint64_t until_ns, struct tally *tally) {
+  struct epoll_event events[64];
+  for (int i = 0; i < group_count; i++) send_group(&groups[i]);
+  int alive = group_count;
+  for (uint64_t checked_ns = now_ns(); alive;) {
+    int ready = epoll_wait(poller, events, 64, 10);
+    uint64_t now = now_ns();
+    for (int i = 0; i < ready; i++) {
+      int socket = (int)events[i].data.u32, index = group_of[socket];
+      receive_group(socket, tally);
+      if (index < 0 || groups[index].missing) continue;
+      end_group(&groups[index], tally);
+      if (now < until_ns) send_group(&groups[index]);
+      else alive--;
+    }
+    if (now - checked_ns < 10000000) continue;
+    checked_ns = now;
+    for (int i = 0; i < group_count; i++) {
+      if (!groups[i].missing || now < groups[i].sent_ns + PATIENCE_NS) continue;
+      end_group(&groups[i], tally);
+      if (now < until_ns) send_group(&groups[i]);
+      else alive--;
+    }
+  }
+}
+
+/* Open loop: each request is due at its time, whether or not answers come back, and waits are counted from then. */
+static int by_size(const void *a, const void *b) { return (*(const uint32_t *)a > *(const uint32_t *)b) - (*(const uint32_t *)a < *(const uint32_t *)b); }
+
+static void pace(double seconds, double rate, struct tally *tally, uint32_t *waits_ns, uint64_t total) {
+  static uint64_t due[RING], number_of[RING];
+  static uint8_t bytes[DATAGRAM];
+  struct epoll_event events[64];
+  memset(due, 0, sizeof due);
+  uint64_t start = now_ns(), sent = 0, first = next_number, heard = 0, end = start + (uint64_t)(seconds * 1e9);
+  for (;;) {
+    uint64_t now = now_ns();
+    if (now > end + PATIENCE_NS || (sent == total && heard == total)) break;
+    while (sent < total && start + (uint64_t)((double)sent / rate * 1e9) <= now) {
+      uint64_t number = next_number++, slot = number % RING;
+      due[slot] = start + (uint64_t)((double)sent / rate * 1e9), number_of[slot] = number;
+      uint32_t size = write_request(bytes, number);
+      if (send(sockets[sent % (uint64_t)socket_count], bytes, size, MSG_DONTWAIT) < 0) { /* will be missing */ }
+      sent++;
+    }
+    int ready = epoll_wait(poller, events, 64, 0);
+    for (int i = 0; i < ready; i++) {
+      ssize_t got = recv(sockets[events[i].data.u32], bytes, DATAGRAM, MSG_DONTWAIT);
+      if (got < 12) continue;
+      uint64_t slot = id_of(bytes, (size_t)got) % RING;
+      if (!due[slot] || number_of[slot] < first) continue;
+      uint64_t wait = now_ns() - due[slot];
+      due[slot] = 0;
+      heard++;
+      if (!is_right(bytes, (size_t)got, number_of[slot])) tally->wrong++;
+      else waits_ns[tally->answers++] = wait > UINT32_MAX ? UINT32_MAX : (uint32_t)wait;
+    }
+  }
+  tally->lost = sent - heard;
+  qsort(waits_ns, tally->answers, sizeof *waits_ns, by_size);
+}
+
+/* --------------------------------------------------------------------------------------------------------- streams */
+
+static void ask(struct stream *one) {
+  static uint8_t bytes[16384];
+  one->asked = next_number++;
+  uint32_t size = write_request(bytes, one->asked);
+  if (send(one->fd, bytes, size, MSG_NOSIGNAL) != (ssize_t)size) die("send");
+  one->have = 0;
+}
+
+static void run_streams(uint64_t until_ns, struct tally *tally) {
+  struct epoll_event events[64];
+  for (int i = 0; i < socket_count; i++) ask(&streams[i]);
+  int alive = socket_count;
+  uint64_t heard_ns = now_ns();
+  while (alive) {
+    int ready = epoll_wait(poller, events, 64, 100);
+    uint64_t now = now_ns();
+    if (ready > 0) heard_ns = now;
+    if (now - heard_ns > STREAM_PATIENCE_NS) {
+      fprintf(stderr, "no answer for 5 s on %d connections\n", alive);
+      exit(3);
+    }
+    for (int i = 0; i < ready; i++) {
+      struct stream *one = &streams[events[i].data.u32];
+      ssize_t got = recv(one->fd, one->data + one->have, STREAM - one->have, MSG_DONTWAIT);
+      if (got <= 0) {
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        fprintf(stderr, "the server closed a connection\n");
+        exit(3);
+      }
+      one->have += (size_t)got;
+      size_t size = whole(one->data, one->have);
+      if (!size) continue;
+      if (size == one->have && is_right(one->data, size, one->asked)) tally->answers++;
+      else tally->wrong++;
+      if (now < until_ns) ask(one);
+      else alive--;
+    }
+  }
+}
+
+/* ------------------------------------------------------------------------------------------------------------ start */
+
+static void open_sockets(const char *address, int port) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  if (inet_pton(AF_INET, address, &to.sin_addr) != 1) exit(2);
+  int is_stream = kind >= HANDLE_TCP, one = 1;
+  poller = epoll_create1(0);
+  streams = is_stream ? calloc((size_t)socket_count, sizeof *streams) : NULL;
+  for (int i = 0; i < socket_count; i++) {
+    int fd = socket(AF_INET, is_stream ? SOCK_STREAM : SOCK_DGRAM, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to)) die("connect");
+    sockets[i] = fd, group_of[i] = -1;
+    if (is_stream) {
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      streams[i] = (struct stream){.fd = fd, .data = malloc(STREAM + 1)};
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl");
+  }
+}
+
+static void obey(char *line) {
+  double seconds = 0, rate = 0;
+  struct tally tally = {0, 0, 0};
+  uint32_t *waits_ns = NULL;
+  uint64_t cpu = cpu_ns(), start = now_ns();
+  if (sscanf(line, "code %u", &expected_code) == 1) return;
+  if (sscanf(line, "pace %lf %lf", &seconds, &rate) == 2 && kind < HANDLE_TCP) {
+    uint64_t total = (uint64_t)(seconds * rate);
+    waits_ns = calloc(total + 1, sizeof *waits_ns);
+    pace(seconds, rate, &tally, waits_ns, total);
+  } else if (sscanf(line, "run %lf", &seconds) == 1) {
+    uint64_t until = start + (uint64_t)(seconds * 1e9);
+    if (kind < HANDLE_TCP) run_datagrams(until, &tally);
+    else run_streams(until, &tally);
+  } else {
+    exit(2);
+  }
+  printf("%llu %llu %llu %llu %llu", (unsigned long long)tally.answers, (unsigned long long)tally.lost,
+         (unsigned long long)tally.wrong, (unsigned long long)(cpu_ns() - cpu), (unsigned long long)(now_ns() - start));
+  static const double SHARES[] = {0.5, 0.9, 0.99, 0.999, 1.0};
+  for (size_t i = 0; waits_ns && tally.answers && i < 5; i++) {
+    uint64_t place = (uint64_t)(SHARES[i] * (double)tally.answers);
+    printf(" %.1f", waits_ns[place < tally.answers ? place : tally.answers - 1] / 1000.0);
+  }
+  printf("\n");
+  fflush(stdout);
+  free(waits_ns);
+}
+
+int main(int count, char **words) {
+  char line[256];
+  if (count != 7) return 2;
+  for (kind = HANDLE_UDP; kind <= REDIS && strcmp(words[1], KINDS[kind]); kind++) continue;
+  socket_count = atoi(words[5]);
+  group_count = (atoi(words[6]) + BATCH - 1) / BATCH;
+  if (kind > REDIS || socket_count < 1 || socket_count > MAX_SOCKETS || group_count < 1 || group_count > MAX_GROUPS) return 2;
+  if (kind < HANDLE_TCP && group_count > socket_count) group_count = socket_count;
+  read_requests(words[4]);
+  open_sockets(words[2], atoi(words[3]));
+  printf("ready %llu\n", (unsigned long long)request_count);
+  fflush(stdout);
+  while (fgets(line, sizeof line, stdin)) obey(line);
+  return 0;
+}
