@@ -1,0 +1,156 @@
+"""A loop that comes late: hits are answered as ever, other nodes are not asked, what nobody waits for is dropped."""
+
+import asyncio
+import socket
+
+import pytest
+
+from node.listeners.stale import BATCH, MOST_BATCHES, receive_fresh
+from node.overload import SHED_ABOVE_S, WINDOW, Overload, Work
+from protocols.handle.failures import ErrorAnswer
+from protocols.message import Outcome
+from tests.node.foreign import make_foreign_parts
+from tests.node.listeners.test_tcp import read_answer
+from tests.node.listeners.test_udp import exchange
+from tests.node.parts import PREFIX, ask, make_parts, tcp_node, udp_node
+
+FOREIGN = "99.1/a"
+
+
+def be_late(overload: Overload, lag_s: float) -> None:
+    for _ in range(WINDOW):
+        overload.saw(lag_s)
+
+
+async def test_an_overloaded_node_says_busy_over_udp_where_it_would_have_to_ask() -> None:
+    foreign = make_foreign_parts()
+    be_late(foreign.parts.service.overload, 0.2)
+    async with udp_node(foreign.parts) as (_, port):
+        asked = [ask(f"{PREFIX}/small", request_id=1), ask(FOREIGN, request_id=2)]
+        answers = await exchange(port, *asked)
+    local, other = sorted(answers, key=lambda answer: answer.envelope.request_id)
+    assert (local.envelope.request_id, local.header.response_code) == (1, 1)
+    assert (other.envelope.request_id, other.header.response_code) == (2, 3)
+    assert isinstance(other.body, ErrorAnswer)
+    assert foreign.network.sent == []
+    assert foreign.parts.service.overload.refused[Work.FORWARD] == 1
+
+
+async def test_an_overloaded_node_says_busy_over_tcp_and_keeps_the_order() -> None:
+    foreign = make_foreign_parts()
+    be_late(foreign.parts.service.overload, 0.2)
+    async with tcp_node(foreign.parts) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        handles = [FOREIGN, f"{PREFIX}/small", "99.1/b"]
+        writer.write(b"".join(ask(h, request_id=n) for n, h in enumerate(handles)))
+        answers = [await read_answer(reader) for _ in handles]
+        assert [(a.envelope.request_id, a.header.response_code) for a in answers] == [
+            (0, 3), (1, 1), (2, 3),
+        ]  # fmt: skip
+        writer.close()
+    assert foreign.network.sent == []
+
+
+async def test_what_was_remembered_is_answered_in_overload() -> None:
+    foreign = make_foreign_parts()
+    async with tcp_node(foreign.parts) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask(FOREIGN))
+        await foreign.network.asked()
+        foreign.network.reply(FOREIGN)
+        assert (await read_answer(reader)).header.response_code == 1
+        be_late(foreign.parts.service.overload, 10.0)
+        writer.write(ask(FOREIGN))
+        assert (await read_answer(reader)).header.response_code == 1
+        writer.close()
+
+
+async def test_a_loop_that_is_in_time_again_asks_again() -> None:
+    foreign = make_foreign_parts()
+    overload = foreign.parts.service.overload
+    be_late(overload, SHED_ABOVE_S[Work.FORWARD] * 2)
+    overload.saw(0.0)
+    async with tcp_node(foreign.parts) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask(FOREIGN))
+        await foreign.network.asked()
+        foreign.network.reply(FOREIGN, outcome=Outcome.NOT_FOUND)
+        assert (await read_answer(reader)).header.response_code == 100
+        writer.close()
+
+
+async def test_every_datagram_of_a_long_queue_is_answered_by_a_late_loop_while_it_is_fresh() -> (
+    None
+):
+    parts = make_parts()
+    be_late(parts.service.overload, 1.0)
+    async with udp_node(parts) as (_, port):
+        asked = [ask(f"{PREFIX}/small", request_id=n) for n in range(3 * BATCH // 2)]
+        answers = await exchange(port, *asked)
+    assert [answer.envelope.request_id for answer in answers] == list(range(len(asked)))
+    assert parts.service.overload.stale == 0
+
+
+# ---------------------------------------------------------------------------------------------- stale
+
+
+@pytest.fixture
+def queue():
+    """A receiving socket, and one that sends to it."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiving,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
+    ):
+        receiving.bind(("127.0.0.1", 0))
+        receiving.setblocking(False)
+        sending.connect(receiving.getsockname())
+        sending.send(b"the kernel is asked for times from here on")
+        receive_fresh(receiving, 64, 0.0, 0.5)
+        yield receiving, sending
+
+
+def wall_s() -> float:
+    """The clock by which the kernel stamps datagrams."""
+    import time
+
+    return time.clock_gettime(time.CLOCK_REALTIME)
+
+
+def test_what_has_just_come_is_fresh(queue):
+    receiving, sending = queue
+    sending.send(b"1")
+    sending.send(b"2")
+    received, dropped = receive_fresh(receiving, 64, wall_s(), 0.5)
+    assert ([data for data, _ in received], dropped) == ([b"1", b"2"], 0)
+
+
+def test_what_has_waited_longer_than_its_sender_is_dropped(queue):
+    receiving, sending = queue
+    for n in range(BATCH + 10):
+        sending.send(b"%d" % n)
+    assert receive_fresh(receiving, 64, wall_s() + 0.6, 0.5) == ([], BATCH + 10)
+    with pytest.raises(BlockingIOError):
+        receiving.recv(64)
+
+
+def test_behind_the_old_the_new_is_kept(queue):
+    receiving, sending = queue
+    for _ in range(BATCH):
+        sending.send(b"old")
+    patience_s = 0.001
+    until_s = wall_s() + 2 * patience_s
+    while wall_s() < until_s:
+        pass
+    sending.send(b"new")
+    received, dropped = receive_fresh(receiving, 64, wall_s(), patience_s)
+    if received:  # a machine that stood still here for a millisecond has made the new one old
+        assert ([data for data, _ in received], dropped) == ([b"new"], BATCH)
+
+
+def test_an_empty_socket_has_nothing(queue):
+    assert receive_fresh(queue[0], 64, wall_s() + 9.0, 0.5) == ([], 0)
+
+
+def test_so_much_can_be_dropped_at_a_time_that_no_socket_holds_more():
+    smallest_datagram_of_the_kernel_bytes = 768  # what one of some bytes takes of SO_RCVBUF
+    assert BATCH * MOST_BATCHES * smallest_datagram_of_the_kernel_bytes >= 4_194_304
