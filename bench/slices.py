@@ -5,6 +5,7 @@ ratio of medians with the spread of the slice-by-slice ratios.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from bench.cpu import tree_times
 
 FULL = 0.9
 """A server that runs or waits for its core for this share of a slice has no time left."""
+
+MOST_WARMING_S = 60.0
+"""Of one peer; 10^5 answers of the slowest take ten seconds."""
 
 
 class LoadFailed(Exception):
@@ -39,6 +43,8 @@ class Peer(NamedTuple):
     name: str
     pid: int
     load: Load
+    warm_answers: int = 0
+    """So many come first, unmeasured: what it is asked for shall be where it keeps what is asked."""
 
 
 class Slice(NamedTuple):
@@ -85,6 +91,15 @@ def measure(peer: Peer, seconds: float) -> Slice:
     )  # fmt: skip
 
 
+def warm(peer: Peer, seconds: float) -> None:
+    """At least one slice, and as many as its warm answers take. Raises ``LoadFailed``."""
+    answers, deadline_s = 0, time.monotonic() + MOST_WARMING_S
+    while True:
+        answers += measure(peer, seconds).answers
+        if answers >= peer.warm_answers or time.monotonic() > deadline_s:
+            return
+
+
 class Contest(NamedTuple):
     """What alternating slices found: by peer, in the order in which they were loaded."""
 
@@ -100,7 +115,7 @@ def alternate(
     seconds: float,
     on_slice: Callable[[str], None] = lambda name: None,  # noqa: ARG005
 ) -> Contest:
-    """``rounds`` slices of ``seconds`` for every peer, in turn, after one unmeasured slice each.
+    """``rounds`` slices of ``seconds`` for every peer, in turn, after each is warm.
 
     ``on_slice`` is told who is next. Who fails is left out from then on.
     """
@@ -112,13 +127,13 @@ def alternate(
                 continue
             on_slice(peer.name)
             try:
-                one = measure(peer, seconds if turn else seconds / 2)
+                if turn:
+                    slices[peer.name].append(measure(peer, seconds))
+                else:
+                    warm(peer, seconds)
             except LoadFailed as failure:
                 failures[peer.name] = str(failure)
                 del slices[peer.name]
-                continue
-            if turn:
-                slices[peer.name].append(one)
     return Contest(slices, failures)
 
 

@@ -44,7 +44,7 @@ class Field:
     """``keys`` identifiers, the compiled tools, and a directory for everything."""
 
     def __init__(self, stack: ExitStack, directory: Path, tools: Tools, keys: int) -> None:
-        self._stack, self._directory, self._tools, self._keys = stack, directory, tools, keys
+        self._stack, self._directory, self._tools, self.keys = stack, directory, tools, keys
         self._running: dict[str, Running] = {}
         self._files: dict[str, Path] = {}
         self._sizes: Sizes | None = None
@@ -82,18 +82,18 @@ class Field:
         """The file of requests of that name, with every key once."""
         if name not in self._files:
             path = self._directory / f"{name}.requests"
-            self._files[name] = REQUESTS[name](path, shuffled(self._keys))
+            self._files[name] = REQUESTS[name](path, shuffled(self.keys))
         return self._files[name]
 
     def node(self, place: Path, *, is_pure: bool) -> AbstractContextManager[Running]:
         """Biaojie itself."""
-        return serving(make_node(place, self._keys), is_pure=is_pure)
+        return serving(make_node(place, self.keys).settings, is_pure=is_pure)
 
     def zone(self) -> Zone:
         """For the DNS peers: as many names, answers as long as our UDP answers."""
         asked, size = next(dns_requests([0])).data, self.sizes.udp
         if "zone" not in self._files:
-            names = (host_name(number).partition(".")[0] for number in range(self._keys))
+            names = (host_name(number).partition(".")[0] for number in range(self.keys))
             record_bytes = size - len(asked) - RECORD_HEAD_BYTES
             path = self._directory / "zone"
             self._files["zone"] = write_zone(path, ORIGIN, names, record_bytes)
@@ -107,7 +107,7 @@ class Field:
 
     def redis_keys(self) -> list[bytes]:
         """One key for each identifier."""
-        return [identifier(number).encode() for number in range(self._keys)]
+        return [identifier(number).encode() for number in range(self.keys)]
 
 
 def _http_question() -> bytes:
