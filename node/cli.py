@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "restore": Entry("node.commands.restore", "make a store from a backup or an export"),
     "verify": Entry("node.commands.verify", "check every record, counter and feed entry"),
     "changes": Entry("node.commands.changes", "show the feed: what changed, when and by whom"),
+    "bench": Entry("bench.command", "measure a node and prove it to others"),
     "demo": Entry("node.commands.demo", "show three nodes at work on real rows"),
     "version": Entry("node.commands.version", "show the version"),
 }

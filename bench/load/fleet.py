@@ -62,6 +62,15 @@ class Tally:
         if interval.latencies:
             self.latencies.add_encoded(interval.latencies)
 
+    def merge(self, other: "Tally") -> None:
+        """Another run's, or another interval's."""
+        self.sent += other.sent
+        self.answers += other.answers
+        self.misses += other.misses
+        for kind, count in other.errors.items():
+            self.errors[kind] = self.errors.get(kind, 0) + count
+        self.latencies.add(other.latencies)
+
     @property
     def failed(self) -> int:
         """Errors of every kind."""

@@ -4,6 +4,7 @@ The bench writes a ``Setup``, then any number of ``Run``; a client answers ``Rea
 ``Interval``s and a ``Done``. Times are CLOCK_MONOTONIC nanoseconds, which all processes of a machine share.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -100,6 +101,10 @@ class Run:
     phase: float = 0.0
     deletes: bool = False
     """Delete what was registered, as fast as it goes, until nothing is left or ``seconds`` are over."""
+
+    def lasting(self, seconds: float) -> "Run":
+        """The same, longer or shorter."""
+        return dataclasses.replace(self, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ class Series:
     answers: int
     """Right ones: request id, response code and handle as asked."""
     errors: dict[str, int]
-    """By kind: ``timeout``, ``connect``, ``closed``, ``refused``, ``unsent``, ``malformed``, ``wrong handle``, ``RC 2``,
-    ``HTTP 503``, …"""
+    """By kind: ``timeout``, ``connect``, ``closed``, ``refused``, ``unsent``, ``malformed``, ``wrong handle``,
+    ``RC 2``, ``HTTP 503``, …"""
     misses: int
     """Of ``answers``, those of keys that are not there."""
     latency_ms: dict[str, float]
