@@ -13,6 +13,7 @@ from node.demo.node_process import NodeProcess
 
 _ALLOWED = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = _ALLOWED[0], _ALLOWED[min(1, len(_ALLOWED) - 1)]
+ALL_CORES = frozenset(_ALLOWED)
 IS_SHARED = SERVER_CORE == LOAD_CORE
 """Servers and load have one core between them: CPU per answer still holds, throughput does not."""
 
@@ -23,10 +24,10 @@ def pin_load() -> None:
 
 
 @contextmanager
-def started_on(core: int) -> Iterator[None]:
-    """What is started inside, and all its children, run on ``core``."""
+def started_on(cores: frozenset[int]) -> Iterator[None]:
+    """What is started inside, and all its children, run on ``cores``."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

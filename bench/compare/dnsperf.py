@@ -38,7 +38,7 @@ class DnsperfLoad:
     def run(self, seconds: float) -> Loaded:
         """One slice. Raises ``DnsperfFailed``."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with started_on(LOAD_CORE):
+        with started_on(frozenset({LOAD_CORE})):
             done = subprocess.run(
                 [*self._command, str(seconds)], capture_output=True, text=True,
                 timeout=seconds + GRACE_S, check=False,

@@ -69,7 +69,7 @@ class CompiledGenerator:
         words: Sequence[object] = (
             program, target.kind, "127.0.0.1", target.port, target.requests, target.sockets, OUTSTANDING,
         )  # fmt: skip
-        with started_on(LOAD_CORE):
+        with started_on(frozenset({LOAD_CORE})):
             self._process = subprocess.Popen(
                 [str(word) for word in words],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.compare.requests import PREFIX, SUFFIX, VALUES, handle_requests, rows
-from bench.peers.process import PAUSE_S, Running, ask_datagram, await_answer, free_port, started
+from bench.cores import SERVER_CORE
+from bench.peers.process import Running, ask_datagram, await_answer, free_port, started
 from node.clock import read_clocks
 from node.config import load_config
 from node.init_node import SETTINGS_NAME, init_node
@@ -34,6 +35,11 @@ PURE = "BIAOJIE_PURE_PYTHON"
 """Environment variable that leaves the compiled lane out."""
 IMPORT_S = 7200.0
 """Longest import: 10^7 rows take minutes."""
+
+
+ONE_CORE = frozenset({SERVER_CORE})
+PROBE_PAUSE_S = 0.005
+"""The start is measured, too."""
 
 
 class ImportFailed(Exception):
@@ -79,17 +85,19 @@ def settings_of(directory: Path) -> Path:
 
 
 @contextmanager
-def serving(settings: Path, *, is_pure: bool, pause_s: float = PAUSE_S) -> Iterator[Running]:
-    """The node on the servers' core, once it answers over UDP. Raises ``PeerFailed``."""
+def serving(
+    settings: Path, *, is_pure: bool, cores: frozenset[int] = ONE_CORE
+) -> Iterator[Running]:
+    """The node on ``cores``, once it answers over UDP. Raises ``PeerFailed``."""
     config = load_config(settings)
     environment = {name: value for name, value in os.environ.items() if name != PURE}
     if is_pure:
         environment[PURE] = "1"
     log = settings.parent / "node.log"
     command = (sys.executable, "-m", "node.cli", "serve", "--config", settings)
-    with started(command, log, environment) as process:
+    with started(command, log, environment, cores) as process:
         port = config.listen.port
-        await_answer(process, log, lambda: ask_datagram(port, question()), pause_s)
+        await_answer(process, log, lambda: ask_datagram(port, question()), PROBE_PAUSE_S)
         yield Running(process.pid, port, config.http.port)
 
 

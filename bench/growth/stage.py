@@ -12,6 +12,7 @@ from bench.compare.requests import PREFIX, identifier
 from bench.compare.spread import Spread, make_spread
 from bench.compare.subject import make_node, question, serving, settings_of
 from bench.compare.tools import Tools
+from bench.cores import ALL_CORES
 from bench.cpu import tree
 from bench.growth.disk import DiskUse, read_disk_use
 from bench.peers.process import PeerFailed, Running, ask_datagram
@@ -21,8 +22,7 @@ from protocols.handle.codes import RESPONSE_CODES
 from protocols.message import Outcome
 
 STARTS = 3
-"""Starts of each node; the median counts, the page cache being warm after the import."""
-START_PAUSE_S = 0.005
+"""Starts of each node, on all cores; the median counts, the page cache being warm after the import."""
 PACE_PER_S = 2000.0
 """For waits: far below what a worker can do, so that they are the answer's and not a queue's."""
 PACE_S = 5.0
@@ -74,7 +74,7 @@ def measure_stage(
     for _ in range(STARTS):
         on_step(f"starting with {count:,} identifiers")
         began_s = time.monotonic()
-        with serving(settings, is_pure=is_pure, pause_s=START_PAUSE_S):
+        with serving(settings, is_pure=is_pure, cores=ALL_CORES):
             starts.append(time.monotonic() - began_s)
     with serving(settings, is_pure=is_pure) as running, ExitStack() as stack:
         answer_bytes = len(ask_datagram(running.port, question()))

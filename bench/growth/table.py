@@ -11,17 +11,17 @@ AIM_COUNT = 10_000_000
 
 COLUMNS: dict[str, Callable[[Stage], float | int | None]] = {
     "identifiers": lambda one: one.keys,
-    "import, rows/s": lambda one: None if one.rows_per_s is None else round(one.rows_per_s),
-    "records, bytes each": lambda one: round(one.disk.records / one.keys, 1),
-    "by key + values": lambda one: round(one.record_ratio, 2),
-    "feed, bytes each": lambda one: round(one.disk.feed / one.keys, 1),
-    "start, s": lambda one: round(one.start_s, 2),
-    "RssAnon, MiB": lambda one: round(one.rss_anon_bytes / MIB, 1),
-    "hit, µs": lambda one: round(one.hit_us, 2),
-    "hottest, µs": lambda one: round(one.hottest_us, 2),
-    "miss, µs": lambda one: round(one.miss_us, 2),
-    "hit p99, ms": lambda one: round(one.hit_p99_ms, 2),
-    "miss p99, ms": lambda one: round(one.miss_p99_ms, 2),
+    "rows/s": lambda one: None if one.rows_per_s is None else round(one.rows_per_s),
+    "record B": lambda one: round(one.disk.records / one.keys, 1),
+    "÷ content": lambda one: round(one.record_ratio, 2),
+    "feed B": lambda one: round(one.disk.feed / one.keys, 1),
+    "start s": lambda one: round(one.start_s, 2),
+    "RssAnon MiB": lambda one: round(one.rss_anon_bytes / MIB, 1),
+    "hit µs": lambda one: round(one.hit_us, 2),
+    "hottest µs": lambda one: round(one.hottest_us, 2),
+    "miss µs": lambda one: round(one.miss_us, 2),
+    "hit p99 ms": lambda one: round(one.hit_p99_ms, 2),
+    "miss p99 ms": lambda one: round(one.miss_p99_ms, 2),
 }
 """A column of the table and how it is had."""
 
@@ -50,8 +50,10 @@ def growth_table(stages: Sequence[Stage]) -> Table:
     """One row for each size."""
     rows = [[had(one) for had in COLUMNS.values()] for one in stages]
     note = (
-        "Bytes are whole pages of the store. CPU is the server's, user and system, per UDP answer; waits are counted "
-        "from when a question was due, at 2,000 a second. RssAnon includes what the caches hold."
+        "Import into the stopped node. Bytes of each identifier are whole pages of the store; content is its "
+        "store key and its values as they go on the wire. Start is to the first answer. CPU is the server's, "
+        "user and system, per UDP answer; waits are counted from when a question was due, at 2,000 a second. "
+        "RssAnon includes all caches."
     )
     return Table("What one identifier costs", list(COLUMNS), [list(row) for row in rows], note)
 

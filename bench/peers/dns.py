@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.cores import pin_server
 from bench.peers.process import (
     PeerFailed,
     Running,
@@ -134,4 +135,5 @@ def _serving(
         if len(answer) != zone.answer_bytes or answer[3] & 15:
             said = f"{program} answers {len(answer)} bytes, code {answer[3] & 15}"
             raise PeerFailed(f"{said}, where {zone.answer_bytes} are wanted")
+        pin_server(process.pid)  # Knot spreads its threads over the cores it sees
         yield Running(process.pid, port)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.cores import SERVER_CORE, pin_server, started_on
+from bench.cores import SERVER_CORE, started_on
 
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where servers are installed; not in everybody's PATH."""
@@ -89,11 +89,14 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    command: Sequence[object], log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[object],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    cores: frozenset[int] = frozenset({SERVER_CORE}),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, its output in ``log``; ended when the block is left, however it is."""
+    """The process on ``cores``, its output in ``log``; ended when the block is left, however it is."""
     words = [str(word) for word in command]
-    with log.open("ab") as output, started_on(SERVER_CORE):
+    with log.open("ab") as output, started_on(cores):
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  one system call, no locks
@@ -120,13 +123,11 @@ def await_answer(
     probe: Callable[[], bytes],
     pause_s: float = PAUSE_S,
 ) -> bytes:
-    """Probe until an answer comes, and pin whatever threads have been made by then. Raises ``PeerFailed``."""
+    """Probe until an answer comes. Raises ``PeerFailed``."""
     deadline_s = time.monotonic() + READY_S
     while time.monotonic() < deadline_s and process.poll() is None:
         with suppress(OSError):
-            answer = probe()
-            pin_server(process.pid)
-            return answer
+            return probe()
         time.sleep(pause_s)
     state = "is silent" if process.poll() is None else f"ended with {process.returncode}"
     said = "; ".join(log.read_text(errors="replace").splitlines()[-3:])
