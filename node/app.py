@@ -4,9 +4,11 @@ Read ``build`` to see what a worker is made of; ``start`` and ``stop`` to see in
 """
 
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,7 @@ from node.foreign_report import ForeignReport
 from node.forwarding import make_setup, unproved_until_s, upstream_settings
 from node.health import Health
 from node.keys import read_node_key
+from node.letters import Letters
 from node.listeners import http
 from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
@@ -37,13 +40,15 @@ from node.metrics import (
     OVERLOAD_REFUSED,
     REMEMBERED_ANSWERS,
     WAITING_WRITE_BYTES,
+    WORKER,
     HotCounters,
 )  # fmt: skip
-from node.operations import Operations
 from node.overload import LOOK_EVERY_S, Work
+from node.relay import Relay
+from node.reports import Reporter
 from node.service import Service
 from node.site import SiteInfo
-from node.sockets import HTTP, OPERATIONS, TCP, UDP
+from node.sockets import HTTP, TCP, UDP
 from node.store import open_view
 from node.upstream.client import UpstreamClient
 from node.writer import Writer
@@ -73,9 +78,11 @@ class App:
         reader: LmdbReader,
         on_broken: Callable[[], None],
         places: Iterable[tuple[str, int]] = (),
+        slot: int = 0,
     ) -> None:
-        """``places``: where the sockets are bound."""
+        """``places``: where the sockets are bound. ``slot``: which of the node's workers this is."""
         self._config = config
+        self._slot = slot
         self._reader = reader
         self._on_broken = on_broken
         self._lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
@@ -113,7 +120,7 @@ class App:
         self.http: http.HttpListener | None = None
         self.health = Health(self.writer, config)
         self._report = ForeignReport(self.driver)
-        self.operations = Operations(self.health, self.writer, self._gauges, self._report.servers)
+        self.letters: Letters | None = None
         self._counters = HotCounters()
         self._count_hot()
         self._report.count_in(self._counters)
@@ -127,11 +134,12 @@ class App:
         self._keep(self.writer.run())
         self._keep(self._tick())
         self._keep(self._watch_lag())
-        for sock in sockets.get(UDP, []):
+        self.letters = self._correspond(sockets)
+        for place, sock in enumerate(sockets.get(UDP, [])):
             listener = UdpListener(
                 sock,
                 self.service,
-                self.speaker,
+                self.speaker.of_socket(place),
                 self.site,
                 self.proven,
                 self.rate,
@@ -142,21 +150,50 @@ class App:
         await self.tcp.start(sockets.get(TCP, []))
         if sockets.get(HTTP):
             self.http = await http.start(self.service, sockets[HTTP], self._config)
-        await self.operations.start(sockets.get(OPERATIONS, []))
         self.health.is_serving = True
 
-    async def stop(self) -> None:
-        """Take nothing new, finish what was begun within ``node.drain_s``, close."""
-        drain_s = self._config.node.drain_s
+    def _correspond(self, sockets: dict[str, list[socket.socket]]) -> Letters:
+        """Join the worker with its siblings and with the operations process."""
+        boxes = dict(enumerate(sockets.get("mailboxes", [])))
+        relay = Relay(self._slot, boxes, self.speaker, self.service, sockets.get(UDP, []))
+        relay.start()
+        if len(boxes) > 1:
+            self.speaker.siblings = relay
+        place = (self._slot, os.getpid())
+        reporter = Reporter(place, self.health, WORKER, self._gauges, self._report.servers)
+        return Letters(sockets, relay, reporter, lambda *found: self._keep(self._adopt(*found)))
+
+    async def _adopt(self, use: str, sock: socket.socket) -> None:
+        """Go on with a connection of a predecessor."""
+        sock.setblocking(False)  # noqa: FBT003
+        listener = {TCP: self.tcp, HTTP: self.http}.get(use)
+        if listener is None:
+            sock.close()  # by the settings of now, it is not served any more
+            return
+        with suppress(OSError):  # the client has left meanwhile
+            await listener.adopt(sock)
+
+    async def stop(self, heir: int | None = None) -> None:
+        """Take nothing new, finish what was begun within ``node.drain_s``, close.
+
+        ``heir``: slot of the worker that goes on with the connections; None = the node stops.
+        """
+        drain_s, letters = self._config.node.drain_s, self.letters
+        assert letters is not None, "it was started"
         self.health.is_serving = False
+        if heir is not None:
+            letters.leave()
         for listener in self.udp:
             listener.stop()
-        closing = [self.tcp.stop(drain_s), *(listener.drain(drain_s) for listener in self.udp)]
+        closing = [
+            self.tcp.stop(drain_s, letters.hand_over(TCP, heir)),
+            *(listener.drain(drain_s) for listener in self.udp),
+        ]
         if self.http is not None:
-            closing.append(self.http.close(drain_s))
+            closing.append(self.http.close(drain_s, letters.hand_over(HTTP, heir)))
         await asyncio.gather(*closing)
         await self.driver.close()
-        await self.operations.stop()
+        await letters.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -265,4 +302,4 @@ def build(boot: Boot, on_broken: Callable[[], None], places: Iterable[tuple[str,
 
     Raises ``StoreError``, ``KeyTrouble``, ``OSError``.
     """
-    return App(boot.config, open_view(boot.config), on_broken, places)
+    return App(boot.config, open_view(boot.config), on_broken, places, boot.slot)

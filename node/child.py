@@ -1,8 +1,8 @@
 """Child processes of the node: started by exec with inherited sockets, tied to their parent by two pipes.
 
-``stdin`` carries one line of JSON (settings, sockets, slot) and then stays open: its end means the parent is gone, even
-by kill -9, and the child stops. ``stdout`` carries reports back, one JSON object a line: ``{"event": "ready", …}``,
-``"beat"`` every second, ``"failed"`` with a sentence for the operator.
+``stdin`` carries one line of JSON (settings, sockets, slot) and then stays open for a word or two (``PLACE``,
+``RETIRE``); its end means the parent is gone, even by kill -9, and the child stops. ``stdout`` carries reports back,
+one JSON object a line: ``{"event": "ready", …}``, ``"beat"`` every second, ``"failed"`` with a sentence for people.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ MAX_REPORT_BYTES = 65_536
 BEAT_S = 1.0
 """A child that has reported nothing for ``SILENCE_S`` hangs and is replaced."""
 SILENCE_S = 20.0
+PLACE, RETIRE = "place", "retire"
+"""What a worker is told: the mailbox of its slot is its own to read now; end, and hand over to slot ``heir``."""
 EXIT_LOCKED = 75
 """Another process is the store's writer (EX_TEMPFAIL of sysexits)."""
 EXIT_CONFIG = 78
@@ -34,9 +36,9 @@ class Boot(NamedTuple):
 
     config: Config
     slot: int
-    """0, 1, 2 … among the workers; 0 for the registrar."""
+    """0, 1, 2 … among the workers; 0 for the registrar and the operations process."""
     sockets: dict[str, list[int]]
-    """Inherited descriptors by use: udp, tcp, http, operations."""
+    """Inherited descriptors by use: udp, tcp, http, operations; mailbox (to read), mailboxes (to write, by slot)."""
     facts: dict[str, Any]
     """What the parent knows: listening addresses, its process id."""
 
@@ -87,6 +89,13 @@ class Child:
         self._partial = self._partial[-MAX_REPORT_BYTES:]
         return [report for line in lines if (report := _parse_report(line)) is not None]
 
+    def tell(self, event: str, **facts: object) -> None:
+        """Say ``PLACE`` or ``RETIRE``; one that has ended hears nothing."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps({"event": event, **facts}).encode() + b"\n")
+            self.process.stdin.flush()
+
     def stop(self) -> None:
         """Ask it to drain and end."""
         if self.process.poll() is None:
@@ -117,6 +126,14 @@ def read_boot(descriptor: int = 0) -> Boot:
     return Boot(
         parse_config(document["config"]), document["slot"], document["sockets"], document["facts"]
     )
+
+
+def read_words(descriptor: int = 0) -> list[dict[str, Any]] | None:
+    """The child's side: what the parent says after the boot line, a line at a time; None = there is no parent."""
+    data = os.read(descriptor, MAX_REPORT_BYTES)
+    if not data:
+        return None
+    return [word for line in data.split(b"\n") if (word := _parse_report(line)) is not None]
 
 
 def report(event: str, descriptor: int = 1, **facts: object) -> None:

@@ -14,6 +14,7 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast, get_args, get_origin, get_type_hints
 
+from node.config_kinds import OrAuto
 from node.config_sections import SECTIONS, Config
 
 __all__ = [
@@ -107,7 +108,12 @@ def _read_value(hint: Any, raw: object, base: Path) -> tuple[object, str]:
     if get_origin(hint) is Annotated:
         hint, *extra = get_args(hint)
         kinds = cast("tuple[_Kind, ...]", tuple(extra))
+    automatic = next((kind for kind in kinds if isinstance(kind, OrAuto)), None)
+    if automatic is not None and raw == "auto":
+        raw = automatic.choose()
     value, trouble = _read_type(hint, raw, base)
+    if automatic is not None and trouble:
+        trouble += ', or "auto"'
     for kind in kinds:
         trouble = trouble or kind.explain(value)
     return value, trouble

@@ -88,10 +88,7 @@ def _ports(config: Config) -> Iterator[str]:
     taken: dict[int, str] = {native_tcp: "listen.port"} if native_tcp else {}
     uses = [("http.port", config.http.port)] if config.http.enabled else []
     if config.operations.enabled and config.operations.port:
-        port, workers = config.operations.port, config.node.workers
-        if port + workers - 1 > 65_535:
-            yield f"operations.port = {port}: worker {workers - 1} would need port {port + workers - 1}"
-        uses += [("operations.port", port + slot) for slot in range(workers)]
+        uses.append(("operations.port", config.operations.port))
     for key, number in uses:
         if number and number in taken:
             near = number + 1 if number < 65_535 else number - 1

@@ -7,6 +7,7 @@ clause, "" when it is fine.
 import difflib
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
@@ -41,6 +42,17 @@ class Bounds(NamedTuple):
         if isinstance(value, int | float) and not self.least <= value <= self.most:
             nearest = min(max(value, self.least), self.most)
             return f"must be from {self.least:g} to {self.most:g}; the nearest valid value is {nearest:g}"
+        return ""
+
+
+class OrAuto:
+    """A number, or the word "auto" for the one that ``choose`` finds here."""
+
+    def __init__(self, choose: Callable[[], int]) -> None:
+        self.choose = choose
+
+    def explain(self, _: object) -> str:
+        """Nothing is wrong with what was chosen."""
         return ""
 
 

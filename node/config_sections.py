@@ -17,10 +17,12 @@ from node.config_kinds import (
     Choice,
     DateText,
     NetworkList,
+    OrAuto,
     PinList,
     PrefixText,
     ServerList,
 )
+from node.cpus import MOST_WORKERS, auto_workers
 
 MIB = 1_048_576
 LOOPBACK = ("127.0.0.1", "::1")
@@ -44,10 +46,12 @@ class NodeSection:
     """RSA private key whose public half stands in HS_SITE; proves signed answers."""
     admins: Annotated[tuple[str, ...], AdminList()] = ()
     """Handles with full rights, "index:handle", e.g. "300:0.NA/88.118". Others get rights from HS_ADMIN values."""
-    workers: Annotated[int, Bounds(1, 64)] = 1
-    """Serving processes. One answers some 10^5 questions a second; more only when a core is full."""
+    workers: Annotated[int, OrAuto(auto_workers), Bounds(1, MOST_WORKERS)] = 1
+    """Serving processes; one fills one CPU. "auto" = the CPUs this node may use, from four on one fewer (registrar)."""
     drain_s: Annotated[float, Bounds(0.1, 300)] = 10.0
     """How long requests in flight may finish at stop or reload before the process is killed."""
+    reload_watch_s: Annotated[float, Bounds(0, 300)] = 2.0
+    """At a reload the first new worker is watched for so long before the others follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class OperationsSection:
     address: Annotated[str, AddressList()] = "127.0.0.1"
     """One address; keep it on loopback or a management network, it has no login."""
     port: Port = 8001
-    """Port of worker 0; worker n has port + n, so that each is watched by itself. 0 = any free one."""
+    """One port, which answers for all workers and the registrar. 0 = any free one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,9 @@ class StoreSection:
     """Below this share of free disk space writes stop and reads go on."""
     keep_changes: Annotated[int, Bounds(0, 2**53)] = 0
     """Feed entries kept at least; older ones may be cut. 0 = keep all (audit, mirrors from the beginning)."""
+    bulk_rows_per_s: Annotated[int, Bounds(0, 10_000_000)] = 0
+    """Rows a second that imports and batches may register while the node serves, all together. 0 = as many as go in
+    the gaps; a limit leaves more processor to readers."""
 
 
 @dataclass(frozen=True, slots=True)

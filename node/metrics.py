@@ -22,7 +22,16 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the te
 WORKER = CollectorRegistry(auto_describe=True)
 """What a serving worker counts."""
 REGISTRAR = CollectorRegistry(auto_describe=True)
-"""What the registrar counts; workers add it to their own answer."""
+"""What the registrar counts."""
+
+OPERATIONS = CollectorRegistry(auto_describe=True)
+"""What the operations process itself knows."""
+EACH_WORKER = frozenset(
+    ("biaojie_registrar_connected", "biaojie_follower_seq", "biaojie_loop_lag_seconds")
+)
+"""Gauges that tell nothing when they are summed: told for each worker, with its slot as a label."""
+LARGEST = frozenset(("biaojie_upstream_servers",))
+"""Gauges of which every worker has its own view of the same things: the largest is told. All others are summed."""
 
 SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Bounds in seconds around a disk's flush."""
@@ -55,6 +64,12 @@ STALE_READERS = Counter(
 )
 CLOCK_STEPS = Counter(
     "biaojie_clock_steps", "Times the wall clock was set by more than 5 s.", registry=REGISTRAR
+)
+WORKER_UP = Gauge(
+    "biaojie_worker_up",
+    "1 while the worker answers within a second.",
+    ["worker"],
+    registry=OPERATIONS,
 )
 
 NATIVE_ANSWERS = Counter(
@@ -112,6 +127,12 @@ LOOP_LAG_SECONDS = Gauge(
 )
 QUERY_ERRORS = Counter(
     "biaojie_query_errors", "Questions that met a bug and got a server error.", registry=WORKER
+)
+RELAYED = Counter(
+    "biaojie_relayed",
+    "Messages of sessions of another worker: passed to it, or refused because too many wait.",
+    ["event"],
+    registry=WORKER,
 )
 
 UPSTREAM_SECONDS = Histogram(

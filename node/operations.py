@@ -1,20 +1,25 @@
-"""Operations port: GET /metrics, /health, /ready, /version, /upstreams; small, bounded, one answer per connection.
+"""Operations port: GET /metrics, /health, /ready, /version, /upstreams for the whole node; one answer per connection.
 
-It shares no code with the public HTTP listener, so that it still answers when that one is in trouble. /health is 200
-when everything is as it should be, else 503, with all checks in JSON; /ready is 200 as long as questions are answered.
+It is served by a process of its own, so that it answers when workers are overloaded, hung or dead, and says so.
+/health is 200 when everything is as it should be, else 503, with all checks in JSON; /ready is 200 as long as questions
+are answered, by one worker at least.
 """
 
 import asyncio
 import json
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry
 
 from node.foreign_report import ServerRow
-from node.health import Health
-from node.metrics import WORKER, scrape
+from node.health import Check
+from node.metrics import OPERATIONS, scrape
+from node.reports import Report
 from node.version import VERSION
+from node.watch import Watch
 from node.writer import Writer
 
 MAX_HEAD_BYTES = 8192
@@ -23,8 +28,8 @@ REQUEST_S = 10.0
 """From the connection to the end of the answer."""
 MAX_CONNECTIONS = 32
 """Scrapers and probes of one machine."""
-REGISTRAR_S = 1.0
-"""How long /metrics waits for the registrar's share before it is left out."""
+REGISTRAR_S = 0.06
+"""How long /metrics waits for the registrar, beside the workers; then it tells what the registrar said before."""
 
 _REASONS = {
     200: "OK",
@@ -45,22 +50,19 @@ class Page(NamedTuple):
 
 
 class Operations:
-    """``refresh_gauges`` is called before each scrape, ``list_servers`` for ``/upstreams``."""
+    """The pages; ``writer`` is the way to the registrar."""
 
-    def __init__(
-        self,
-        health: Health,
-        writer: Writer,
-        refresh_gauges: Callable[[], None],
-        list_servers: Callable[[], list[ServerRow]] = list,
-    ) -> None:
-        self._health, self._writer, self._refresh_gauges = health, writer, refresh_gauges
-        self._list_servers = list_servers
+    def __init__(self, watch: Watch, writer: Writer) -> None:
+        self._watch, self._writer = watch, writer
+        self._registry = CollectorRegistry(auto_describe=True)
+        self._registry.register(watch.totals)
+        self._of_registrar = b""
+        """What it told last."""
         self._servers: list[asyncio.Server] = []
         self._open_count = 0
         self._pages: dict[str, Callable[[], Awaitable[Page]]] = {
             "/metrics": self._metrics,
-            "/health": self._show_health,
+            "/health": self._health,
             "/ready": self._ready,
             "/version": self._version,
             "/upstreams": self._upstreams,
@@ -110,34 +112,71 @@ class Operations:
         return lines.encode() + (b"" if method == "HEAD" else page.body)
 
     async def _metrics(self) -> Page:
-        self._refresh_gauges()
-        text = scrape(WORKER)
-        try:
-            async with asyncio.timeout(REGISTRAR_S):
-                text += await self._writer.ask("metrics")
-        except (ConnectionError, TimeoutError):
-            pass  # its absence shows in biaojie_registrar_connected
+        await asyncio.gather(self._watch.look(), self._ask_registrar())
+        text = scrape(self._registry) + scrape(OPERATIONS) + self._of_registrar
         return Page(200, _PROMETHEUS, text)
 
-    async def _show_health(self) -> Page:
-        checks = self._health.checks()
+    async def _ask_registrar(self) -> None:
+        try:
+            async with asyncio.timeout(REGISTRAR_S):
+                self._of_registrar = await self._writer.ask("metrics")
+        except (ConnectionError, TimeoutError):
+            pass  # its absence shows in biaojie_registrar_connected
+
+    async def _health(self) -> Page:
+        await self._watch.look()
+        reports, silent = self._watch.reports, self._watch.silent
+        checks = [silent, *merge_checks(reports)]
         is_fine = all(check.is_fine for check in checks)
+        is_serving = any(report.is_serving for report in reports)
         body = {
-            "status": "ok" if is_fine else "trouble" if self._health.is_serving else "not-serving",
+            "status": "ok" if is_fine else "trouble" if is_serving else "not-serving",
             "checks": [check._asdict() for check in checks],
+            "workers": [
+                {"worker": report.slot, "pid": report.pid, "serving": report.is_serving}
+                for report in reports
+            ],
         }
-        return Page(200 if is_fine else 503, _JSON, json.dumps(body).encode() + b"\n")
+        return Page(200 if is_fine else 503, _JSON, _dump(body))
 
     async def _ready(self) -> Page:
-        return _say(200, "ready") if self._health.is_serving else _say(503, "starting or draining")
+        await self._watch.look()
+        if any(report.is_serving for report in self._watch.reports):
+            return _say(200, "ready")
+        return _say(503, "starting or draining, or no worker answers")
 
     async def _version(self) -> Page:
         body = {"name": "biaojie", "version": VERSION, "python": sys.version.split()[0]}
-        return Page(200, _JSON, json.dumps(body).encode() + b"\n")
+        return Page(200, _JSON, _dump(body))
 
     async def _upstreams(self) -> Page:
-        return Page(200, _JSON, json.dumps(self._list_servers()).encode() + b"\n")
+        await self._watch.look()
+        return Page(200, _JSON, _dump(list_servers(self._watch.reports)))
+
+
+def merge_checks(reports: Iterable[Report]) -> list[Check]:
+    """One check of each name: fine when it is with every worker; else who says what."""
+    found: dict[str, list[tuple[int, Check]]] = {}
+    for report in reports:
+        for check in report.checks:
+            found.setdefault(check.name, []).append((report.slot, check))
+    merged = []
+    for name, checks in found.items():
+        bad = [f"worker {slot}: {check.reason}" for slot, check in checks if not check.is_fine]
+        merged.append(Check(name, not bad, "; ".join(bad) or checks[0][1].reason))
+    return merged
+
+
+def list_servers(reports: Sequence[Report]) -> list[ServerRow]:
+    """The servers as each worker sees them, with the worker's slot where there are several workers."""
+    if len(reports) == 1:
+        return reports[0].servers
+    return [{**row, "worker": report.slot} for report in reports for row in report.servers]
+
+
+def _dump(body: Any) -> bytes:
+    return json.dumps(body).encode() + b"\n"
 
 
 def _say(status: int, message: str) -> Page:
-    return Page(status, _JSON, json.dumps({"message": message}).encode() + b"\n")
+    return Page(status, _JSON, _dump({"message": message}))

@@ -10,7 +10,8 @@ from node.config_sections import MIB
 from node.descriptors import raise_limit, worker_descriptors
 from node.keys import ensure_keys
 from node.logs import get_log, start_logs
-from node.supervisor import StartFailed, Supervisor
+from node.posts import StartFailed
+from node.supervisor import Supervisor
 
 log = get_log("supervisor")
 

@@ -1,7 +1,11 @@
 """All listening sockets, made by the supervisor before anything else: a port that is taken stops the start.
 
-Workers inherit them, so a worker that dies loses no waiting connection and its successor needs no privilege. With
-several workers each has its own UDP socket on the same port (SO_REUSEPORT spreads the load); TCP sockets are shared.
+Each worker slot has its own UDP, TCP and HTTP sockets on the same ports (SO_REUSEPORT: the kernel spreads clients over
+them), which the worker in it inherits and its successor after it. The supervisor keeps them all open, so what waits in
+those of a worker that died is served by its successor. The operations port is one socket for all.
+
+The first socket of each set is bound alone and opened to others afterwards: a second node that is started by mistake is
+refused, and does not get half of the questions.
 """
 
 import contextlib
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.config import Config
+from node.steering import let_nobody_in, spread_over, spread_over_all
 
 UDP_RECEIVE_BYTES = 4_194_304
 """Asked of the kernel: some 100 ms of datagrams at full speed, so a pause of the process loses none."""
@@ -20,22 +25,25 @@ BACKLOG = 1024
 FREE_PORT_TRIES = 20
 """Port 0: tries to find one number that is free for every address and transport."""
 UDP, TCP, HTTP, OPERATIONS = "udp", "tcp", "http", "operations"
+SERVING = (UDP, TCP, HTTP)
+"""What workers serve."""
 
 
 class PortTaken(Exception):
     """A socket could not be made; ``str()`` names address, port and, if it can be known, the holder."""
 
 
-Key = tuple[str, int, int, str, int]
-"""(use, slot, kind, address, port as configured): the same key in new settings is the same socket."""
+Key = tuple[str, int, str, int]
+"""(use, slot, address, port as configured): the same key in new settings is the same socket."""
 
 
 class Sockets:
     """Listening sockets by use and worker slot."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 0) -> None:
         self.made: dict[Key, socket.socket] = {}
-        self.by_slot: list[dict[str, list[socket.socket]]] = []
+        self.by_slot: list[dict[str, list[socket.socket]]] = [{} for _ in range(count)]
+        self.operations: list[socket.socket] = []
 
     def descriptors(self, slot: int) -> dict[str, list[int]]:
         """What one worker inherits."""
@@ -44,11 +52,26 @@ class Sockets:
     def listening(self) -> dict[str, list[str]]:
         """``host:port`` texts by use, for people and for commands that look for the node."""
         shown: dict[str, list[str]] = {}
-        for sockets in self.by_slot:
+        for sockets in (*self.by_slot, {OPERATIONS: self.operations}):
             for use, found in sockets.items():
                 names = shown.setdefault(use, [])
                 names += [name for s in found if (name := _name(s)) not in names]
-        return shown
+        return {use: names for use, names in shown.items() if names}
+
+    def spread_over(self, count: int | None) -> None:
+        """Lead new clients to the workers in the first ``count`` slots only; None = to all again."""
+        for found in self.by_slot[0].values() if self.by_slot else ():
+            for member in found:
+                if count is None:
+                    spread_over_all(member)
+                else:
+                    spread_over(member, count)
+
+    def let_nobody_in(self) -> None:
+        """Have the kernel begin no more connections, so that the queues become empty and can be closed."""
+        for (use, *_), one in self.made.items():
+            if use in {TCP, HTTP}:
+                let_nobody_in(one)
 
     def close(self, but: "Sockets | None" = None) -> None:
         """Close what is ours, except what ``but`` uses too; a worker that inherited one keeps its own copy."""
@@ -63,11 +86,9 @@ def make_sockets(config: Config, old: Sockets | None = None) -> Sockets:
 
     Raises ``PortTaken`` and leaves nothing new open.
     """
-    made = Sockets()
-    made.by_slot = [{} for _ in range(config.node.workers)]
+    made = Sockets(config.node.workers)
     try:
-        for slot in range(config.node.workers):
-            _Binding(config, made, old or Sockets(), slot).bind()
+        _Binding(config, made, old or Sockets()).bind()
     except BaseException:
         made.close(but=old)
         raise
@@ -75,61 +96,56 @@ def make_sockets(config: Config, old: Sockets | None = None) -> Sockets:
 
 
 class _Binding:
-    """The sockets of one worker slot."""
+    """Makes the sockets of all slots."""
 
-    def __init__(self, config: Config, made: Sockets, old: Sockets, slot: int) -> None:
-        self._config, self._made, self._old, self._slot = config, made, old, slot
-        self._share_udp = config.node.workers > 1
+    def __init__(self, config: Config, made: Sockets, old: Sockets) -> None:
+        self._config, self._made, self._old = config, made, old
 
     def bind(self) -> None:
         """Make or take over all of them."""
-        config, slot = self._config, self._slot
-        mine, first = self._made.by_slot[slot], self._made.by_slot[0]
-        uses = [UDP] * config.listen.udp + [TCP] * (config.listen.tcp and slot == 0)
-        port = config.listen.port or (
-            first[UDP][0].getsockname()[1] if slot and UDP in first else 0
-        )
-        mine.update(self._bind_all(uses, config.listen.addresses, port))
-        if config.http.enabled and slot == 0:
-            mine.update(self._bind_all([HTTP], config.http.addresses, config.http.port))
+        config = self._config
+        uses = [UDP] * config.listen.udp + [TCP] * config.listen.tcp
+        self._bind_sets(uses, config.listen.addresses, config.listen.port)
+        if config.http.enabled:
+            self._bind_sets([HTTP], config.http.addresses, config.http.port)
         if config.operations.enabled:
-            port = config.operations.port and config.operations.port + slot
-            mine.update(self._bind_all([OPERATIONS], [config.operations.address], port))
-        for use in (TCP, HTTP):
-            if use in first:
-                mine[use] = first[use]
+            address, port = config.operations.address, config.operations.port
+            found = self._bind_set([OPERATIONS], [address], port, port, 0)
+            self._made.operations = found[OPERATIONS]
 
-    def _bind_all(
-        self, uses: Sequence[str], addresses: Sequence[str], port: int
-    ) -> dict[str, list[socket.socket]]:
-        """All on one port; port 0 finds a number that is free for every use and address."""
-        tries = FREE_PORT_TRIES if port == 0 else 1
-        while True:
-            tries -= 1
-            try:
-                return self._try_all(uses, addresses, port)
-            except PortTaken:
-                if tries == 0:
-                    raise
+    def _bind_sets(self, uses: Sequence[str], addresses: Sequence[str], port: int) -> None:
+        """One set for each slot, all on one port; port 0 finds a number that is free for every use and address."""
+        number = port
+        for slot, mine in enumerate(self._made.by_slot):
+            found = self._find_set(uses, addresses, (port, number), slot)
+            mine.update(found)
+            number = next((s.getsockname()[1] for same in found.values() for s in same), port)
 
-    def _try_all(
-        self, uses: Sequence[str], addresses: Sequence[str], port: int
+    def _find_set(
+        self, uses: Sequence[str], addresses: Sequence[str], ports: tuple[int, int], slot: int
     ) -> dict[str, list[socket.socket]]:
+        """``_bind_set``, tried again where any port will do."""
+        for _ in range(FREE_PORT_TRIES - 1 if ports[1] == 0 else 0):
+            with contextlib.suppress(PortTaken):
+                return self._bind_set(uses, addresses, *ports, slot)
+        return self._bind_set(uses, addresses, *ports, slot)
+
+    def _bind_set(
+        self, uses: Sequence[str], addresses: Sequence[str], port: int, number: int, slot: int
+    ) -> dict[str, list[socket.socket]]:
+        """The sockets of one slot; ``number`` is the port they get where ``port`` is 0."""
         fresh: dict[Key, socket.socket] = {}
         found: dict[str, list[socket.socket]] = {use: [] for use in uses}
-        number = port
         try:
-            for address in addresses:
-                for use in uses:
-                    kind = socket.SOCK_DGRAM if use == UDP else socket.SOCK_STREAM
-                    key = (use, self._slot, int(kind), address, port)
-                    one = self._old.made.get(key)
-                    if one is None:
-                        one = _bind(kind, address, number, share_udp=self._share_udp)
-                    if one is not None:
-                        fresh[key] = one
-                        number = one.getsockname()[1]
-                        found[use].append(one)
+            for address, use in ((a, u) for a in addresses for u in uses):
+                key = (use, slot, address, port)
+                one = self._old.made.get(key)
+                if one is None:
+                    one = _bind(use, address, number, joins=slot > 0)
+                if one is not None:
+                    fresh[key] = one
+                    number = one.getsockname()[1]
+                    found[use].append(one)
         except PortTaken:
             for key, one in fresh.items():
                 if key not in self._old.made:
@@ -141,10 +157,10 @@ class _Binding:
         return found
 
 
-def _bind(kind: int, address: str, port: int, *, share_udp: bool) -> socket.socket | None:
+def _bind(use: str, address: str, port: int, *, joins: bool) -> socket.socket | None:
     """None when the address is IPv6 and this machine has none: loopback and wildcard lists name both families."""
     is_v6 = ipaddress.ip_address(address).version == 6
-    transport = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+    kind = socket.SOCK_DGRAM if use == UDP else socket.SOCK_STREAM
     one: socket.socket | None = None
     try:
         one = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, kind)
@@ -154,10 +170,12 @@ def _bind(kind: int, address: str, port: int, *, share_udp: bool) -> socket.sock
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BYTES)
-            if share_udp:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.setblocking(False)  # noqa: FBT003
+        if joins:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.bind((address, port))
+        if use in SERVING:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if kind == socket.SOCK_STREAM:
             one.listen(BACKLOG)
     except OSError as error:
@@ -166,6 +184,7 @@ def _bind(kind: int, address: str, port: int, *, share_udp: bool) -> socket.sock
         without_v6 = error.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
         if is_v6 and without_v6 and address in {"::", "::1"}:
             return None
+        transport = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
         raise PortTaken(_explain(error, transport, address, port)) from None
     return one
 

@@ -1,8 +1,9 @@
 """The supervisor: makes the sockets, starts registrar and workers, replaces the dead and the hung, reloads and stops.
 
-No event loop and no threads: one ``select`` over signals and the children's reports, so that nothing here can hang.
-TERM or INT drains and stops, HUP reads the settings again and rolls the workers one by one; settings
-that cannot work are reported and the old ones stay. Children end by themselves when the supervisor is killed.
+No event loop and no threads: one ``poll`` over signals and the children's reports, so that nothing here can hang.
+TERM or INT drains and stops, HUP reads the settings again and rolls the workers: one first, which is watched for a
+while, then the others one by one. Settings that cannot work are reported and the old ones stay. Whoever is rolled hands
+its connections to its successor. Children end by themselves when the supervisor is killed.
 """
 
 import contextlib
@@ -10,89 +11,32 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Iterator
 
-from node.child import EXIT_CONFIG, EXIT_LOCKED, SILENCE_S, Boot, Child
+from node.child import EXIT_CONFIG, EXIT_LOCKED, PLACE, RETIRE, Boot, Child
 from node.config import Config, ConfigError, load_config
 from node.config_check import check_config
 from node.logs import get_log
+from node.mailbox import GONE, OPERATIONS_SLOT, WORKERS, make_mailbox, send
 from node.notify import notify
+from node.posts import FIRST_BACKOFF_S, OPERATIONS, REGISTRAR, WORKER, Post, StartFailed
 from node.sockets import PortTaken, Sockets, make_sockets
 from node.store import has_store
 
-FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
-"""Pause before a dead child is replaced; doubles while it keeps dying."""
-STEADY_S = 30.0
-"""A child that lived so long died of something new: the pause starts small again."""
 READY_S = 30.0
 """Longest wait for a child to come up, at start and in a reload."""
 KILL_AFTER_S = 5.0
 """Grace beyond ``node.drain_s`` before a child is killed."""
 FROZEN_S = 5.0
 """A supervisor that was away for so long was stopped itself (a paused container): silence proves nothing then."""
-REGISTRAR, WORKER = "node.registrar_process", "node.worker"
+STEERED_S = 0.1
+"""After new clients are led elsewhere, handshakes under way end and a worker empties its queues in so long."""
 
 log = get_log("supervisor")
 
 
-class StartFailed(Exception):
-    """The node could not start; ``str()`` says why, ``exit_status`` is for the shell."""
-
-    def __init__(self, reason: str, exit_status: int = 1) -> None:
-        super().__init__(reason)
-        self.exit_status = exit_status
-
-
-class Post:
-    """One place to be filled: the registrar, or worker n; knows its present child and when to fill it again."""
-
-    def __init__(self, module: str, slot: int) -> None:
-        self.module, self.slot = module, slot
-        self.child: Child | None = None
-        self.is_ready = False
-        self.failure = ""
-        self.started_s = self.heard_s = self.next_start_s = 0.0
-        self.backoff_s = FIRST_BACKOFF_S
-
-    @property
-    def name(self) -> str:
-        """For logs."""
-        return "registrar" if self.module == REGISTRAR else f"worker-{self.slot}"
-
-    def start(self, boot: Boot) -> None:
-        """Fill the post. Raises ``StartFailed`` when the system has no room for another process."""
-        try:
-            self.child = Child(self.module, boot)
-        except OSError as error:
-            self._wait_longer()
-            raise StartFailed(f"the {self.name} cannot be started: {error.strerror}") from None
-        self.is_ready, self.failure = False, ""
-        self.started_s = self.heard_s = time.monotonic()
-
-    def hear(self) -> None:
-        """Take in what the child has reported."""
-        assert self.child is not None
-        for said in self.child.read_reports():
-            self.heard_s = time.monotonic()
-            self.is_ready = self.is_ready or said.get("event") == "ready"
-            if said.get("event") == "failed":
-                self.failure = str(said.get("reason"))
-
-    def bury(self) -> int | None:
-        """Exit status of a child that has ended, None when it lives or there is none."""
-        if self.child is None or (status := self.child.process.poll()) is None:
-            return None
-        self.hear()
-        self.child.close()
-        self.child = None
-        self.is_ready = False
-        if time.monotonic() - self.started_s > STEADY_S:
-            self.backoff_s = FIRST_BACKOFF_S
-        self._wait_longer()
-        return status
-
-    def _wait_longer(self) -> None:
-        self.next_start_s = time.monotonic() + self.backoff_s
-        self.backoff_s = min(self.backoff_s * 2, MAX_BACKOFF_S)
+class _Told(Exception):
+    """A signal to stop came while something else was under way."""
 
 
 class Supervisor:
@@ -101,32 +45,44 @@ class Supervisor:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sockets = Sockets()
-        self._registrar = Post(REGISTRAR, 0)
+        self._registrar = Post(REGISTRAR, 0, config, self._sockets)
+        self._operations = Post(OPERATIONS, 0, config, self._sockets)
         self._workers: list[Post] = []
+        self._candidates: list[Post] = []
+        """Workers of a reload that have no place yet."""
         self._retired: list[tuple[Child, float]] = []
         """Children that drain, and when they are killed."""
+        self._is_steered = False
+        """New clients are led past the sockets of slots that are given up."""
+        self._boxes = {OPERATIONS_SLOT: make_mailbox()}
         self._signals: list[int] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def start(self) -> dict[str, list[str]]:
         """Start everything and return what is listened on, ``host:port`` by use. Raises ``StartFailed``."""
         self._catch_signals()
+        config = self._config
         try:
-            self._sockets = make_sockets(self._config)
+            self._sockets = make_sockets(config)
         except PortTaken as taken:
             raise StartFailed(str(taken)) from None
         listening = self._sockets.listening()
+        self._make_boxes(config.node.workers)
         try:
-            self._start_post(self._registrar)
-            if not has_store(self._config):
+            self._fill(self._registrar, config)
+            if config.operations.enabled:
+                self._fill(self._operations, config)
+            if not has_store(config):
                 self._await_ready(self._registrar)  # it makes the store that workers open
-            self._workers = [Post(WORKER, slot) for slot in range(self._config.node.workers)]
+            self._workers = [self._post(slot, config) for slot in range(config.node.workers)]
             for post in self._workers:
-                self._start_post(post)  # beside the registrar: half of a start is loading modules
-            for post in (self._registrar, *self._workers):
+                self._fill(post, config)  # beside the registrar: half of a start is loading modules
+            for post in self._posts():
                 self._await_ready(post)
-        except StartFailed:
+        except (StartFailed, _Told) as trouble:
             self.stop()
+            if isinstance(trouble, _Told):
+                raise StartFailed("stopped while starting", 0) from None  # as it was told to
             raise
         notify("READY=1", f"STATUS=serving {' '.join(listening.get('udp', []))}")
         log.info("serving", extra={"listening": listening, "pid": os.getpid()})
@@ -135,11 +91,7 @@ class Supervisor:
     def run(self) -> int:
         """Keep the node going until TERM or INT, then stop it. The exit status."""
         while True:
-            slept_s = time.monotonic()
             self._wait(self._next_look_s())
-            if time.monotonic() - slept_s > FROZEN_S:
-                for post in (self._registrar, *self._workers):
-                    post.heard_s = time.monotonic()
             for number in self._take_signals():
                 if number == signal.SIGHUP:
                     self._reload()
@@ -147,69 +99,109 @@ class Supervisor:
                     notify("STOPPING=1")
                     log.info("stopping", extra={"signal": signal.Signals(number).name})
                     return 0 if self.stop() else 1
-            self._look_after(self._registrar)
-            for post in self._workers:
-                self._look_after(post)
-            self._look_after_retired()
+            self._tend()
 
     def stop(self) -> bool:
-        """Drain the workers, then end the registrar; False when somebody had to be killed."""
-        self._sockets.close()  # refused at once is better than accepted by the kernel and never served
-        is_clean = self._end([post.child for post in self._workers if post.child is not None])
-        is_clean &= self._end([child for child, _ in self._retired])
-        if self._registrar.child is not None:
-            is_clean &= self._end([self._registrar.child])
+        """Drain the workers, then end the others; False when somebody had to be killed."""
+        self._sockets.let_nobody_in()
+        workers = [*self._workers, *self._candidates]
+        children = [post.child for post in workers if post.child is not None]
+        for child in children:
+            child.stop()
+        self._sockets.close()  # the workers have theirs, and empty the queues before they close them
+        is_clean = self._end([*children, *(child for child, _ in self._retired)])
+        for post in (self._operations, self._registrar):
+            if post.child is not None:
+                is_clean &= self._end([post.child])
         return is_clean
 
-    def _start_post(self, post: Post) -> None:
-        # Only workers inherit sockets: a registrar that held one would keep a port open that a reload gave up.
-        sockets = self._sockets.descriptors(post.slot) if post.module == WORKER else {}
+    # filling posts
+
+    def _make_boxes(self, workers: int) -> None:
+        for slot in range(workers):
+            if slot not in self._boxes:
+                self._boxes[slot] = make_mailbox()
+
+    def _post(self, slot: int, config: Config) -> Post:
+        return Post(WORKER, slot, config, self._sockets)
+
+    def _posts(self) -> Iterator[Post]:
+        """All that are to be filled."""
+        yield self._registrar
+        yield from self._workers
+        yield from self._candidates
+        if self._config.operations.enabled:
+            yield self._operations
+
+    def _fill(self, post: Post, config: Config, sockets: Sockets | None = None) -> None:
+        """Start a child that lives by these settings."""
+        post.config, post.sockets = config, sockets or self._sockets
+        post.start(self._boot(post))
+
+    def _boot(self, post: Post) -> Boot:
+        """What a child inherits: a registrar nothing, or it would keep a port open that a reload gave up."""
+        slots = range(post.config.node.workers)
+        inherited: dict[str, list[int]] = {}
+        if post.module == WORKER:
+            inherited = post.sockets.descriptors(post.slot)
+            inherited["mailbox"] = [self._boxes[post.slot][0].fileno()]
+            inherited["report"] = [self._boxes[OPERATIONS_SLOT][1].fileno()]
+        elif post.module == OPERATIONS:
+            inherited["operations"] = [one.fileno() for one in post.sockets.operations]
+            inherited["mailbox"] = [self._boxes[OPERATIONS_SLOT][0].fileno()]
+        if inherited:
+            inherited["mailboxes"] = [self._boxes[n][1].fileno() for n in slots]
         facts = {
             "serving": True,
-            "listening": self._sockets.listening(),
+            "listening": post.sockets.listening(),
             "supervisor_pid": os.getpid(),
+            "is_candidate": post in self._candidates,
         }
-        post.start(Boot(self._config, post.slot, sockets, facts))
+        return Boot(post.config, post.slot, inherited, facts)
 
     def _await_ready(self, post: Post) -> None:
-        """Raises ``StartFailed`` when the child ends, or is not ready in time, or a stop is asked for."""
-        deadline_s = time.monotonic() + READY_S
-        while not post.is_ready:
-            self._wait(min(1.0, max(0.0, deadline_s - time.monotonic())))
-            for one in (self._registrar, *self._workers):
-                if one.child is not None:
-                    one.hear()
-            status = post.bury()
-            if status is not None:
-                raise StartFailed(
-                    f"the {post.name} could not start: {post.failure or f'exit status {status}'}",
-                    status if status in {EXIT_CONFIG, EXIT_LOCKED} else 1,
-                )
-            if time.monotonic() >= deadline_s:
-                raise StartFailed(f"the {post.name} was not ready within {READY_S:g} s")
-            if any(number != signal.SIGHUP for number in self._signals):
-                raise StartFailed("stopped while starting", 0)  # as it was told to
+        """Raises ``StartFailed`` when the child ends by itself or is not ready in time, ``_Told`` when told to stop.
 
-    def _look_after(self, post: Post) -> None:
-        """Hear it, replace it when it is dead, kill it when it hangs."""
-        now_s = time.monotonic()
-        if post.child is not None:
-            post.hear()
-            status = post.bury()
-            if status is not None:
-                log.error(
-                    "a process ended and is replaced",
-                    extra={"name_": post.name, "status": status, "reason": post.failure},
-                )
-            elif now_s - post.heard_s > SILENCE_S and post.child is not None:
-                log.error("a process hangs and is killed", extra={"name_": post.name})
-                post.heard_s = now_s
-                post.child.kill()
-        elif now_s >= post.next_start_s:
+        One that is killed is replaced like any other: half a second of bad luck must not end the node.
+        """
+        in_time = self._until(lambda: post.is_ready or post.is_hopeless, READY_S)
+        if not in_time:
+            raise StartFailed(f"the {post.name} was not ready within {READY_S:g} s")
+        if not post.is_ready:
+            status = post.last_status
+            raise StartFailed(
+                f"the {post.name} could not start: {post.failure or f'exit status {status}'}",
+                status if status in {EXIT_CONFIG, EXIT_LOCKED} else 1,
+            )
+
+    def _until(self, is_done: Callable[[], bool], patience_s: float) -> bool:
+        """Look after everybody until ``is_done``; False when time is up. Raises ``_Told``."""
+        deadline_s = time.monotonic() + patience_s
+        while not is_done():
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._wait(min(left_s, self._next_look_s()))
+            self._tend(is_done)
+            if any(number != signal.SIGHUP for number in self._signals):
+                raise _Told
+        return True
+
+    def _tend(self, is_done: Callable[[], bool] = lambda: False) -> None:
+        """Hear everybody, fill what is empty, unless that is what was waited for."""
+        lived = [post for post in self._workers if post.child is not None]
+        empty = [post for post in self._posts() if post.look_after()]
+        for post in lived:
+            if post.child is None:
+                send(self._boxes[OPERATIONS_SLOT][1], GONE, post.slot)
+        self._look_after_retired()
+        for post in () if is_done() else empty:
             try:
-                self._start_post(post)
+                self._fill(post, post.config, post.sockets)
             except StartFailed as failed:  # no room for a process now; those that live go on
                 log.error("a process cannot be started now", extra={"reason": str(failed)})  # noqa: TRY400
+
+    # reloading
 
     def _reload(self) -> None:
         """Read the settings again and roll the workers; whatever goes wrong, the old settings go on."""
@@ -221,41 +213,112 @@ class Supervisor:
             log.info("settings reloaded")
         except (ConfigError, PortTaken, StartFailed) as trouble:
             log.error("settings not reloaded, the old ones stay", extra={"reason": str(trouble)})  # noqa: TRY400
+        except _Told:
+            pass  # whoever waits for a place is stopped with the others
         notify("READY=1")
 
     def _apply(self, fresh: Config) -> None:
         """Roll onto new settings. Raises ``ConfigError``, ``PortTaken``, ``StartFailed`` with everything as before."""
-        old, old_sockets, old_workers = self._config, self._sockets, self._workers
-        for name in ("data_dir", "workers"):
-            if getattr(fresh.node, name) != getattr(old.node, name):
-                raise ConfigError(
-                    f"node.{name} cannot change while the node runs; stop and start it"
-                )
+        old, old_sockets = self._config, self._sockets
+        if fresh.node.data_dir != old.node.data_dir:
+            raise ConfigError("node.data_dir cannot change while the node runs; stop and start it")
         sockets = make_sockets(fresh, old_sockets)
-        self._config, self._sockets = fresh, sockets
-        self._workers = [Post(WORKER, slot) for slot in range(fresh.node.workers)]
+        self._make_boxes(fresh.node.workers)
         try:
-            for post in self._workers:
-                self._start_post(post)
-                self._await_ready(post)
-        except StartFailed:
-            self._retire(self._workers)
-            self._config, self._sockets, self._workers = old, old_sockets, old_workers
+            first = self._prove(fresh, sockets)
+        except (StartFailed, _Told):
             sockets.close(but=old_sockets)
             raise
-        self._retire(old_workers)
+        self._config, self._sockets = fresh, sockets
+        self._take_place(first)
+        for slot in range(1, fresh.node.workers):
+            self._roll(slot, fresh)
+        self._give_up_slots(fresh.node.workers, old_sockets)
         old_sockets.close(but=sockets)
-        if _registrar_view(fresh) != _registrar_view(old) and self._registrar.child is not None:
-            self._registrar.child.stop()  # it finishes what is queued; its post is filled again at once
-            self._registrar.backoff_s = FIRST_BACKOFF_S
+        self._renew_others(old, fresh)
 
-    def _retire(self, posts: list[Post]) -> None:
-        """Have the children of these posts drain while others serve."""
-        kill_s = time.monotonic() + self._config.node.drain_s + KILL_AFTER_S
-        for post in posts:
-            if post.child is not None:
-                post.child.stop()
-                self._retired.append((post.child, kill_s))
+    def _prove(self, fresh: Config, sockets: Sockets) -> Post:
+        """The first worker with new settings, ready and watched for a while. Raises ``StartFailed``, ``_Told``."""
+        candidate = self._post(0, fresh)
+        self._candidates.append(candidate)
+        try:
+            self._fill(candidate, fresh, sockets)
+            self._await_ready(candidate)
+            self._watch(candidate, fresh.node.reload_watch_s)
+        except StartFailed:
+            self._candidates.remove(candidate)
+            self._retire(candidate, 0)
+            raise
+        return candidate
+
+    def _watch(self, candidate: Post, watch_s: float) -> None:
+        if self._until(lambda: not candidate.is_ready, watch_s):
+            raise StartFailed(f"the new worker ended within {watch_s:g} s")
+        if not candidate.is_well:
+            raise StartFailed(f"the new worker was not well after {watch_s:g} s")
+
+    def _roll(self, slot: int, fresh: Config) -> None:
+        """A successor for one more worker, or the first one of a new slot; one that does not come up keeps the old."""
+        candidate = self._post(slot, fresh)
+        if slot >= len(self._workers):
+            self._workers.append(candidate)
+            self._fill(candidate, fresh)
+            return
+        self._candidates.append(candidate)
+        try:
+            self._fill(candidate, fresh)
+            self._await_ready(candidate)
+        except StartFailed as failed:
+            log.error("a worker keeps its old settings", extra={"reason": str(failed)})  # noqa: TRY400
+            self._candidates.remove(candidate)
+            self._retire(candidate, slot)
+            self._workers[slot].config, self._workers[slot].sockets = fresh, self._sockets
+        else:
+            self._take_place(candidate)
+
+    def _take_place(self, candidate: Post) -> None:
+        """Of the worker in its slot, which drains."""
+        self._candidates.remove(candidate)
+        former, self._workers[candidate.slot] = self._workers[candidate.slot], candidate
+        if candidate.child is not None:
+            candidate.child.tell(PLACE)
+        self._retire(former, candidate.slot)
+
+    def _give_up_slots(self, count: int, old_sockets: Sockets) -> None:
+        """End the workers from ``count`` on: new clients go elsewhere, who waits is served, and then it is closed."""
+        surplus, self._workers = self._workers[count:], self._workers[:count]
+        if surplus:
+            self._candidates += surplus  # they are looked after until they are told
+            old_sockets.spread_over(count)
+            self._is_steered = True
+            try:
+                self._until(lambda: False, STEERED_S)
+            finally:
+                self._candidates = [post for post in self._candidates if post not in surplus]
+                for post in surplus:
+                    self._retire(post, post.slot % count)
+
+    def _renew_others(self, old: Config, fresh: Config) -> None:
+        """Registrar and operations process, where what they live by has changed."""
+        boxes = [self._boxes[slot][1].fileno() for slot in range(fresh.node.workers)]
+        send(self._boxes[OPERATIONS_SLOT][1], WORKERS, len(boxes), boxes)
+        registrar, watch = self._registrar, self._operations
+        for post in (registrar, watch):
+            post.config, post.sockets = fresh, self._sockets
+            post.backoff_s = FIRST_BACKOFF_S
+        if _registrar_view(fresh) != _registrar_view(old) and registrar.child is not None:
+            registrar.child.stop()  # it finishes what is queued; its post is filled again at once
+        if _watch_view(fresh) != _watch_view(old) and watch.child is not None:
+            watch.child.stop()
+            self._retired.append((watch.child, time.monotonic() + KILL_AFTER_S))
+            watch.child = None
+
+    def _retire(self, post: Post, heir: int) -> None:
+        """Have its child drain while others serve, and hand its connections to the worker in slot ``heir``."""
+        if post.child is not None:
+            kill_s = time.monotonic() + self._config.node.drain_s + KILL_AFTER_S
+            post.child.tell(RETIRE, heir=heir)
+            self._retired.append((post.child, kill_s))
 
     def _look_after_retired(self) -> None:
         kept = []
@@ -268,6 +331,11 @@ class Supervisor:
                 child.kill()
             kept.append((child, kill_s))
         self._retired = kept
+        if self._is_steered and not kept:
+            self._is_steered = False
+            self._sockets.spread_over(None)
+
+    # ending and waiting
 
     def _end(self, children: list[Child]) -> bool:
         for child in children:
@@ -288,19 +356,24 @@ class Supervisor:
 
     def _next_look_s(self) -> float:
         """Until when nothing needs to be looked at unless somebody reports."""
-        waiting = [p.next_start_s for p in (self._registrar, *self._workers) if p.child is None]
+        waiting = [post.next_start_s for post in self._posts() if post.child is None]
         soonest_s = min(waiting, default=float("inf")) - time.monotonic()
         return min(max(0.0, soonest_s), 0.1 if self._retired else 1.0)
 
     def _wait(self, timeout_s: float) -> None:
         """Until a signal, a report or the end of a child; whoever calls reads the reports afterwards."""
-        children = [p.child for p in (self._registrar, *self._workers) if p.child is not None]
-        living = [child.report_fd for child in children if child.process.poll() is None]
-        self._sleep(timeout_s, living)
+        children = [post.child for post in self._posts() if post.child is not None]
+        slept_s = time.monotonic()
+        self._sleep(timeout_s, [c.report_fd for c in children if c.process.poll() is None])
+        if time.monotonic() - slept_s > FROZEN_S:
+            for post in self._posts():
+                post.heard_s = time.monotonic()
 
     def _sleep(self, timeout_s: float, reports: list[int]) -> None:
-        ready, _, _ = select.select([self._wake_read, *reports], [], [], timeout_s)
-        if self._wake_read in ready:
+        poll = select.poll()
+        for descriptor in (self._wake_read, *reports):
+            poll.register(descriptor, select.POLLIN)
+        if any(descriptor == self._wake_read for descriptor, _ in poll.poll(timeout_s * 1000)):
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._wake_read, 512):
                     pass
@@ -309,7 +382,7 @@ class Supervisor:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda got, _: self._signals.append(got))
-        # A child's end must wake the select; there is nothing else to do about it here.
+        # A child's end must wake the poll; there is nothing else to do about it here.
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _take_signals(self) -> list[int]:
@@ -320,3 +393,8 @@ class Supervisor:
 def _registrar_view(config: Config) -> tuple[object, ...]:
     """The settings the registrar lives by."""
     return (config.store, config.node.admins, config.node.key_file, config.logs)
+
+
+def _watch_view(config: Config) -> tuple[object, ...]:
+    """The settings the operations process lives by."""
+    return (config.operations, config.logs)

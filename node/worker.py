@@ -10,9 +10,11 @@ import sys
 import uvloop
 
 from node.app import build
-from node.child import BEAT_S, EXIT_CONFIG, Boot, read_boot, report
+from node.child import BEAT_S, EXIT_CONFIG, PLACE, RETIRE, Boot, read_boot, read_words, report
+from node.health import Health
 from node.keys import KeyTrouble
 from node.logs import get_log, start_logs
+from node.sockets import SERVING
 from registry.errors import StoreError
 
 COLLECT_AFTER = (10_000, 10, 100)
@@ -27,30 +29,47 @@ async def _serve(boot: Boot) -> None:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    loop.add_reader(0, end.set)  # only the end of file can come after the boot line: no parent
+    heirs: list[int] = []
     sockets = {
         use: [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for use, descriptors in boot.sockets.items()
     }
-    places = [sock.getsockname()[:2] for group in sockets.values() for sock in group]
+    places = [sock.getsockname()[:2] for use in SERVING for sock in sockets.get(use, ())]
     app = build(boot, end.set, places)
     await app.start(sockets)
+    letters = app.letters
+    assert letters is not None, "it was started"
+
+    def hear() -> None:
+        words = read_words()
+        if words is None:  # no parent
+            end.set()
+        for word in words or ():
+            if word["event"] == PLACE:
+                letters.read()
+            elif word["event"] == RETIRE:
+                heirs.append(word["heir"])
+                end.set()
+
+    loop.add_reader(0, hear)
+    if not boot.facts.get("is_candidate"):
+        letters.read()
     gc.collect()
     gc.freeze()  # what lives from the start on need not be looked through again
     gc.set_threshold(*COLLECT_AFTER)
     report("ready", pid=os.getpid())
-    beating = loop.create_task(_beat())
+    beating = loop.create_task(_beat(app.health))
     await end.wait()
     loop.remove_reader(0)
     log.info("draining")
-    await app.stop()
+    await app.stop(heirs[0] if heirs else None)
     beating.cancel()
 
 
-async def _beat() -> None:
+async def _beat(health: Health) -> None:
     while True:
         await asyncio.sleep(BEAT_S)
-        report("beat")
+        report("beat", is_well=health.is_serving)
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from node.config import (
 from node.config_check import budgets, check_config
 from node.config_kinds import NoPlace, read_place
 from node.config_sections import SECTIONS, NodeSection
+from node.cpus import auto_workers
 from node.init_node import init_node
 from node.settings_template import filled_template, template_text
 from protocols.rest.dates import format_date
@@ -226,14 +227,20 @@ def test_the_same_port_twice_is_refused(sound: Config) -> None:
         check_config(twice)
 
 
-def test_ports_of_several_workers_are_counted(sound: Config) -> None:
-    crowded = replace(
-        sound,
-        node=replace(sound.node, workers=4),
-        http=replace(sound.http, port=8003),
-    )
-    with pytest.raises(ConfigError, match=r"operations.port = 8003: already used by http.port"):
-        check_config(crowded)
+def test_all_workers_share_one_operations_port(sound: Config) -> None:
+    four = replace(sound, node=replace(sound.node, workers=4))
+    check_config(replace(four, http=replace(sound.http, port=8003)))
+    with pytest.raises(ConfigError, match=r"operations.port = 8001: already used by http.port"):
+        check_config(replace(four, http=replace(sound.http, port=8001)))
+
+
+def test_auto_workers_are_counted_when_the_file_is_read(tmp_path: Path) -> None:
+    config = load(tmp_path, '[node]\nworkers = "auto"\n')
+    assert config.node.workers == auto_workers()
+    with pytest.raises(
+        ConfigError, match=r'node.workers = "many": must be a whole number, or "auto"'
+    ):
+        load(tmp_path, '[node]\nworkers = "many"\n')
 
 
 @pytest.mark.parametrize(

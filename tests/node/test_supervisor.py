@@ -34,6 +34,7 @@ from tests.node.processes import (
 pytestmark = pytest.mark.process
 
 REGISTRAR, WORKER = "node.registrar_process", "node.worker"
+OPERATIONS = "node.operations_process"
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_worker_killed_is_replaced_on_the_same_sockets(node: RunningNode) -> N
 
 def test_the_children_end_when_the_supervisor_is_killed(node: RunningNode) -> None:
     children = node.children()
-    assert set(children) == {REGISTRAR, WORKER}
+    assert set(children) == {REGISTRAR, OPERATIONS, WORKER}
     node.process.kill()
     node.process.wait()
     until(lambda: not any(is_alive(pid) for pid in children.values()))
