@@ -1,5 +1,6 @@
 """Options that every measurement of one server shares: whom, how much, from how many sockets, and where results go."""
 
+import dataclasses
 import functools
 import math
 import secrets
@@ -29,6 +30,8 @@ USUAL_CONNECTIONS = 16
 """Per process: the source ports of a busy resolver, and far below the 64 connections a node allows one address."""
 QUESTION_LIFE_S = 7 * 86_400
 """Until when a question may be answered: longer than any run, so that it is encoded once."""
+WRITE_TIMEOUT_S = 30.0
+"""The least for writes."""
 _INTERVALS = 20
 
 
@@ -76,6 +79,10 @@ class Load:
             for number in range(processes)
         ]  # fmt: skip
 
+    def patient(self) -> "Load":
+        """The same for writes, which wait for the disk: a batch that is given up is registered all the same."""
+        return dataclasses.replace(self, timeout=max(self.timeout, WRITE_TIMEOUT_S))
+
     def target(self, transport: str | None) -> Target:
         """Whom to load. Raises ``CommandError``."""
         server = self.server or own_address(self.config, transport)
@@ -116,7 +123,7 @@ _OPTIONS = (
     click.option("--in-flight", type=click.IntRange(1, 1024), default=1, show_default=True,
                  help="Questions on the way at once on each of them (UDP at a rate: no limit)."),
     click.option("--timeout", type=click.FloatRange(0.05, 60), default=2.0, show_default=True,
-                 help="Seconds from when a question was due until it is given up. Nothing is asked twice."),
+                 help="Seconds from when a question was due until it is given up, for good (writes: at least 30)."),
     click.option("--poisson", is_flag=True,
                  help="Arrivals as of many independent askers, bursts included, instead of equal gaps."),
     click.option("--seed", type=int, help="Of all chance; the result names the one that was used."),

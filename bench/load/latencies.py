@@ -85,12 +85,18 @@ class Latencies:
         return {name: round(value / _NS_PER_MS, 6) for name, value in facts.items()}
 
     def curve(self) -> list[Point]:
-        """Points equally far apart on an axis that gives each further nine the same room; the last is 100 %."""
+        """Points equally far apart on an axis that gives each further nine the same room, and those of the summary.
+
+        The last is 100 %.
+        """
         count = self.count
         if not count:
             return []
         steps = math.ceil(math.log10(count) * POINTS_PER_DECADE) if count > 1 else 0
         percentiles = [100 * (1 - 10 ** (-step / POINTS_PER_DECADE)) for step in range(steps)]
+        percentiles = sorted(
+            {*percentiles, *(each for each in SHOWN if count * (100 - each) >= 100)}
+        )
         percentiles.append(100.0)
         found = self._histogram.get_percentile_to_value_dict(percentiles)
         return [

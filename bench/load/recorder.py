@@ -40,10 +40,10 @@ class Recorder:
         self._number = 0
         self._tell = tell
 
-    def fail(self, kind: str, due_ns: int) -> None:
-        """A question that got no right answer."""
+    def fail(self, kind: str, due_ns: int, size: int = 1) -> None:
+        """A question, or a batch of ``size`` rows, that got no right answer."""
         if due_ns >= self.begin_ns:
-            self.errors[kind] += 1
+            self.errors[kind] += size
 
     def tick(self, now_ns: int) -> int:
         """Tells what is over; returns when to call again. What comes from now on belongs to the next interval."""

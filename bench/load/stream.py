@@ -123,7 +123,7 @@ class StreamLoad:
                 recorder.lags.append(now - due)
             question = self._next_question()
             if question is None or len(queue) >= MAX_QUEUED:
-                recorder.fail("unsent", due)
+                recorder.fail("unsent", due, question.size if question else 1)
             else:
                 queue.append((due, question))
             now = time.monotonic_ns()
@@ -163,7 +163,7 @@ class StreamLoad:
         except BlockingIOError:
             taken = 0
         except OSError:
-            recorder.fail("closed", due)
+            recorder.fail("closed", due, question.size)
             self._lose(connection, "closed", recorder)
             return
         if due >= recorder.begin_ns:
@@ -218,7 +218,7 @@ class StreamLoad:
         self._on_the_way -= len(answers)
         for due, question, trouble in answers:
             if trouble:
-                recorder.fail(trouble, due)
+                recorder.fail(trouble, due, question.size)
             elif due >= recorder.begin_ns:
                 recorder.latencies.append(now - due)
                 recorder.rows_beyond_one += question.size - 1
@@ -243,8 +243,8 @@ class StreamLoad:
 
     def _lose(self, connection: Connection, kind: str, recorder: Recorder) -> None:
         """Close it, fail what waits on it, and have it made again."""
-        for due, _, _ in connection.waiting:
-            recorder.fail(kind, due)
+        for due, question, _ in connection.waiting:
+            recorder.fail(kind, due, question.size)
         self._on_the_way -= len(connection.waiting)
         connection.waiting.clear()
         if connection.sock is not None:
@@ -299,11 +299,13 @@ class StreamLoad:
         """Give up what has waited for too long."""
         latest = now - self._timeout_ns
         while self._queue and self._queue[0][0] <= latest:
-            recorder.fail("unsent", self._queue.popleft()[0])
+            due, question = self._queue.popleft()
+            recorder.fail("unsent", due, question.size)
         for connection in self._connections:
             if connection.waiting and connection.waiting[0][0] <= latest:
                 while connection.waiting and connection.waiting[0][0] <= latest:
-                    recorder.fail("timeout", connection.waiting.popleft()[0])
+                    due, question, _ = connection.waiting.popleft()
+                    recorder.fail("timeout", due, question.size)
                     self._on_the_way -= 1
                 self._lose(connection, "closed", recorder)
             elif connection.sock and not connection.is_up and connection.since_ns <= latest:

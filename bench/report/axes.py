@@ -28,7 +28,8 @@ class Axis(NamedTuple):
 def linear_axis(label: str, values: Sequence[float], *, from_zero: bool = True) -> Axis:
     """From 0, or the least value, to a round number at or above the greatest."""
     least = 0.0 if from_zero else min(values, default=0.0)
-    greatest = max(max(values, default=1.0), least + 1e-9)
+    greatest = max(values, default=0.0)
+    greatest = greatest if greatest > least else least + 1.0
     step = _round_step((greatest - least) / TICKS)
     first, last = math.floor(least / step + 1e-9), math.ceil(greatest / step - 1e-9)
     last = max(last, first + 1)

@@ -20,7 +20,7 @@ def series_figures(all_series: Sequence[Series]) -> Iterator[str]:
     if timed:
         yield _throughput(timed)
         yield from _p99_over_time(timed)
-        if any(series.errors for series in timed):
+        if any(moment.errors for series in timed for moment in series.timeline):
             yield _errors(timed)
 
 
