@@ -5,7 +5,6 @@ ratio of medians with the spread of the slice-by-slice ratios.
 """
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,9 +12,6 @@ from bench.cpu import tree_times
 
 FULL = 0.9
 """A server that runs or waits for its core for this share of a slice has no time left."""
-
-MOST_WARMING_S = 60.0
-"""Of one peer; 10^5 answers of the slowest take ten seconds."""
 
 
 class LoadFailed(Exception):
@@ -43,8 +39,8 @@ class Peer(NamedTuple):
     name: str
     pid: int
     load: Load
-    warm_answers: int = 0
-    """So many come first, unmeasured: what it is asked for shall be where it keeps what is asked."""
+    warm: Callable[[], object] | None = None
+    """Comes first, unmeasured, instead of a slice: what is asked for shall be where it keeps what is asked."""
 
 
 class Slice(NamedTuple):
@@ -91,15 +87,6 @@ def measure(peer: Peer, seconds: float) -> Slice:
     )  # fmt: skip
 
 
-def warm(peer: Peer, seconds: float) -> None:
-    """At least one slice, and as many as its warm answers take. Raises ``LoadFailed``."""
-    answers, deadline_s = 0, time.monotonic() + MOST_WARMING_S
-    while True:
-        answers += measure(peer, seconds).answers
-        if answers >= peer.warm_answers or time.monotonic() > deadline_s:
-            return
-
-
 class Contest(NamedTuple):
     """What alternating slices found: by peer, in the order in which they were loaded."""
 
@@ -129,8 +116,10 @@ def alternate(
             try:
                 if turn:
                     slices[peer.name].append(measure(peer, seconds))
+                elif peer.warm is not None:
+                    peer.warm()
                 else:
-                    warm(peer, seconds)
+                    measure(peer, seconds)
             except LoadFailed as failure:
                 failures[peer.name] = str(failure)
                 del slices[peer.name]

@@ -1,5 +1,6 @@
 """The load generator where there is no compiler: the same checks in Python, too slow for fast servers."""
 
+import random
 import select
 import selectors
 import socket
@@ -15,6 +16,7 @@ BATCH = 32
 """Datagrams in flight, all from one source port at a time."""
 PORTS = 64
 PATIENCE_S = 0.25
+WARM_SLICE_S = 0.2
 STREAM_PATIENCE_S = 5.0
 SUCCESS = 1
 
@@ -29,7 +31,9 @@ class PythonGenerator:
 
     def __init__(self, target: Target) -> None:
         self._requests = read_requests(target.requests)
-        self._next = 0
+        self._next = self._times = 0
+        """Of the next request; while warming, how often each is made."""
+        self._chance = random.Random(1)
         self._code = SUCCESS
         self._kind = KINDS[target.kind]
         address = ("127.0.0.1", target.port)
@@ -53,6 +57,16 @@ class PythonGenerator:
             tally.answers, tally.lost, tally.wrong,
             time.process_time_ns() - cpu, time.monotonic_ns() - wall,
         )  # fmt: skip
+
+    def warm(self, times: int) -> Loaded:
+        """Every request so many times in a row."""
+        self._times, self._next = times, 0
+        total = Loaded(0, 0, 0, 0, 0)
+        while self._next < len(self._requests) * times:
+            one = self.run(WARM_SLICE_S)
+            total = Loaded(*(a + b for a, b in zip(total, one, strict=True)))
+        self._times = 0
+        return total
 
     def pace(self, seconds: float, rate_per_s: float) -> Paced:
         """One question after the other, each at its time or as soon as the one before is answered."""
@@ -84,7 +98,9 @@ class PythonGenerator:
     def _take(self) -> tuple[int, Request]:
         number = self._next
         self._next = number + 1
-        return number, self._requests[number % len(self._requests)]
+        count = len(self._requests)
+        place = number // self._times % count if self._times else self._chance.randrange(count)
+        return number, self._requests[place]
 
     def _window(self, sock: socket.socket, tally: _Tally, size: int = BATCH) -> None:
         at, width = self._kind.id_at, self._kind.id_bytes

@@ -1,13 +1,13 @@
 """The field of a comparison: servers started when they are first needed, request files made once, all ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.compare.dnsperf import DnsperfLoad, write_questions
 from bench.compare.fallback import whole_handle, whole_http
-from bench.compare.generator import Target
+from bench.compare.generator import Generator, Target
 from bench.compare.requests import (
     ORIGIN,
     dns_requests,
@@ -16,7 +16,6 @@ from bench.compare.requests import (
     http_requests,
     identifier,
     redis_requests,
-    shuffled,
     write_requests,
 )
 from bench.compare.spread import make_generator
@@ -26,7 +25,6 @@ from bench.peers.dns import RECORD_HEAD_BYTES, Zone, knot, nsd, write_zone
 from bench.peers.fixed import aiohttp_fixed, c_echo, nginx, uvloop_echo
 from bench.peers.process import PeerFailed, Running, ask_datagram, ask_stream
 from bench.peers.redis import redis
-from bench.slices import Load
 from node.clock import read_clocks
 
 PURE, LANE = "pure", "lane"
@@ -71,18 +69,20 @@ class Field:
             )
         return self._running[name]
 
-    def load(self, stack: ExitStack, kind: str, running: Running, requests: str) -> Load:
+    def load(
+        self, stack: ExitStack, kind: str, running: Running, requests: str
+    ) -> Generator | DnsperfLoad:
         """A load on a running server; closed with ``stack``."""
         port = running.http_port if kind == "http" and running.http_port else running.port
         if kind == "dnsperf":
-            return DnsperfLoad(port, self.requests(requests)).run
-        return make_generator(stack, self._tools, Target(kind, port, self.requests(requests))).run
+            return DnsperfLoad(port, self.requests(requests))
+        return make_generator(stack, self._tools, Target(kind, port, self.requests(requests)))
 
     def requests(self, name: str) -> Path:
         """The file of requests of that name, with every key once."""
         if name not in self._files:
             path = self._directory / f"{name}.requests"
-            self._files[name] = REQUESTS[name](path, shuffled(self.keys))
+            self._files[name] = REQUESTS[name](path, range(self.keys))
         return self._files[name]
 
     def node(self, place: Path, *, is_pure: bool) -> AbstractContextManager[Running]:
@@ -130,7 +130,7 @@ STARTS: dict[str, Callable[[Field, Path], AbstractContextManager[Running]]] = {
 }
 """How each server is started."""
 
-REQUESTS: dict[str, Callable[[Path, list[int]], Path]] = {
+REQUESTS: dict[str, Callable[[Path, Sequence[int]], Path]] = {
     "handle": lambda path, numbers: write_requests(
         path, handle_requests(numbers, read_clocks().wall_s)
     ),

@@ -12,6 +12,8 @@ from bench.slices import Loaded, LoadFailed
 
 GRACE_S = 15.0
 """Beyond the time it was told to load, before a generator is given up: its own patience is 5 s."""
+MOST_WARMING_S = 300.0
+"""10^5 requests, three times each, of a slow server on a busy machine take a minute."""
 UDP_SOCKETS = 1024
 """Source ports: what a busy gateway asks from, and more than any table of recent senders keeps at hand."""
 OUTSTANDING = 128
@@ -35,7 +37,10 @@ class Generator(Protocol):
     """What loads one server from one file of requests."""
 
     def run(self, seconds: float) -> Loaded:
-        """As many as it takes, for so long."""
+        """As many as it takes, for so long; requests at random, uniformly."""
+
+    def warm(self, times: int) -> Loaded:
+        """Every request so many times in a row."""
 
     def pace(self, seconds: float, rate_per_s: float) -> Paced:
         """On a schedule, whatever the server does; UDP only."""
@@ -80,6 +85,11 @@ class CompiledGenerator:
         """See ``Generator``. Raises ``GeneratorFailed``."""
         self._tell(f"run {seconds}")
         return _loaded(self._read(seconds + GRACE_S))
+
+    def warm(self, times: int) -> Loaded:
+        """See ``Generator``. Raises ``GeneratorFailed``."""
+        self._tell(f"warm {times}")
+        return _loaded(self._read(MOST_WARMING_S))
 
     def pace(self, seconds: float, rate_per_s: float) -> Paced:
         """See ``Generator``. Raises ``GeneratorFailed``."""

@@ -7,7 +7,9 @@
  * REQUESTS: a file of requests, each  u32 size, u32 size of what its answer must contain, both texts  (little endian).
  *
  * Orders come line by line on standard input; each is answered by one line on standard output:
- *   run SECONDS            answers lost wrong client-cpu-ns wall-ns
+ *   run SECONDS            answers lost wrong client-cpu-ns wall-ns; requests at random, uniformly, the same in each run
+ *   warm TIMES             the same, every request of the file so many times in a row
+ *   code NUMBER            no answer: from now on this Handle response code is the right one
  *   pace SECONDS RATE      the same, then latencies in us: p50 p90 p99 p99.9 longest (UDP; from the time a request was due)
  *
  * Each answer is held against its request: id, response code (RFC 3652, RFC 1035, RFC 9110, RESP), its whole length,
@@ -49,6 +51,7 @@ static struct group groups[MAX_GROUPS];
 static int group_count, turn;
 static struct stream *streams;
 static uint32_t expected_code = 1;
+static uint64_t last_number = UINT64_MAX, warm_times; /* while warming: where it ends, how often each is asked */
 
 static uint64_t now_ns(void) {
   struct timespec t;
@@ -103,10 +106,19 @@ static void read_requests(const char *path) {
 
 /* ------------------------------------------------------------------------------------------------ what an answer is */
 
+/* Which request has a number: in turn while warming, else at random (splitmix64). */
+static const struct request *request_of(uint64_t number) {
+  if (warm_times) return &requests[number / warm_times % request_count];
+  uint64_t mixed = (number + 1) * 0x9E3779B97F4A7C15ull;
+  mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9ull;
+  mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EBull;
+  return &requests[(mixed ^ mixed >> 31) % request_count];
+}
+
 static uint32_t id_mask(void) { return kind == DNS_UDP ? 0xFFFFu : 0x7FFFFFFFu; }
 
 static uint32_t write_request(uint8_t *to, uint64_t number) {
-  const struct request *one = &requests[number % request_count];
+  const struct request *one = request_of(number);
   uint32_t id = (uint32_t)number & id_mask();
   memcpy(to, one->data, one->size);
   if (kind == DNS_UDP) to[0] = (uint8_t)(id >> 8), to[1] = (uint8_t)id;
@@ -120,7 +132,7 @@ static uint32_t id_of(const uint8_t *data, size_t size) {
 }
 
 static int is_right(const uint8_t *data, size_t size, uint64_t number) {
-  const struct request *one = &requests[number % request_count];
+  const struct request *one = request_of(number);
   int good = 1;
   switch (kind) {
     case HANDLE_UDP:
@@ -212,7 +224,7 @@ static void run_datagrams(uint64_t until_ns, struct tally *tally) {
       receive_group(socket, tally);
       if (index < 0 || groups[index].missing) continue;
       end_group(&groups[index], tally);
-      if (now < until_ns) send_group(&groups[index]);
+      if (now < until_ns && next_number < last_number) send_group(&groups[index]);
       else alive--;
     }
     if (now - checked_ns < 10000000) continue;
@@ -220,7 +232,7 @@ static void run_datagrams(uint64_t until_ns, struct tally *tally) {
     for (int i = 0; i < group_count; i++) {
       if (!groups[i].missing || now < groups[i].sent_ns + PATIENCE_NS) continue;
       end_group(&groups[i], tally);
-      if (now < until_ns) send_group(&groups[i]);
+      if (now < until_ns && next_number < last_number) send_group(&groups[i]);
       else alive--;
     }
   }
@@ -298,7 +310,7 @@ static void run_streams(uint64_t until_ns, struct tally *tally) {
       if (!size) continue;
       if (size == one->have && is_right(one->data, size, one->asked)) tally->answers++;
       else tally->wrong++;
-      if (now < until_ns) ask(one);
+      if (now < until_ns && next_number < last_number) ask(one);
       else alive--;
     }
   }
@@ -327,6 +339,7 @@ static void open_sockets(const char *address, int port) {
 
 static void obey(char *line) {
   double seconds = 0, rate = 0;
+  unsigned long long times = 0;
   struct tally tally = {0, 0, 0};
   uint32_t *waits_ns = NULL;
   uint64_t cpu = cpu_ns(), start = now_ns();
@@ -335,10 +348,13 @@ static void obey(char *line) {
     uint64_t total = (uint64_t)(seconds * rate);
     waits_ns = calloc(total + 1, sizeof *waits_ns);
     pace(seconds, rate, &tally, waits_ns, total);
-  } else if (sscanf(line, "run %lf", &seconds) == 1) {
-    uint64_t until = start + (uint64_t)(seconds * 1e9);
+  } else if (sscanf(line, "run %lf", &seconds) == 1 || sscanf(line, "warm %llu", &times) == 1) {
+    uint64_t until = times ? UINT64_MAX : start + (uint64_t)(seconds * 1e9);
+    warm_times = times;
+    if (times) next_number = 0, last_number = request_count * times;
     if (kind < HANDLE_TCP) run_datagrams(until, &tally);
     else run_streams(until, &tally);
+    warm_times = 0, last_number = UINT64_MAX;
   } else {
     exit(2);
   }

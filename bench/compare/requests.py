@@ -1,4 +1,4 @@
-"""Files of requests for the load generators: every key once, in a shuffled order that is the same in every run.
+"""Files of requests for the load generators, which take them at random: one for each key, or drawn from very many.
 
 Layout, repeated: u32 size of the request, u32 size of what its answer must contain, both texts; little endian.
 """
@@ -35,13 +35,6 @@ def identifier(number: int) -> str:
 def host_name(number: int) -> str:
     """The same in the DNS peers' zone."""
     return f"sn-{number:08d}.{ORIGIN}"
-
-
-def shuffled(count: int) -> list[int]:
-    """0 … count - 1 in an order without neighbours, the same in every run."""
-    numbers = list(range(count))
-    random.Random(_SEED).shuffle(numbers)
-    return numbers
 
 
 def drawn(count: int, of: int) -> list[int]:
