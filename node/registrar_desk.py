@@ -1,8 +1,8 @@
 """The registrar's desk: one thread that owns the store and does one job after another, each durable when it is told.
 
-Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Loads
-and upkeep run in the gaps; while workers serve, a load is followed by a pause, so that readers and other writers get
-processor and disk in between.
+Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Bulk work
+(loads, chunks of batches) and upkeep run in the gaps; while workers serve, bulk work is followed by a pause, so that
+readers and other writers get processor and disk in between, and keeps to ``store.bulk_rows_per_s``.
 """
 
 import threading
@@ -15,6 +15,7 @@ from node.disk import DiskWatch
 from node.logs import get_log
 from node.metrics import COMMIT_SECONDS, COMMITS, LOAD_ROWS, QUEUE_SECONDS
 from protocols.message import Outcome, Receipt
+from registry.chunks import Chunk, ChunkReceipt, refuse_all
 from registry.errors import StoreError, StoreFailed, StoreFull, StoreLocked
 from registry.loading import Load, LoadReceipt
 from registry.registrar import MAX_BATCH, Registrar, Submission
@@ -42,6 +43,20 @@ class Upkeep(Protocol):
         """On the desk's thread."""
 
 
+class Pace:
+    """At most so many rows of bulk work a second (0 = no limit), evenly: what was not used is not made up for."""
+
+    def __init__(self, rows_per_s: int) -> None:
+        self._row_s = 1 / rows_per_s if rows_per_s else 0.0
+        self._next_s = 0.0
+
+    def next_s(self, started_s: float, rows: int) -> float:
+        """When the next bulk work may begin, behind some of ``rows`` rows begun at ``started_s`` (monotonic)."""
+        late_s = min(max(0.0, started_s - self._next_s), MAX_PAUSE_S)
+        self._next_s = started_s + rows * self._row_s - late_s
+        return self._next_s
+
+
 Done = Callable[[object], None]
 """Called on the desk's thread with what became of a job: receipts, a LoadReceipt, facts, or an exception."""
 
@@ -53,7 +68,7 @@ class _Commands(NamedTuple):
 
 
 class _Call(NamedTuple):
-    work: Load | Upkeep
+    work: Load | Chunk | Upkeep
     done: Done
 
 
@@ -68,9 +83,11 @@ class Desk:
         is_serving: Callable[[], bool],
         on_head: Callable[[int], None],
         on_failure: Callable[[str], None],
+        bulk_rows_per_s: int = 0,
     ) -> None:
         self._store, self._registrar, self._disk = store, registrar, disk
         self._is_serving, self._on_head, self._on_failure = is_serving, on_head, on_failure
+        self._pace = Pace(bulk_rows_per_s)
         self._commands: deque[_Commands] = deque()
         self._calls: deque[_Call] = deque()
         self._wake = threading.Condition()
@@ -96,8 +113,8 @@ class Desk:
         """Queue commands; the caller bounds how many may wait."""
         self._queue(self._commands, _Commands(submissions, done, read_clocks().monotonic_s))
 
-    def call(self, work: Load | Upkeep, done: Done) -> None:
-        """Queue a load or upkeep."""
+    def call(self, work: Load | Chunk | Upkeep, done: Done) -> None:
+        """Queue a load, a chunk of a batch, or upkeep."""
         self._queue(self._calls, _Call(work, done))
 
     def _queue(self, queue: deque, job: object) -> None:  # type: ignore[type-arg]  # either of two queues
@@ -129,8 +146,12 @@ class Desk:
             else:
                 self._carry_out(call)
                 took_s = read_clocks().monotonic_s - started_s
-                if isinstance(call.work, Load) and self._is_serving():
-                    not_before_s = started_s + took_s + min(took_s * PAUSE_SHARE, MAX_PAUSE_S)
+                if isinstance(call.work, Load | Chunk) and self._is_serving():
+                    pause_s = min(took_s * PAUSE_SHARE, MAX_PAUSE_S)
+                    not_before_s = max(
+                        started_s + took_s + pause_s,
+                        self._pace.next_s(started_s, len(call.work.rows)),
+                    )
 
     def _pause_s(self, not_before_s: float) -> float | None:
         """How long to sleep before looking at ``_calls``: None = there is none, 0 = go on."""
@@ -180,9 +201,7 @@ class Desk:
 
     def _carry_out(self, call: _Call) -> None:
         try:
-            result: object = (
-                self._load(call.work) if isinstance(call.work, Load) else call.work(self._store)
-            )
+            result = self._result_of(call.work)
         except StoreFull as full:
             result = Refused(f"writes are stopped: {full}")
         except (StoreFailed, StoreLocked) as failure:
@@ -195,6 +214,21 @@ class Desk:
             result = Refused(f"internal error: {error}")
         call.done(result)
         self._tell_head()
+
+    def _result_of(self, work: Load | Chunk | Upkeep) -> object:
+        if isinstance(work, Load):
+            return self._load(work)
+        return self._carry(work) if isinstance(work, Chunk) else work(self._store)
+
+    def _carry(self, chunk: Chunk) -> ChunkReceipt:
+        now = read_clocks()
+        self.trouble = self._disk.trouble(now.monotonic_s)
+        if self.trouble:
+            refusal = Receipt(Outcome.READ_ONLY, reason=self.trouble)
+            return refuse_all(len(chunk.rows), refusal)
+        receipt = self._registrar.carry(chunk, int(now.wall_s * 1000))
+        LOAD_ROWS.inc(len(chunk.rows))
+        return receipt
 
     def _load(self, load: Load) -> LoadReceipt:
         now = read_clocks()

@@ -63,6 +63,7 @@ class Process:
             lambda: self._is_serving,
             lambda seq: self._soon(self._server.push_head, seq),
             lambda failure: self._soon(self._fail, failure),
+            boot.config.store.bulk_rows_per_s,
         )
         self._facts = boot.facts
         self._server = Server(self._desk, self._loop, self._status)

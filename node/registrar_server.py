@@ -10,10 +10,13 @@ from node.metrics import REGISTRAR, scrape
 from node.registrar_desk import Desk, Refused
 from node.registrar_wire import (
     MAX_OUTSTANDING,
+    MAX_PARCELS,
     Frame,
     FrameBuffer,
     encode_frame,
+    pack_chunk_receipt,
     pack_receipts,
+    unpack_chunk,
     unpack_load,
     unpack_submissions,
 )  # fmt: skip
@@ -124,7 +127,9 @@ class Connection(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         self._outstanding += 1
-        if self._outstanding > MAX_OUTSTANDING + 2:  # status and follow come beside the work
+        if (
+            self._outstanding > MAX_OUTSTANDING + MAX_PARCELS + 2
+        ):  # status and follow come beside the work
             raise Malformed(f"more than {MAX_OUTSTANDING} frames unanswered")
         if self._server.is_closing:
             self._outstanding -= 1
@@ -143,6 +148,9 @@ class Connection(asyncio.Protocol):
 
     def _load(self, id_: int, payload: Any) -> None:
         self._server.desk.call(unpack_load(payload), self._later(id_))
+
+    def _chunk(self, id_: int, payload: Any) -> None:
+        self._server.desk.call(unpack_chunk(payload), self._later(id_, pack_chunk_receipt))
 
     def _follow(self, id_: int, _: Any) -> None:
         self.is_following = True
@@ -185,6 +193,7 @@ class Connection(asyncio.Protocol):
 HANDLERS: dict[str, Callable[[Connection, int, Any], None]] = {
     "submit": Connection._submit,  # noqa: SLF001  # the class's own table
     "load": Connection._load,  # noqa: SLF001
+    "chunk": Connection._chunk,  # noqa: SLF001
     "follow": Connection._follow,  # noqa: SLF001
     "status": Connection._status,  # noqa: SLF001
     "metrics": Connection._metrics,  # noqa: SLF001

@@ -9,6 +9,7 @@ kind     payload                                          answer
 ======== ================================================ =======================================
 submit   submissions, at most ``MAX_SUBMISSIONS``         receipts, one for each, in order
 load     one ``Load``                                     one ``LoadReceipt``
+chunk    one ``Parcel``                                   one ``ChunkReceipt``
 follow   nil                                              head number; pushes follow
 status   nil                                              map of facts
 metrics  nil                                              Prometheus text
@@ -27,6 +28,7 @@ from protocols.errors import Malformed, TooLarge
 from protocols.identifier import read_identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
 from protocols.values.value import Reference, Value
+from registry.chunks import MAX_CHUNK_ROWS, Chunk, ChunkReceipt
 from registry.loading import Load, LoadReceipt
 from registry.registrar import Submission
 from registry.stores.store import Note
@@ -39,6 +41,8 @@ MAX_SUBMISSIONS = 256
 """Commands in one frame: one commit of the registrar."""
 MAX_OUTSTANDING = 4
 """Unanswered frames of one connection: enough to keep the writer busy, few enough to stay fair."""
+MAX_PARCELS = 2
+"""Unanswered chunks beside them: one is carried out while the next comes; commands never wait for room behind them."""
 
 _LENGTH_BYTES = 4
 
@@ -96,20 +100,22 @@ def _decode(body: bytes) -> Frame:
 def pack_submissions(submissions: Sequence[Submission]) -> list[object]:
     """``Submission``s as plain msgpack."""
     return [
-        (
-            tuple(principal),
-            source,
-            command.operation.value,
-            command.identifier.spelling,
-            [tuple(value) for value in command.values],
-            command.indexes,
-            command.overwrite,
-            command.expect_version,
-            command.request_id,
-            command.case_sensitive,
-        )
+        (tuple(principal), source, *_pack_command(command))
         for principal, command, source in submissions
     ]
+
+
+def _pack_command(command: Command) -> tuple[object, ...]:
+    return (
+        command.operation.value,
+        command.identifier.spelling,
+        [tuple(value) for value in command.values],
+        command.indexes,
+        command.overwrite,
+        command.expect_version,
+        command.request_id,
+        command.case_sensitive,
+    )
 
 
 def unpack_submissions(payload: Any) -> list[Submission]:
@@ -126,9 +132,11 @@ _OPERATIONS = {operation.value: operation for operation in Operation}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
-def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their order on the wire
-    principal: Any,
-    source: str,
+def _unpack_submission(principal: Any, source: str, *command: Any) -> Submission:
+    return Submission(Principal(*principal), _unpack_command(*command), source)
+
+
+def _unpack_command(  # noqa: PLR0913  # the fields of one command, in their order on the wire
     operation: str,
     spelling: bytes,
     values: Any,
@@ -137,8 +145,8 @@ def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their 
     expect_version: int | None,
     request_id: str,
     case_sensitive: bool,
-) -> Submission:
-    command = Command(
+) -> Command:
+    return Command(
         _OPERATIONS[operation],
         read_identifier(spelling),
         tuple(_unpack_value(*value) for value in values),
@@ -148,7 +156,6 @@ def _unpack_submission(  # noqa: PLR0913  # the fields of one command, in their 
         request_id,
         case_sensitive,
     )
-    return Submission(Principal(*principal), command, source)
 
 
 def _unpack_value(*fields: Any) -> Value:
@@ -199,3 +206,77 @@ def unpack_load_receipt(payload: Any) -> LoadReceipt:
         return LoadReceipt(*payload)
     except TypeError as error:
         raise Malformed(f"load receipt: {error}") from None
+
+
+class Parcel(NamedTuple):
+    """A ``Chunk`` on its way: its plain rows packed as they came, a few at a time, so that nothing else waits long."""
+
+    principal: Principal
+    source: str
+    shapes: list[tuple[bytes, ...]]
+    pieces: list[bytes]
+    """Of ``pack_rows``, in order."""
+    commands: dict[int, Command]
+    """Row number -> the command of a row that is not plain."""
+    conditions: dict[int, tuple[bool, int | None]]
+    request_ids: list[str]
+    count: int
+    """Rows in all."""
+    size_bytes: int
+
+
+PlainText = tuple[str, int, *tuple[str, ...]]
+"""A plain row before it is packed: identifier, number of the shape, data."""
+
+
+def pack_rows(rows: Sequence[PlainText | None]) -> bytes:
+    """Some rows of a parcel; None stands for one that has a command."""
+    packed: bytes = msgpack.packb(rows)
+    return packed
+
+
+def pack_parcel(parcel: Parcel) -> list[object]:
+    """A ``Parcel`` as plain msgpack."""
+    return [
+        tuple(parcel.principal),
+        parcel.source,
+        parcel.shapes,
+        parcel.pieces,
+        {at: _pack_command(command) for at, command in parcel.commands.items()},
+        parcel.conditions,
+        parcel.request_ids,
+    ]
+
+
+def unpack_chunk(payload: Any) -> Chunk:
+    """The ``Chunk`` of a parcel. Raises ``Malformed``, or ``TooLarge`` above ``MAX_CHUNK_ROWS``."""
+    try:
+        principal, source, shapes, pieces, commands, conditions, request_ids = payload
+        rows: list[Any] = []
+        for piece in pieces:
+            rows += msgpack.unpackb(piece, use_list=False, raw=True)
+        if len(rows) > MAX_CHUNK_ROWS:
+            raise TooLarge(f"chunk: {len(rows)} rows, at most {MAX_CHUNK_ROWS} allowed")
+        for at, command in commands.items():
+            rows[at] = _unpack_command(*command)
+        return Chunk(Principal(*principal), source, shapes, rows, conditions, request_ids)
+    except (TypeError, ValueError, KeyError, IndexError, msgpack.UnpackException) as error:
+        raise Malformed(f"chunk: {error}") from None
+
+
+def pack_chunk_receipt(receipt: ChunkReceipt) -> object:
+    """A ``ChunkReceipt`` as plain msgpack."""
+    others = {at: (one.outcome.value, *one[1:]) for at, one in receipt.others.items()}
+    return receipt.before_seq, receipt.last_seq, others
+
+
+def unpack_chunk_receipt(payload: Any) -> ChunkReceipt:
+    """The inverse. Raises ``Malformed``."""
+    try:
+        before_seq, last_seq, others = payload
+        receipts = {
+            at: Receipt(_OUTCOMES[outcome], *rest) for at, (outcome, *rest) in others.items()
+        }
+        return ChunkReceipt(before_seq, last_seq, receipts)
+    except (TypeError, ValueError, KeyError) as error:
+        raise Malformed(f"chunk receipt: {error}") from None

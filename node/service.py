@@ -15,10 +15,12 @@ from node.driver import Driver, Then
 from node.follower import Follower, KeepsAnything, OnChanges
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.overload import TOO_BUSY, Overload, Work
+from node.registrar_wire import Parcel
 from node.writer import Writer
 from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, parent_prefix
 from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
 from protocols.trail import Trail
+from registry.chunks import ChunkReceipt
 from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.registrar import Submission
@@ -209,6 +211,16 @@ class Service:
         for receipt in receipts:
             RECEIPTS.labels(receipt.outcome.value).inc()
         return receipts
+
+    async def register_parcel(self, parcel: Parcel) -> ChunkReceipt:
+        """Rows of a batch in one transaction; durable, and visible to this worker."""
+        started_s = self.now().monotonic_s
+        receipt = await self._writer.carry(parcel)
+        await self._follower.passed(receipt.last_seq)
+        REGISTER_SECONDS.observe(self.now().monotonic_s - started_s)
+        for outcome, count in receipt.outcomes(parcel.count).items():
+            RECEIPTS.labels(outcome.value).inc(count)
+        return receipt
 
     async def authenticate(
         self, handle: str, index: int, secret: bytes, peer: Peer

@@ -15,15 +15,20 @@ from node.logs import get_log
 from node.registrar_client import split_submissions
 from node.registrar_wire import (
     MAX_OUTSTANDING,
+    MAX_PARCELS,
     MAX_SUBMISSIONS,
     Frame,
     FrameBuffer,
+    Parcel,
     encode_frame,
+    pack_parcel,
     pack_submissions,
+    unpack_chunk_receipt,
     unpack_receipts,
 )
 from protocols.errors import ProtocolError
 from protocols.message import Outcome, Receipt
+from registry.chunks import ChunkReceipt, refuse_all
 from registry.registrar import Submission
 
 PATIENCE_S = 3.0
@@ -66,6 +71,27 @@ class _Job:
         self.answer([Receipt(outcome, reason=reason)] * len(self.submissions))
 
 
+class _ParcelJob:
+    """Rows of a batch that travel together."""
+
+    __slots__ = ("future", "parcel", "since_s", "size_bytes")
+
+    def __init__(
+        self, parcel: Parcel, future: "asyncio.Future[ChunkReceipt]", since_s: float
+    ) -> None:
+        self.parcel = parcel
+        self.future = future
+        self.since_s = since_s
+        self.size_bytes = parcel.size_bytes
+
+    def answer(self, receipt: ChunkReceipt) -> None:
+        if not self.future.done():
+            self.future.set_result(receipt)
+
+    def refuse(self, outcome: Outcome, reason: str) -> None:
+        self.answer(refuse_all(self.parcel.count, Receipt(outcome, reason=reason)))
+
+
 class Writer(asyncio.Protocol):
     """``on_head`` hears the number of the newest change whenever somebody committed one."""
 
@@ -75,6 +101,8 @@ class Writer(asyncio.Protocol):
         self._on_head = on_head
         self._queue: deque[_Job] = deque()
         self._sent: dict[int, list[_Job]] = {}
+        self._parcels: deque[_ParcelJob] = deque()
+        self._sent_parcels: dict[int, _ParcelJob] = {}
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._buffer = FrameBuffer()
         self._transport: asyncio.Transport | None = None
@@ -84,6 +112,7 @@ class Writer(asyncio.Protocol):
         """The registrar has said that it takes nothing more."""
         self._late: list[_Job] = []
         """What it did not take, in order; goes before the queue to its successor."""
+        self._late_parcels: list[_ParcelJob] = []
         self.waiting_bytes = 0
         """Bytes of commands queued or sent and unanswered."""
 
@@ -133,6 +162,18 @@ class Writer(asyncio.Protocol):
         self._pump()
         return [receipt for job in jobs for receipt in await job.future]
 
+    async def carry(self, parcel: Parcel) -> ChunkReceipt:
+        """What became of the rows; all BUSY or READ_ONLY as with ``submit``."""
+        loop = asyncio.get_running_loop()
+        job = _ParcelJob(parcel, loop.create_future(), loop.time())
+        if self.waiting_bytes + job.size_bytes > self._queue_bytes:
+            job.refuse(Outcome.BUSY, _BUSY)
+        else:
+            self.waiting_bytes += job.size_bytes
+            self._parcels.append(job)
+        self._pump()
+        return await job.future
+
     async def ask(self, kind: str, payload: object = None) -> Any:
         """One call that is no command, e.g. ``status``. Raises ``ConnectionError`` without a registrar."""
         if self._transport is None or len(self._asked) >= MAX_OUTSTANDING:
@@ -168,8 +209,14 @@ class Writer(asyncio.Protocol):
             for job in jobs:
                 job.refuse(Outcome.ERROR, _UNKNOWN)
         self._sent.clear()
+        for parcel in self._sent_parcels.values():
+            self._done([parcel])
+            parcel.refuse(Outcome.ERROR, _UNKNOWN)
+        self._sent_parcels.clear()
         self._queue.extendleft(reversed(self._late))
         self._late.clear()
+        self._parcels.extendleft(reversed(self._late_parcels))
+        self._late_parcels.clear()
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(ConnectionError(_DOWN))
@@ -182,6 +229,16 @@ class Writer(asyncio.Protocol):
         elif frame.kind == "later" and frame.id in self._sent:
             self._is_stopping = True
             self._late += self._sent.pop(frame.id)
+        elif (parcel := self._sent_parcels.pop(frame.id, None)) is not None:
+            if frame.kind == "later":
+                self._is_stopping = True
+                self._late_parcels.append(parcel)
+                return
+            self._done([parcel])
+            if frame.kind == "ok":
+                parcel.answer(unpack_chunk_receipt(frame.payload))
+            else:
+                parcel.refuse(Outcome.ERROR, str(frame.payload))
         elif (jobs := self._sent.pop(frame.id, None)) is not None:
             self._done(jobs)
             receipts = unpack_receipts(frame.payload) if frame.kind == "ok" else None
@@ -207,6 +264,16 @@ class Writer(asyncio.Protocol):
                 jobs.append(self._queue.popleft())
             self._send_jobs(jobs)
 
+        while self._may_send() and self._parcels and len(self._sent_parcels) < MAX_PARCELS:
+            self._send_parcel(self._parcels.popleft())
+
+    def _send_parcel(self, job: _ParcelJob) -> None:
+        try:
+            self._sent_parcels[self._send("chunk", pack_parcel(job.parcel))] = job
+        except (OverflowError, ProtocolError) as error:
+            self._done([job])
+            job.refuse(Outcome.INVALID_VALUE, f"cannot be stored: {error}")
+
     def _may_send(self) -> bool:
         return self._transport is not None and not self._is_stopping
 
@@ -229,11 +296,12 @@ class Writer(asyncio.Protocol):
         self._transport.write(frame)
         return self._last_id
 
-    def _done(self, jobs: Sequence[_Job]) -> None:
+    def _done(self, jobs: Sequence[_Job | _ParcelJob]) -> None:
         self.waiting_bytes -= sum(job.size_bytes for job in jobs)
 
     def _refuse_old(self, now_s: float) -> None:
-        while self._queue and now_s - self._queue[0].since_s > PATIENCE_S:
-            job = self._queue.popleft()
-            self._done([job])
-            job.refuse(Outcome.READ_ONLY, _DOWN)
+        for queue in (self._queue, self._parcels):
+            while queue and now_s - queue[0].since_s > PATIENCE_S:
+                job: _Job | _ParcelJob = queue.popleft()
+                self._done([job])
+                job.refuse(Outcome.READ_ONLY, _DOWN)

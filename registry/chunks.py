@@ -8,6 +8,7 @@ that may have a flaw, goes through ``decide_one``, so that there is one place wh
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -59,6 +60,8 @@ class ChunkReceipt(NamedTuple):
 
     before_seq: int
     """The number of the newest change before the chunk."""
+    last_seq: int
+    """The number of the newest change after it."""
     others: dict[int, Receipt]
     """Row number (from 0) -> its receipt where it is another one. The next plain row's number follows the highest."""
 
@@ -72,6 +75,12 @@ class ChunkReceipt(NamedTuple):
             seq = max(seq, receipt.seq)
             yield receipt
 
+    def outcomes(self, count: int) -> Counter[Outcome]:
+        """How often each occurs among ``count`` rows."""
+        counts = Counter(receipt.outcome for receipt in self.others.values())
+        counts[Outcome.SUCCESS] += count - len(self.others)
+        return counts
+
 
 def decide_chunk(
     chunk: Chunk, store: Reader, sealer: Sealer, server_admins: frozenset[str], now_ms: int
@@ -83,7 +92,16 @@ def decide_chunk(
     before_seq = overlay.next_seq - 1
     clerk = _Clerk(chunk, store, overlay, sealer, server_admins)
     clerk.settle()
-    return overlay.writes, clerk.requests.marks, ChunkReceipt(before_seq, clerk.others)
+    return (
+        overlay.writes,
+        clerk.requests.marks,
+        ChunkReceipt(before_seq, overlay.next_seq - 1, clerk.others),
+    )
+
+
+def refuse_all(count: int, refusal: Receipt) -> ChunkReceipt:
+    """The same for each of ``count`` rows."""
+    return ChunkReceipt(0, 0, dict.fromkeys(range(count), refusal))
 
 
 class _Prefix(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.message import Outcome, Receipt
-from registry.chunks import Chunk, ChunkReceipt, decide_chunk
+from registry.chunks import Chunk, ChunkReceipt, decide_chunk, refuse_all
 from registry.deciding import Submission, decide_one
 from registry.errors import StoreFull
 from registry.holdings import Holdings
@@ -103,7 +103,5 @@ class Registrar:
                 self._store.commit(writes, marks)
             except StoreFull as full:
                 refusal = Receipt(Outcome.READ_ONLY, reason=f"nothing was changed: {full}")
-                return ChunkReceipt(
-                    receipt.before_seq, dict.fromkeys(range(len(chunk.rows)), refusal)
-                )
+                return refuse_all(len(chunk.rows), refusal)
         return receipt

@@ -1,8 +1,8 @@
 """Batch: ``POST /api/batch``: many records in one request, one JSON object a line, one receipt a line (NDJSON).
 
 Rows are read as fast as the registrar commits them and the client takes the receipts, so a batch of any length needs
-the memory of a few groups. A client that stops reading stops the intake. When it goes away, rows handed to the
-registrar are carried out all the same; sending the batch again with the same ``Idempotency-Key`` gives the same
+the memory of a few sheets (``batch_sheet.py``), each of which is one transaction. A client that stops reading stops the
+intake. When it goes away, rows handed to the registrar are carried out all the same; sending the batch again with the same ``Idempotency-Key`` gives the same
 receipts and changes nothing twice, because a row's request id is the key and its line number.
 """
 
@@ -13,19 +13,23 @@ from typing import NamedTuple
 import orjson
 
 from node.http.api import Api
-from node.http.batch_rows import STATUSES, Row, read_row, receipt_line, status_of
+from node.http.batch_rows import STATUSES
+from node.http.batch_sheet import PlainLines, Sheet
 from node.http.errors import http_trouble
 from node.http.ndjson import LineSplitter
 from node.http.reply import NDJSON, Reply
 from node.http.request import Request, Stream
 from node.http.writing import read_request_id
-from protocols.message import Principal, Receipt
-from registry.registrar import MAX_BATCH, Submission
+from node.overload import LOOK_EVERY_S, SHED_ABOVE_S, Work
+from protocols.message import Principal
+from registry.chunks import ChunkReceipt
 
-GROUPS_WAITING = 2
-"""Groups submitted behind the one whose receipts are being sent: the registrar never waits for the next one."""
+SHEETS_WAITING = 2
+"""Sheets submitted behind the one whose receipts are being sent: the registrar never waits for the next one."""
 GATHER_S = 0.02
-"""How long an unfinished group waits for more rows: a fast sender fills it, a slow one gets its receipts at once."""
+"""How long an unfinished sheet waits for more rows: a fast sender fills it, a slow one gets its receipts at once."""
+MOST_LOOKS = 20
+"""A sheet waits a second at most for a loop that comes late."""
 TYPES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 
 
@@ -50,12 +54,12 @@ async def register_batch(api: Api, request: Request) -> Reply | None:
     return None
 
 
-class _Group(NamedTuple):
-    """Rows on their way through the registrar."""
+class _Sent(NamedTuple):
+    """A sheet on its way through the registrar."""
 
-    rows: list[Row]
-    receipts: "asyncio.Task[list[Receipt]] | None"
-    """Of those rows that have a command; None when none has."""
+    sheet: Sheet
+    receipt: "asyncio.Task[ChunkReceipt] | None"
+    """None when no row of it has a command."""
 
 
 class _Batch:
@@ -71,7 +75,8 @@ class _Batch:
         self.stream = stream
         self.is_brief = is_brief
         """Send receipts of rejected rows only."""
-        self.queue: asyncio.Queue[_Group | None] = asyncio.Queue(GROUPS_WAITING)
+        self.plain = PlainLines()
+        self.queue: asyncio.Queue[_Sent | None] = asyncio.Queue(SHEETS_WAITING)
         self.counts: Counter[str] = Counter()
         self.last_seq = 0
         self.is_gone = False
@@ -93,43 +98,51 @@ class _Batch:
 
     async def _intake(self, key: str) -> None:
         splitter = LineSplitter()
-        rows: list[Row] = []
+        sheet = Sheet(self.plain, key)
         reading: asyncio.Task[bytes] | None = None
         while not self.is_gone:
             reading = reading or asyncio.create_task(self.payload.readany())
-            await asyncio.wait({reading}, timeout=GATHER_S if rows else None)
+            await asyncio.wait({reading}, timeout=GATHER_S if len(sheet) else None)
             if not reading.done():
-                rows = await self._submit(rows, least=1)
+                sheet = await self._send(sheet, key)
                 continue
             piece, reading = reading.result(), None
-            rows += [read_row(line, key) for line in splitter.feed(piece)]
+            lines = splitter.feed(piece) if piece else splitter.end()
+            at = 0
+            while at < len(lines) and not self.is_gone:
+                room = sheet.room
+                sheet.add(lines[at : at + room])
+                at += room
+                if not sheet.room:
+                    sheet = await self._send(sheet, key)
+                await asyncio.sleep(0)  # other connections get their turn
             if not piece:
-                rows += [read_row(line, key) for line in splitter.end()]
-                await self._submit(rows, least=1)
+                await self._send(sheet, key)
                 return
-            rows = await self._submit(rows, least=MAX_BATCH)
         if reading is not None:
             reading.cancel()
 
-    async def _submit(self, rows: list[Row], least: int) -> list[Row]:
-        """Hand on whole groups, and a last one of at least ``least`` rows; returns the rows left over."""
-        while len(rows) >= least:
-            group, rows = rows[:MAX_BATCH], rows[MAX_BATCH:]
-            submissions = [
-                Submission(self.principal, row.command, self.source)
-                for row in group
-                if row.command is not None
-            ]
-            receipts = None
-            if submissions:
-                receipts = asyncio.create_task(self.api.service.register_many(submissions))
-            await self._hand_over(_Group(group, receipts))
-            await asyncio.sleep(0)  # other connections get their turn between groups
-        return rows
+    async def _send(self, sheet: Sheet, key: str) -> Sheet:
+        """Hand a sheet on; returns an empty one."""
+        if len(sheet):
+            await self._give_way()
+            parcel = sheet.parcel(self.principal, self.source)
+            receipt = None
+            if parcel is not None:
+                receipt = asyncio.create_task(self.api.service.register_parcel(parcel))
+            await self._hand_over(_Sent(sheet, receipt))
+        return Sheet(self.plain, key)
 
-    async def _hand_over(self, group: _Group | None) -> None:
+    async def _give_way(self) -> None:
+        """Let everybody else go first while the worker is overloaded, but not for ever."""
+        for _ in range(MOST_LOOKS):
+            if self.api.service.overload.lag_s <= SHED_ABOVE_S[Work.BULK]:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _hand_over(self, sent: _Sent | None) -> None:
         """Wait for room in the queue, but not for a teller that has ended."""
-        putting = asyncio.create_task(self.queue.put(group))
+        putting = asyncio.create_task(self.queue.put(sent))
         await asyncio.wait({putting, self.teller}, return_when=asyncio.FIRST_COMPLETED)
         if not putting.done():
             putting.cancel()
@@ -137,27 +150,17 @@ class _Batch:
 
     async def _tell(self) -> None:
         """Send receipts in order; once the client is gone only wait for what was submitted."""
-        while (group := await self.queue.get()) is not None:
-            receipts = await group.receipts if group.receipts is not None else []
-            lines = self._count(group.rows, receipts)
-            if lines and not self.is_gone:
-                try:
-                    await self.stream.write(lines)
-                except ConnectionError:
-                    self.is_gone = True
-
-    def _count(self, rows: list[Row], receipts: list[Receipt]) -> bytes:
-        """Sum the receipts up and write their lines."""
-        lines = []
-        given = iter(receipts)
-        for row in rows:
-            receipt = row.refusal or next(given)
-            status = status_of(row, receipt)
-            self.counts[status] += 1
-            self.last_seq = max(self.last_seq, receipt.seq)
-            if not self.is_brief or status == "rejected":
-                lines.append(receipt_line(row, receipt, status))
-        return b"".join(lines)
+        while (sent := await self.queue.get()) is not None:
+            receipt = await sent.receipt if sent.receipt is not None else None
+            pieces = sent.sheet.receipts(receipt, self.counts, is_brief=self.is_brief)
+            for lines in pieces:
+                if lines and not self.is_gone:
+                    try:
+                        await self.stream.write(lines)
+                    except ConnectionError:
+                        self.is_gone = True
+                await asyncio.sleep(0)
+            self.last_seq = max(self.last_seq, sent.sheet.last_seq)
 
     def _summary(self) -> bytes:
         content: dict[str, object] = {"summary": True, "rows": self.counts.total()}

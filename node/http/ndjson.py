@@ -29,12 +29,18 @@ class LineSplitter:
     def feed(self, data: bytes) -> list[Line]:
         """The lines that ``data`` completes."""
         lines: list[Line] = []
-        start = 0
-        while (newline := data.find(b"\n", start)) >= 0:
-            self._take(data[start:newline])
+        first, *others = data.split(b"\n")
+        self._take(first)
+        if others:
             self._finish(lines)
-            start = newline + 1
-        self._take(data[start:])
+            last = others.pop()
+            for number, text in enumerate(others, self._number + 1):
+                if len(text) > MAX_LINE_BYTES:
+                    lines.append(Line(number, b"", is_too_long=True))
+                elif text := text.strip():
+                    lines.append(Line(number, text))
+            self._number += len(others)
+            self._take(last)
         return lines
 
     def end(self) -> list[Line]:

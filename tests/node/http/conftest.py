@@ -17,11 +17,21 @@ from node.clock import read_clocks
 from node.config_sections import Config
 from node.follower import Follower
 from node.listeners import http
+from node.registrar_wire import (
+    FrameBuffer,
+    Parcel,
+    encode_frame,
+    pack_chunk_receipt,
+    pack_parcel,
+    unpack_chunk,
+    unpack_chunk_receipt,
+)
 from node.service import Service
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Receipt
 from protocols.values.admin import Admin, encode_admin
 from protocols.values.value import SECRET_PERMISSIONS, Value
+from registry.chunks import ChunkReceipt
 from registry.holdings import Holdings
 from registry.registrar import MAX_BATCH, Registrar, Submission
 from registry.sealing import Sealer
@@ -52,6 +62,19 @@ class DirectWriter:
             self.batches.append(len(batch))
             receipts += self.registrar.commit(batch, 1_700_000_000_000)
         return receipts
+
+    async def carry(self, parcel: Parcel) -> ChunkReceipt:
+        await self.gate.wait()
+        self.batches.append(parcel.count)
+        chunk = unpack_chunk(_there_and_back(pack_parcel(parcel)))
+        receipt = self.registrar.carry(chunk, 1_700_000_000_000)
+        return unpack_chunk_receipt(_there_and_back(pack_chunk_receipt(receipt)))
+
+
+def _there_and_back(payload: object) -> object:
+    """Through a frame, as between the processes."""
+    (frame,) = FrameBuffer().receive(encode_frame(1, "any", payload))
+    return frame.payload
 
 
 class Node(NamedTuple):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from node.http.ndjson import MAX_LINE_BYTES, LineSplitter
 from protocols.values.value import SECRET_PERMISSIONS, Value
+from registry.chunks import MAX_CHUNK_ROWS
 from tests.node.http.conftest import ADMIN, SECRET, basic, read_response, url
 
 NDJSON = {"Content_Type": "application/x-ndjson"}
@@ -225,7 +226,7 @@ async def test_a_slow_sender_has_each_receipt_before_it_sends_the_next_row(node)
 async def test_rows_are_committed_together_and_not_faster_than_the_registrar(node):
     node.writer.gate.clear()
     reader, writer = await _upload(node)
-    rows = b"".join(row(n, "https://a.cn/" + "x" * 4000) for n in range(1500))
+    rows = b"".join(row(n, "https://a.cn/" + "x" * 2000) for n in range(8000))
     sending = asyncio.create_task(_drain(writer, _chunk(rows) + b"0\r\n\r\n"))
     while not node.listener.fronts:
         await asyncio.sleep(0)
@@ -238,9 +239,9 @@ async def test_rows_are_committed_together_and_not_faster_than_the_registrar(nod
     node.writer.gate.set()
     data = await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 30)
     await sending
-    assert b'"rows":1500' in data
-    assert max(node.writer.batches) == 256
-    assert len(node.writer.batches) < 1500 / 256 + 20
+    assert b'"rows":8000' in data
+    assert max(node.writer.batches) == MAX_CHUNK_ROWS
+    assert len(node.writer.batches) < 8000 / MAX_CHUNK_ROWS + 20
     writer.close()
 
 
