@@ -1,18 +1,17 @@
 """The supervisor: makes the sockets, starts registrar and workers, replaces the dead and the hung, reloads and stops.
 
-No event loop and no threads: one ``poll`` over signals and the children's reports, so that nothing here can hang.
+No event loop and no threads: it sleeps until a signal or a child's report comes, so that nothing here can hang.
 TERM or INT drains and stops, HUP reads the settings again and rolls the workers: one first, which is watched for a
 while, then the others one by one. Settings that cannot work are reported and the old ones stay. Whoever is rolled hands
 its connections to its successor. Children end by themselves when the supervisor is killed.
 """
 
-import contextlib
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterator
 
+from node.bell import Bell
 from node.child import EXIT_CONFIG, EXIT_LOCKED, PLACE, RETIRE, Boot, Child
 from node.config import Config, ConfigError, load_config
 from node.config_check import check_config
@@ -55,12 +54,11 @@ class Supervisor:
         self._is_steered = False
         """New clients are led past the sockets of slots that are given up."""
         self._boxes = {OPERATIONS_SLOT: make_mailbox()}
-        self._signals: list[int] = []
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._bell = Bell()
 
     def start(self) -> dict[str, list[str]]:
         """Start everything and return what is listened on, ``host:port`` by use. Raises ``StartFailed``."""
-        self._catch_signals()
+        self._bell.catch()
         config = self._config
         try:
             self._sockets = make_sockets(config)
@@ -92,7 +90,7 @@ class Supervisor:
         """Keep the node going until TERM or INT, then stop it. The exit status."""
         while True:
             self._wait(self._next_look_s())
-            for number in self._take_signals():
+            for number in self._bell.take():
                 if number == signal.SIGHUP:
                     self._reload()
                 else:
@@ -183,7 +181,7 @@ class Supervisor:
                 return False
             self._wait(min(left_s, self._next_look_s()))
             self._tend(is_done)
-            if any(number != signal.SIGHUP for number in self._signals):
+            if self._bell.says_stop:
                 raise _Told
         return True
 
@@ -350,7 +348,7 @@ class Supervisor:
                     )
                     child.kill()
                     is_clean = False
-                self._sleep(0.05, [])
+                self._bell.sleep(0.05, [])
             child.close()
         return is_clean
 
@@ -364,30 +362,10 @@ class Supervisor:
         """Until a signal, a report or the end of a child; whoever calls reads the reports afterwards."""
         children = [post.child for post in self._posts() if post.child is not None]
         slept_s = time.monotonic()
-        self._sleep(timeout_s, [c.report_fd for c in children if c.process.poll() is None])
+        self._bell.sleep(timeout_s, [c.report_fd for c in children if c.process.poll() is None])
         if time.monotonic() - slept_s > FROZEN_S:
             for post in self._posts():
                 post.heard_s = time.monotonic()
-
-    def _sleep(self, timeout_s: float, reports: list[int]) -> None:
-        poll = select.poll()
-        for descriptor in (self._wake_read, *reports):
-            poll.register(descriptor, select.POLLIN)
-        if any(descriptor == self._wake_read for descriptor, _ in poll.poll(timeout_s * 1000)):
-            with contextlib.suppress(BlockingIOError):
-                while os.read(self._wake_read, 512):
-                    pass
-
-    def _catch_signals(self) -> None:
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda got, _: self._signals.append(got))
-        # A child's end must wake the poll; there is nothing else to do about it here.
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-    def _take_signals(self) -> list[int]:
-        taken, self._signals = self._signals, []
-        return taken
 
 
 def _registrar_view(config: Config) -> tuple[object, ...]:
