@@ -25,7 +25,6 @@ STARTS = 3
 """Starts of each node, on all cores; the median counts, the page cache being warm after the import."""
 PACE_PER_S = 2000.0
 """For waits: far below what a worker can do, so that they are the answer's and not a queue's."""
-PACE_S = 5.0
 _AUTHORITY_BYTES = 4
 """Of a store key, instead of the prefix."""
 _HIT, _HOTTEST, _MISS = "hit", "hottest", "miss"
@@ -83,7 +82,7 @@ def measure_stage(
         found = _take_turns(spread, running, turns, on_step)
         on_step(f"waits with {count:,} identifiers")
         hit_p99, miss_p99 = (
-            each.pace(PACE_S, PACE_PER_S).waits_us.get("p99", float("nan")) / 1000
+            each.pace(turns[0] * turns[1], PACE_PER_S).waits_us.get("p99", float("nan")) / 1000
             for each in (spread.uniform, spread.absent)
         )
         rss = rss_anon_of_worker(running.pid)
