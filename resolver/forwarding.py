@@ -108,9 +108,9 @@ class Forwarder:
             self.lookups[_word_of(found)] += 1
             return self._memory.answer(query, found, now)
         failure = self._memory.failure(query.identifier, place, now)
-        self.lookups[_word_of(found, failure)] += 1
         if failure is None:
-            return None
+            return None  # counted when it is asked
+        self.lookups[_word_of(found, failure)] += 1
         if found is not None and failure.outcome not in ANSWERS:
             return self._memory.answer(query, found, now)
         if found is not None:  # its prefix is gone, and it with it
@@ -161,6 +161,8 @@ class Forwarder:
     def ask(self, query: Query, place: Delegated | NotHere, peer: Peer, now: Now) -> Answer | int:
         """A ticket to wait with; or an answer at once: stale if there is one, else "busy"."""
         questions = self.questions
+        if not query.authoritative:
+            self.lookups[_word_of(self.cache.get(query.identifier, now))] += 1
         running = questions.get(query)
         if running is not None and len(running.waiters) >= self._limits.waiters:
             return self._instead(query, "too many wait for the same answer", now)

@@ -75,9 +75,12 @@ class HandClock(Service):
     """A service whose clocks stand until a test moves them."""
 
     monotonic_s = 100.0
+    wall_s: float | None = None
+    """None: the wall clock goes on."""
 
     def now(self) -> Now:
-        return Now(self.monotonic_s, read_clocks().wall_s)
+        wall_s = read_clocks().wall_s if self.wall_s is None else self.wall_s
+        return Now(self.monotonic_s, wall_s)
 
 
 class Parts(NamedTuple):

@@ -438,7 +438,8 @@ def test_each_question_counts_once_by_what_was_remembered_and_what_the_node_need
     table.lookup("88.200/b")
     assert table.forwarder.lookups == {"miss": 2, "fresh": 1, "absent": 1}
     table.at += 101
-    table.lookup("88.200/a")
+    table.lookup("88.200/a")  # looked at without being asked: no question yet
+    table.ask("88.200/a")
     assert table.forwarder.lookups == {"miss": 2, "fresh": 1, "absent": 1, "stale": 1}
 
 
