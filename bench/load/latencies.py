@@ -100,6 +100,11 @@ class Latencies:
         percentiles.append(100.0)
         found = self._histogram.get_percentile_to_value_dict(percentiles)
         return [
-            Point(percentile, found[percentile] / _NS_PER_MS, math.ceil(percentile * count / 100))
+            Point(percentile, found[percentile] / _NS_PER_MS, _rank(percentile, count))
             for percentile in percentiles
         ]
+
+
+def _rank(percentile: float, count: int) -> int:
+    """How many answers that is, as HdrHistogram rounds it."""
+    return int(percentile * count / 100 + 0.5)
