@@ -229,16 +229,8 @@ class Writer(asyncio.Protocol):
         elif frame.kind == "later" and frame.id in self._sent:
             self._is_stopping = True
             self._late += self._sent.pop(frame.id)
-        elif (parcel := self._sent_parcels.pop(frame.id, None)) is not None:
-            if frame.kind == "later":
-                self._is_stopping = True
-                self._late_parcels.append(parcel)
-                return
-            self._done([parcel])
-            if frame.kind == "ok":
-                parcel.answer(unpack_chunk_receipt(frame.payload))
-            else:
-                parcel.refuse(Outcome.ERROR, str(frame.payload))
+        elif frame.id in self._sent_parcels:
+            self._take_parcel(frame)
         elif (jobs := self._sent.pop(frame.id, None)) is not None:
             self._done(jobs)
             receipts = unpack_receipts(frame.payload) if frame.kind == "ok" else None
@@ -253,6 +245,18 @@ class Writer(asyncio.Protocol):
                 future.set_result(frame.payload)
             else:
                 future.set_exception(ConnectionError(str(frame.payload)))
+
+    def _take_parcel(self, frame: Frame) -> None:
+        parcel = self._sent_parcels.pop(frame.id)
+        if frame.kind == "later":
+            self._is_stopping = True
+            self._late_parcels.append(parcel)
+            return
+        self._done([parcel])
+        if frame.kind == "ok":
+            parcel.answer(unpack_chunk_receipt(frame.payload))
+        else:
+            parcel.refuse(Outcome.ERROR, str(frame.payload))
 
     def _pump(self) -> None:
         """Send what is queued, joined into frames of at most ``MAX_SUBMISSIONS`` commands."""

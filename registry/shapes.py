@@ -20,21 +20,18 @@ class Shape:
     def __init__(
         self, heads: Sequence[bytes], time: bytes, least_ttl_s: int, *, has_absolute_ttl: bool
     ) -> None:
-        self._undated = _fronts(heads)
+        self._undated = [part for front in _fronts(heads) for part in (front, b"")]
         self._dated = _fronts([head[:4] + time + head[8:] for head in heads])
         self.least_ttl_s = least_ttl_s
         self.has_absolute_ttl = has_absolute_ttl
 
     def write(self, data: Sequence[bytes]) -> tuple[bytes, bytes]:
         """The list with no time, and with the time of the shape. ``ValueError`` when there is not one datum a value."""
-        undated, dated = [], []
-        for front, dated_front, one in zip(self._undated, self._dated, data, strict=True):
-            counted = len(one).to_bytes(4) + one
-            undated.append(front + counted)
-            dated.append(dated_front + counted)
-        undated.append(_NO_REFERENCES)
-        dated.append(_NO_REFERENCES)
-        return b"".join(undated), b"".join(dated)
+        parts = list(self._undated)
+        parts[1::2] = [len(one).to_bytes(4) + one for one in data]  # as many as there are values
+        undated = b"".join(parts) + _NO_REFERENCES
+        parts[::2] = self._dated
+        return undated, b"".join(parts) + _NO_REFERENCES
 
     @staticmethod
     def list_of(heads: Sequence[bytes], data: Sequence[bytes]) -> bytes:

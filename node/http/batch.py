@@ -1,9 +1,10 @@
 """Batch: ``POST /api/batch``: many records in one request, one JSON object a line, one receipt a line (NDJSON).
 
 Rows are read as fast as the registrar commits them and the client takes the receipts, so a batch of any length needs
-the memory of a few sheets (``batch_sheet.py``), each of which is one transaction. A client that stops reading stops the
-intake. When it goes away, rows handed to the registrar are carried out all the same; sending the batch again with the same ``Idempotency-Key`` gives the same
-receipts and changes nothing twice, because a row's request id is the key and its line number.
+the memory of a few sheets (``batch_sheet.py``), each of which is one transaction. A client that stops reading stops
+the intake. When it goes away, rows handed to the registrar are carried out all the same; sending the batch again with
+the same ``Idempotency-Key`` gives the same receipts and changes nothing twice, because a row's request id is the key
+and its line number.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Sheet: lines of a batch collected into one parcel for the registrar, and its receipts turned into lines again.
 
 Nearly all rows of a batch look alike: ``handle`` and ``values``, each value with index, type and text. Those are taken
-as they come out of the JSON parser (``PlainLines``), without a Command or Value; ``batch_rows.read_row`` reads others and
-says what is wrong with them. Both give the registrar the same command (a test holds them together).
+as they come out of the JSON parser (``PlainLines``), without a Command or Value; ``batch_rows.read_row`` reads others
+and says what is wrong with them. Both give the registrar the same command (a test holds them together).
 """
 
 from collections import Counter
@@ -35,6 +35,10 @@ _MAX_TEXT_CHARS = MAX_DATA_BYTES // 4
 _MEMBERS = frozenset({"handle", "values", "operation", "overwrite", "ifVersion"})
 _MAX_VERSION = 0xFFFF_FFFF
 
+Condition = tuple[bool, int | None]
+"""overwrite and expect_version of a put."""
+ANY: Condition = (True, None)
+
 Told = tuple[int, bytes] | Row
 """What is kept of a row until its receipt comes: line and handle as JSON, or the whole row."""
 
@@ -49,14 +53,14 @@ class PlainLines:
 
     def read(  # noqa: C901, PLR0911  # the hot loop of every batch: a call a value would cost as much as the rest
         self, text: bytes
-    ) -> "tuple[str, list[bytes], list[str], tuple[bool, int | None]] | None":
+    ) -> tuple[str, tuple[bytes, ...], list[str], Condition] | None:
         """Handle, heads and data of the values, and the condition; None when the line is not plain."""
         if len(text) > MAX_PLAIN_LINE_BYTES:
             return None
         try:
             document = orjson.loads(text)
             handle, values = document["handle"], document["values"]
-            condition = (True, None) if len(document) == 2 else _condition(document)
+            condition = ANY if len(document) == 2 else _condition(document)
             if type(handle) is not str or type(values) is not list or condition is None:
                 return None
             slash, size = handle.find("/"), len(handle)
@@ -83,7 +87,7 @@ class PlainLines:
                 texts.append(data)
         except (KeyError, TypeError, AttributeError, ProtocolError, orjson.JSONDecodeError):
             return None  # whatever it is, the long way tells it better
-        return handle, heads, texts, condition
+        return handle, tuple(heads), texts, condition
 
     def _learn(self, kind: tuple[object, ...], value: dict[str, object]) -> bytes:
         """The head of a value seen for the first time."""
@@ -96,8 +100,8 @@ class PlainLines:
         return head
 
 
-def _condition(document: dict[str, object]) -> tuple[bool, int | None] | None:
-    """(overwrite, expect_version) of a put, None when it is something else or has more members."""
+def _condition(document: dict[str, object]) -> Condition | None:
+    """The condition of a put, None when it is something else or has more members."""
     if not _MEMBERS.issuperset(document) or document.get("operation") not in (None, "put"):
         return None
     overwrite, version = document.get("overwrite"), document.get("ifVersion")
@@ -123,7 +127,7 @@ class Sheet:
         self._shapes: dict[tuple[bytes, ...], int] = {}
         self._pieces: list[bytes] = []
         self._commands: dict[int, Command] = {}
-        self._conditions: dict[int, tuple[bool, int | None]] = {}
+        self._conditions: dict[int, Condition] = {}
         self._request_ids: list[str] = []
         self._count = self._size = 0
         self.last_seq = 0
@@ -142,25 +146,26 @@ class Sheet:
     def add(self, lines: Sequence[Line]) -> None:
         """As many as there is room for."""
         rows: list[PlainText | None] = []
+        size = 0
         read, shapes, told, dumps = self._plain.read, self._shapes, self._told, orjson.dumps
         for line in lines:
             number, text, is_too_long = line
-            self._size += len(text)
+            size += len(text)
             found = None if is_too_long else read(text)
             if found is None:
                 self._add_odd(line, rows)
                 continue
             handle, heads, texts, condition = found
-            shape = tuple(heads)
-            at = shapes.get(shape)
+            at = shapes.get(heads)
             if at is None:
-                at = shapes[shape] = len(shapes)
-            if condition != (True, None):
+                at = shapes[heads] = len(shapes)
+            if condition is not ANY:
                 self._conditions[self._count + len(rows)] = condition
             if self._key:
                 self._request_ids.append(f"{self._key}:{number}")
             rows.append((handle, at, *texts))
             told.append((number, dumps(handle)))
+        self._size += size
         if rows:
             self._pieces.append(pack_rows(rows))
             self._count += len(rows)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from node.disk import DiskWatch
-from node.registrar_desk import Desk, Refused
+from node.registrar_desk import MAX_PAUSE_S, Desk, Pace, Refused
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Receipt
 from protocols.values.value import Value
+from registry.chunks import Chunk, ChunkReceipt
 from registry.errors import StoreFailed
 from registry.loading import Load, LoadReceipt
 from registry.registrar import Registrar, Submission
@@ -37,6 +38,10 @@ class Recording(Registrar):
     def load(self, load: Load, now_ms: int) -> LoadReceipt:
         self.done.append("load")
         return super().load(load, now_ms)
+
+    def carry(self, chunk: Chunk, now_ms: int) -> ChunkReceipt:
+        self.done.append("chunk")
+        return super().carry(chunk, now_ms)
 
 
 class Office:
@@ -85,6 +90,12 @@ def load(suffix: bytes) -> Load:
         b"\0\0\0\1" + bytes.fromhex("00000001 00000000 00 00015180 0e 00000001") + b"T" + bytes(8)
     )
     return Load(OPERATOR, "f.csv", PREFIX.encode(), [(suffix, public)], (1,))
+
+
+def chunk(*suffixes: str) -> Chunk:
+    head = bytes.fromhex("00000001 00000000 00 00015180 0e 00000001") + b"T"
+    rows = [(f"{PREFIX}/{suffix}".encode(), 0, b"x") for suffix in suffixes]
+    return Chunk(OPERATOR, "test", [(head,)], rows, {}, [])
 
 
 def test_commands_that_wait_share_one_commit_and_go_before_loads(tmp_path: Path) -> None:
@@ -201,3 +212,44 @@ def test_a_desk_that_meets_a_bug_outside_of_any_job_says_so_instead_of_dying_sil
     office.desk.submit(put("a"), office.note("a"))
     office.finish()
     assert office.failures == ["the head row is damaged"]
+
+
+def test_chunks_come_after_commands_and_in_order(tmp_path: Path) -> None:
+    office = Office(tmp_path, make_store())
+    office.desk.call(chunk("a", "b"), office.note("first"))
+    office.desk.call(chunk("b", "c"), office.note("second"))
+    office.desk.submit(put("c"), office.note("command"))
+    results = office.finish()
+    assert office.registrar.done == [1, "chunk", "chunk"]
+    first, second = results["first"], results["second"]
+    assert isinstance(first, ChunkReceipt)
+    assert isinstance(second, ChunkReceipt)
+    assert (first.others, first.last_seq) == ({}, second.before_seq)
+    assert [receipt.is_unchanged for receipt in second.receipts(2)] == [True, False]
+
+
+def test_a_nearly_full_disk_refuses_every_row_of_a_chunk_with_the_reason(tmp_path: Path) -> None:
+    office = Office(tmp_path, make_store(), least_percent=100.0)
+    office.desk.call(chunk("a", "b"), office.note("chunk"))
+    receipt = office.finish()["chunk"]
+    assert isinstance(receipt, ChunkReceipt)
+    assert [one.outcome for one in receipt.receipts(2)] == [Outcome.READ_ONLY] * 2
+    assert "store.min_free_percent" in receipt.others[0].reason
+    assert office.registrar.done == []
+
+
+def test_a_pace_spreads_rows_evenly_and_does_not_make_up_for_rest() -> None:
+    pace = Pace(1000)
+    assert pace.next_s(100.0, 100) == pytest.approx(100.1 - MAX_PAUSE_S)
+    pace = Pace(1000)
+    begun, now = 100.0, pace.next_s(100.0, 0)
+    for _ in range(10):  # each begins a little late, as a busy machine has it
+        now = pace.next_s(max(now, begun) + 0.003, 50)
+    assert now == pytest.approx(begun + 0.5, abs=0.1)
+    now = pace.next_s(200.0, 50)
+    assert now >= 200.05 - MAX_PAUSE_S
+
+
+def test_without_a_limit_a_pace_never_holds_anything_back() -> None:
+    pace = Pace(0)
+    assert pace.next_s(5.0, 1000) <= 5.0

@@ -12,6 +12,7 @@ from node.disk import DiskWatch
 from node.follower import Follower
 from node.registrar_desk import Desk
 from node.registrar_server import Server
+from node.registrar_wire import Parcel, pack_rows
 from node.writer import Writer
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
@@ -27,6 +28,15 @@ def put(suffix: str, data: bytes = b"x", index: int = 1) -> Submission:
     return Submission(
         OPERATOR, Command(Operation.PUT, parse_identifier(f"{PREFIX}/{suffix}"), values), "t"
     )
+
+
+HEAD = bytes.fromhex("00000001 00000000 00 00015180 0e 00000001") + b"T"
+
+
+def parcel(*suffixes: str) -> Parcel:
+    rows = [(f"{PREFIX}/{suffix}", 0, "x") for suffix in suffixes]
+    piece = pack_rows(rows)
+    return Parcel(OPERATOR, "t", [(HEAD,)], [piece], {}, {}, [], len(rows), len(piece))
 
 
 @contextlib.asynccontextmanager
@@ -225,3 +235,82 @@ async def test_a_follower_that_fell_behind_retention_drops_everything() -> None:
     await follower.catch_up()
     assert told == [0]
     assert follower.seq == store.head().seq
+
+
+# -- rows of a batch
+
+
+async def test_parcels_are_carried_out_in_order_beside_commands(tmp_path: Path) -> None:
+    store = make_store()
+    before = store.count(PREFIX.encode())
+    async with registrar(tmp_path / "s", store), writer(tmp_path / "s") as one:
+        parcels = [one.carry(parcel(f"p{n}", f"q{n}")) for n in range(8)]
+        *receipts, commands = await asyncio.gather(*parcels, one.submit([put("c")]))
+    seqs = [r.seq for receipt in receipts for r in receipt.receipts(2)]
+    assert seqs == sorted(seqs)
+    assert all(receipt.others == {} for receipt in receipts)
+    assert commands[0].outcome is Outcome.SUCCESS
+    store.refresh()
+    assert store.count(PREFIX.encode()) == before + 17
+    assert one.waiting_bytes == 0
+
+
+async def test_a_parcel_that_does_not_fit_the_queue_is_busy_row_by_row(tmp_path: Path) -> None:
+    async with writer(tmp_path / "absent", queue_bytes=20) as one:
+        receipt = await one.carry(parcel("a", "b"))
+    assert [r.outcome for r in receipt.receipts(2)] == [Outcome.BUSY] * 2
+
+
+async def test_a_parcel_waits_for_a_registrar_and_gets_read_only_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with writer(tmp_path / "s") as one:
+        waiting = asyncio.create_task(one.carry(parcel("early")))
+        await asyncio.sleep(0)
+        async with registrar(tmp_path / "s", make_store()):
+            assert (await waiting).others == {}
+    monkeypatch.setattr("node.writer.PATIENCE_S", 0.05)
+    async with writer(tmp_path / "absent") as one:
+        receipt = await one.carry(parcel("x", "y"))
+    assert [r.outcome for r in receipt.receipts(2)] == [Outcome.READ_ONLY] * 2
+    assert one.waiting_bytes == 0
+
+
+async def test_parcels_that_reach_a_stopping_registrar_are_done_by_its_successor(
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    async with asyncio.timeout(10), writer(tmp_path / "s") as one:
+        async with registrar(tmp_path / "s", store) as server:
+            await one.carry(parcel("before"))
+            server.refuse_more()
+            late = [asyncio.create_task(one.carry(parcel(f"late{n}"))) for n in range(5)]
+            while len(one._late_parcels) < 2:
+                await asyncio.sleep(0)
+        async with registrar(tmp_path / "s", store):
+            receipts = await asyncio.gather(*late)
+    assert [next(receipt.receipts(1)).seq for receipt in receipts] == list(
+        range(receipts[0].before_seq + 1, receipts[0].before_seq + 6)
+    )
+
+
+async def test_a_parcel_in_flight_when_the_registrar_dies_is_not_called_done(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    class Silent(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            if b"chunk" in data:
+                self.transport.close()
+
+    server = await loop.create_unix_server(Silent, sock=listen_control(tmp_path / "s"))
+    async with writer(tmp_path / "s") as one:
+        (receipt,) = (await one.carry(parcel("x"))).receipts(1)
+        assert receipt.outcome is Outcome.ERROR
+        assert "may or may not" in receipt.reason
+        assert one.waiting_bytes == 0
+        server.close()
