@@ -10,21 +10,21 @@ from collections.abc import Iterator, Sequence
 
 from protocols.values.value import FIXED, TTL_RELATIVE, Value
 from protocols.values.value_list import encode_values
-from resolver.shelf import ENTRY_BYTES, Entry, Shelf
+from resolver.shelf import Entry, Shelf, bytes_size
 
 _U32 = struct.Struct(">I")
 _TTL_OFFSET = 8
 """Of TTL type and TTL in a value (``protocols/values/value.py``)."""
 _NEVER_S = float("inf")
-_ENCODED_BYTES = ENTRY_BYTES + 95
-"""An entry with its numbers and the head of its bytes (measured as in ``shelf.py``)."""
+_ENCODED_BYTES = 288
+"""The object with its five numbers and its cost (measured as in ``shelf.py``)."""
 
 
 class _Encoded(Entry):
     __slots__ = ("age_s", "learned_s", "look_again_at_s", "patch_at_s", "public")
 
     def __init__(self, key: bytes, public: bytes, learned_s: float, look_again_at_s: float) -> None:
-        super().__init__(key, _ENCODED_BYTES + len(key) + len(public))
+        super().__init__(key, _ENCODED_BYTES + bytes_size(len(key)) + bytes_size(len(public)))
         self.public = public
         self.learned_s = learned_s
         self.look_again_at_s = look_again_at_s
@@ -51,8 +51,17 @@ class EncodedAnswers:
 
     @property
     def used_bytes(self) -> int:
-        """Memory that is taken, as an estimate (see ``shelf.py``); never above the budget."""
+        """Memory that is taken (see ``shelf.py``); never above the budget."""
         return self._shelf.used_bytes
+
+    @property
+    def evictions(self) -> int:
+        """Answers that had to make way so far."""
+        return self._shelf.evictions
+
+    def walk(self, most: int) -> list[Entry]:
+        """Up to ``most`` entries, going on where the last call stopped; none = that was the end (``Shelf.walk``)."""
+        return [*self._shelf.walk(most)]
 
     @property
     def count(self) -> int:

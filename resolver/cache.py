@@ -21,14 +21,15 @@ from protocols.message import Answer, Outcome
 from protocols.values.value import TTL_RELATIVE, Value
 from protocols.values.value_list import decode_values, encode_values
 from resolver.failures import MOST_REASON_CHARACTERS, Failures
+from resolver.hot_records import HotRecord
 from resolver.limits import Limits
-from resolver.shelf import ENTRY_BYTES, Entry, Shelf
+from resolver.shelf import COUNTED, Entry, Shelf, bytes_size
 from resolver.source import Now
 
 FAILURES_SHARE = 16
 """One part in so many of the budget is for failures."""
-HELD_BYTES = ENTRY_BYTES + 50
-"""An entry with its fields and numbers (measured as in ``shelf.py``)."""
+HELD_BYTES = 352
+"""The object with its numbers and its cost (measured as in ``shelf.py``)."""
 KEPT_OUTCOMES = (Outcome.SUCCESS, Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND)
 
 
@@ -54,8 +55,8 @@ class Held(Entry):
     """What was told about one identifier."""
 
     __slots__ = (
-        "ahead_s", "encoded", "learned_s", "learned_wall_s", "outcome", "paused_until_s", "rank",
-        "reason", "spelling", "ttl_s",
+        "ahead_s", "encoded", "heat", "learned_s", "learned_wall_s", "outcome", "paused_until_s",
+        "rank", "reason", "spelling", "ttl_s",
     )  # fmt: skip
 
     def __init__(self, key: bytes, spelling: bytes, encoded: bytes, reason: str) -> None:
@@ -65,10 +66,14 @@ class Held(Entry):
         self.encoded = encoded
         """The value list in wire form, TTLs as learned."""
         self.reason = reason
-        cost_bytes = HELD_BYTES + len(key) + sys.getsizeof(encoded) + sys.getsizeof(reason)
+        cost_bytes = HELD_BYTES + bytes_size(len(key)) + bytes_size(len(encoded))
+        if reason:
+            cost_bytes += sys.getsizeof(reason) + 15
         if self.spelling is not key:
-            cost_bytes += sys.getsizeof(spelling)
+            cost_bytes += bytes_size(len(spelling))
         super().__init__(key, cost_bytes)
+        self.heat = 0
+        """0 to 255, by when it was asked for of late (``resolver/hottest.py``)."""
         self.outcome = Outcome.SUCCESS
         """SUCCESS, NOT_FOUND or VALUES_NOT_FOUND."""
         self.rank = Rank.UDP
@@ -118,8 +123,13 @@ class ForeignCache:
 
     @property
     def used_bytes(self) -> int:
-        """Memory that is taken, as an estimate (see ``shelf.py``); never above the budget."""
+        """Memory that is taken (see ``shelf.py``); never above the budget."""
         return self._shelf.used_bytes + self._failures.used_bytes
+
+    @property
+    def evictions(self) -> int:
+        """Records that had to make way so far."""
+        return self._shelf.evictions
 
     @property
     def count(self) -> int:
@@ -136,7 +146,7 @@ class ForeignCache:
         if held is None:
             return None
         now_s = now.monotonic_s
-        if self._is_over(held, now_s):
+        if self.is_over(held, now_s):
             self._shelf.remove(held.key)
             return None
         held.is_asked = True
@@ -172,10 +182,37 @@ class ForeignCache:
             return None
         held = Held(key, identifier.spelling, encoded, reason[:MOST_REASON_CHARACTERS])
         held.outcome, held.rank = outcome, rank
+        held.heat = 0 if last is None else last.heat
         held.learned_s, held.learned_wall_s = now_s, now.wall_s
         held.ttl_s = self._ttl_s(ordered, now.wall_s)
         held.ahead_s = self._ahead_s(held)
         return Found(held, State.FRESH, ordered) if self._shelf.put(held) else None
+
+    def walk(self, most: int) -> list[Held]:
+        """Up to ``most`` records, going on where the last call stopped; none = that was the end (``Shelf.walk``)."""
+        return self._shelf.walk(most)
+
+    def peek(self, key: bytes) -> Held | None:
+        """What is held under ``Identifier.folded(case_sensitive=True)``, whatever it is good for; nobody has asked."""
+        return self._shelf.get(key)
+
+    def restore(self, record: HotRecord, identifier: Identifier, now: Now) -> bool:
+        """Keep again what was kept before a restart. False = it is over, or something newer is known.
+
+        No life is longer for it: a TTL is that of then, and an absolute one ends by the wall clock, too. Raises
+        ``ProtocolError`` when its values cannot be read.
+        """
+        key, age_s, ttl_s = identifier.folded(case_sensitive=True), record.age_s, record.ttl_s
+        held = Held(key, identifier.spelling, record.encoded, "")
+        ends_s = (v.ttl - now.wall_s for v in held.values if v.ttl_type != TTL_RELATIVE)
+        left_s = min(ttl_s - age_s, self._limits.ttl_most_s - age_s, *ends_s)
+        held.rank, held.heat, held.is_asked = Rank(record.rank), record.heat, COUNTED
+        held.learned_s, held.learned_wall_s = now.monotonic_s - age_s, now.wall_s - age_s
+        held.ttl_s = max(0.0, age_s + left_s)
+        held.ahead_s = self._ahead_s(held)
+        if self._shelf.get(key) is not None or self.is_over(held, now.monotonic_s):
+            return False
+        return self._shelf.put(held)
 
     def pause(self, identifier: Identifier, now: Now) -> None:
         """A refresh failed: what is held is good enough for ``Limits.pause_s``, without asking."""
@@ -207,8 +244,8 @@ class ForeignCache:
         self._shelf.clear()
         self._failures.clear()
 
-    def _is_over(self, held: Held, now_s: float) -> bool:
-        """Good for nothing any more. An absence never is, past its time: it may have been registered since."""
+    def is_over(self, held: Held, now_s: float) -> bool:
+        """Whether it is good for nothing any more. An absence is, past its time: it may have been registered since."""
         if held.outcome is Outcome.NOT_FOUND:
             return now_s >= held.fresh_until_s
         return now_s > held.fresh_until_s + self._limits.stale_s

@@ -223,9 +223,10 @@ def test_the_bytes_counted_are_those_really_taken(name):
         answers = EncodedAnswers(1 << 30)
         for number in range(1000):
             learned_s = number / 7
-            answers.put(name % number, (URL, URL), learned_s, learned_s + 9, None, learned_s)
+            answers.put(name % number, (URL, URL), learned_s, learned_s + 999, None, learned_s)
+            assert answers.get(name % number, learned_s + 300.5)
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
     assert answers.count == 1000
-    assert 0.85 < answers.used_bytes / taken < 1.15
+    assert 1.0 <= answers.used_bytes / taken < 1.15

@@ -86,7 +86,7 @@ def test_failures_are_bounded_in_number_and_reason_and_take_nothing_from_the_ans
         learn(cache, identifier=read_identifier(b"88.201/%d" % number))
         cache.get(ITEM, at(1))
         assert cache.used_bytes <= BUDGET
-    assert cache.used_bytes > 0.99 * BUDGET, "both are full"
+    assert cache.used_bytes > 0.7 * BUDGET, "both are full, but for what enlarging a table takes"
     assert cache.failure(read_identifier(b"88.200/4999"), at(1)) is not None
     assert cache.failure(read_identifier(b"88.200/0"), at(1)) is None
     assert cache.get(ITEM, at(1)) is not None

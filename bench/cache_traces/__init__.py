@@ -1,0 +1,1 @@
+"""Which entry should make way? Ways of deciding it, beside each other on made-up traces."""

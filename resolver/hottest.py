@@ -1,0 +1,92 @@
+"""The hottest: which foreign records were asked for most of late, found a slice at a time.
+
+On a hit the hot paths set ``is_asked`` and nothing else. Every look over everything (a ``Survey``) takes these marks
+in, and makes each record's heat, a number of eight bits, age: half of it, and 128 more if the record was asked for
+since the last look. So of two records the one that was asked for in the later look is hotter, and among those the one that
+was in more of the looks before (the aging algorithm of page replacement). A mark that was taken in still counts for the
+hand of the shelf (``COUNTED``).
+
+A record is asked for through other shelves, too: as an encoded answer, as a whole HTTP response. These marks are handed
+on, so the record itself is not thrown out while its answers are wanted.
+"""
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+
+from protocols.errors import ProtocolError
+from protocols.identifier import read_identifier
+from protocols.message import Outcome
+from resolver.cache import ForeignCache, Held
+from resolver.shelf import COUNTED, Entry
+
+SLICE = 200
+"""Entries looked at in one step, some tenths of a millisecond."""
+ASKED_NOW = 128
+
+Walk = Callable[[int], Sequence[Entry]]
+"""``Shelf.walk`` of a shelf with what is made of records."""
+
+
+class Survey:
+    """One look over everything; ``step`` until it is over, then take ``hottest``."""
+
+    def __init__(
+        self,
+        cache: ForeignCache,
+        answers: Sequence[tuple[Walk, Callable[[Entry], bytes]]],
+        most: int,
+        not_before_wall_s: float = 0.0,
+    ) -> None:
+        """``answers``: shelves with what was made of records, and how an entry's identifier is read there.
+        What was learned before ``not_before_wall_s`` is left out."""
+        self._cache, self._answers, self._most = cache, list(answers), most
+        self._not_before_wall_s = not_before_wall_s
+        self._hot: list[tuple[int, float, int, Held]] = []
+        """A heap, the coldest first: heat, when it was learned, and a number of its own for those that are alike."""
+        self._numbers = itertools.count()
+
+    def step(self, now_s: float) -> bool:
+        """Look at some more; True = that was all. ``now_s`` is monotonic."""
+        if self._answers:
+            walk, spelling_of = self._answers[-1]
+            entries = walk(SLICE)
+            for entry in entries:
+                if entry.is_asked is True:
+                    entry.is_asked = COUNTED
+                    self._hand_on(spelling_of(entry))
+            if not entries:
+                self._answers.pop()
+            return False
+        records = self._cache.walk(SLICE)
+        for held in records:
+            self._look_at(held, now_s)
+        return not records
+
+    def hottest(self) -> list[Held]:
+        """At most so many as were wanted, the hottest first."""
+        return [held for *_, held in sorted(self._hot, reverse=True)]
+
+    def _hand_on(self, spelling: bytes) -> None:
+        try:
+            key = read_identifier(spelling).folded(case_sensitive=True)
+        except ProtocolError:
+            return
+        held = self._cache.peek(key)
+        if held is not None:
+            held.is_asked = True
+
+    def _look_at(self, held: Held, now_s: float) -> None:
+        held.heat >>= 1
+        if held.is_asked is True:
+            held.heat |= ASKED_NOW
+            held.is_asked = COUNTED
+        if held.outcome is not Outcome.SUCCESS or held.branch.is_cut:
+            return
+        if held.learned_wall_s < self._not_before_wall_s or self._cache.is_over(held, now_s):
+            return
+        item = (held.heat, held.learned_s, next(self._numbers), held)
+        if len(self._hot) < self._most:
+            heapq.heappush(self._hot, item)
+        elif item > self._hot[0]:
+            heapq.heapreplace(self._hot, item)
