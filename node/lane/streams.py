@@ -45,7 +45,7 @@ class Streams(Protocol):
         self,
         heads: dict[bytes, bool],
         hit: Callable[[bytes], bytes | None],
-        answer: Callable[[bytes, object], bytes | None],
+        answer: Callable[..., bytes | None],
         now_s: float,
         /,
     ) -> Handed:
@@ -137,6 +137,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         loop.add_reader(self.streams.fileno(), self._serve)
         for sock in sockets:
+            sock.setblocking(False)  # noqa: FBT003
             self._listening.append(sock)
             loop.add_reader(sock, self._accept, sock)
 

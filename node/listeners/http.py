@@ -17,17 +17,19 @@ from node.config_sections import MIB, Config
 from node.http.api import Api
 from node.http.dates import DateLine
 from node.http.errors import http_trouble
-from node.http.exchange import Exchange
+from node.http.exchange import CLOSE, Exchange
 from node.http.framing import MAX_HEAD_BYTES
 from node.http.patience import idle_limit_s
-from node.http.peers import Networks
+from node.http.peers import Networks, make_peer
 from node.http.plain import PlainHttp
-from node.http.reply import Reply
+from node.http.reply import Reply, head_bytes
 from node.http.router import Router
-from node.listeners.handover import SETTLE_S, HandOver, drain
+from node.lane.streams import Before, Handed, Lane, Streams, make_lane
+from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.http_front import Front, Parser
 from node.metrics import HTTP_CONNECTIONS
 from node.service import Service
+from node.sockets import BACKLOG
 
 LOOK_EVERY_S = 0.25
 """How often all connections are looked at: 1,024 of them take about 0.3 ms."""
@@ -72,6 +74,9 @@ class HttpListener:
         self._ticked_s = -1.0
         self.fronts: set[Front] = set()
         self.per_address: Counter[str] = Counter()
+        self._guests = 0
+        """Connections in the lane, or on their way out of it."""
+        self._lane: Lane | None = None
         self.is_draining = False
         self._servers: list[asyncio.Server] = []
         self._aiohttp = web.Server(_answer)
@@ -82,9 +87,16 @@ class HttpListener:
         loop = asyncio.get_running_loop()
         for sock in sockets:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited
+        if self._answers_ahead and tls is None:
+            self._lane = make_lane(self, self._read_loop_s)
+        if self._lane is not None:
+            self._lane.start(sockets)
+            return
+        for sock in sockets:
             server = await loop.create_server(
                 lambda: Front(self),
                 sock=sock,
+                backlog=BACKLOG,
                 ssl=tls,
                 ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
             )
@@ -92,6 +104,9 @@ class HttpListener:
 
     async def adopt(self, sock: socket.socket) -> None:
         """Serve a connection that a predecessor had; it was not encrypted."""
+        if self._lane is not None:
+            self._lane.adopt(sock)
+            return
         await asyncio.get_running_loop().connect_accepted_socket(lambda: Front(self), sock)
 
     async def close(self, drain_s: float = 0.0, hand_over: HandOver | None = None) -> None:
@@ -106,9 +121,13 @@ class HttpListener:
             await asyncio.sleep(min(SETTLE_S, drain_s))
         for server in self._servers:
             server.close()
-        await drain(lambda: tuple(self.fronts), drain_s, hand_over)
+        if self._lane is not None:
+            self._lane.stop_accepting()
+        await drain(self._present, drain_s, hand_over)
         for front in tuple(self.fronts):
             front.drop()
+        if self._lane is not None:
+            await self._lane.close()
         self._timer.cancel()
 
     def read_clock(self) -> float:
@@ -131,23 +150,49 @@ class HttpListener:
     def admit(self, front: Front) -> Reply | None:
         """Count the connection in, or refuse it: 503 when all slots are taken, 429 when one address has its share."""
         address = front.peer.address
-        if len(self.fronts) >= self.slots:
-            return http_trouble(503)
-        if self.per_address[address] >= self.slots_per_address and address not in self.unlimited:
-            return http_trouble(429)
-        self.fronts.add(front)
-        front.ends_soon = self.is_draining
-        self.per_address[address] += 1
-        return None
+        refusal = self._refusal(address)
+        if refusal is None:
+            self.fronts.add(front)
+            front.ends_soon = self.is_draining
+            self.per_address[address] += 1
+        return refusal
 
     def forget(self, front: Front) -> None:
         """Count it out; a refused one was never counted in."""
         if front in self.fronts:
             self.fronts.remove(front)
-            address = front.peer.address
-            self.per_address[address] -= 1
-            if not self.per_address[address]:
-                del self.per_address[address]
+            self._count_out(front.peer.address)
+
+    # what the lane asks
+
+    def let_in(self, address: str) -> bytes | None:
+        """Count a connection in; None when it may stay, else what to tell it."""
+        refusal = self._refusal(address)
+        if refusal is not None:
+            return head_bytes(refusal, self.dates.line, CLOSE) + refusal.body
+        self._guests += 1
+        self.per_address[address] += 1
+        return None
+
+    def let_out(self, address: str) -> None:
+        """Count it out."""
+        self._guests -= 1
+        self._count_out(address)
+
+    def introduce(self, address: str, port: int) -> tuple[object, int]:
+        """The peer of its requests."""
+        return make_peer(address, port, "http"), 0
+
+    def serve_lane(self, streams: Streams) -> Handed:
+        """Answer the plain requests of those who have spoken; a listener that ends has asyncio do it."""
+        plain = None if self.is_draining else self.plain()
+        if plain is None:
+            return streams.serve_http({}, _nothing, _nothing, self.now_s)
+        return streams.serve_http(plain.heads, plain.hit, plain.answer, self.now_s)
+
+    def go_on(self, before: Before) -> asyncio.Protocol:
+        """The connection leaves the lane."""
+        return Front(self, before)
 
     def make_parser(self, front: Front) -> Parser:
         """aiohttp's half of a connection, its own limits set to ours."""
@@ -165,18 +210,44 @@ class HttpListener:
             lingering_time=self.request_s,
         )
 
+    @property
+    def taken(self) -> int:
+        """Connections that are open."""
+        return len(self.fronts) + self._guests
+
+    def _present(self) -> tuple[Ending, ...]:
+        return (*self.fronts, *(self._lane.guests if self._lane else ()))
+
+    def _refusal(self, address: str) -> Reply | None:
+        if self.taken >= self.slots:
+            return http_trouble(503)
+        if self.per_address[address] >= self.slots_per_address and address not in self.unlimited:
+            return http_trouble(429)
+        return None
+
+    def _count_out(self, address: str) -> None:
+        self.per_address[address] -= 1
+        if not self.per_address[address]:
+            del self.per_address[address]
+
     def _look(self) -> None:
         now_s = self.read_clock()
         self.dates.renew(self.service.now().wall_s)
         self.exchange.router.tally.flush()
-        HTTP_CONNECTIONS.set(len(self.fronts))
-        idle_s = idle_limit_s(self.idle_s, len(self.fronts), self.slots)
+        HTTP_CONNECTIONS.set(self.taken)
+        idle_s = idle_limit_s(self.idle_s, self.taken, self.slots)
+        if self._lane is not None:
+            self._lane.drop_silent(now_s - idle_s)
         for front in tuple(self.fronts):
             front.look(now_s, idle_s)
         self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
 
 assert MAX_LINE_BYTES < MAX_HEAD_BYTES
+
+
+def _nothing(*_: object) -> None:
+    """No plain answer."""
 
 
 async def _answer(asked: web.BaseRequest) -> web.StreamResponse:

@@ -199,10 +199,7 @@ class UdpListener:
     def _answers(  # noqa: C901, PLR0915  # in one piece, because each call counts here
         self, received: list[tuple[bytes, tuple[str, int]]], *, is_counted: bool = False
     ) -> list[_Outgoing]:
-        """The hot path. Names are local because each look-up counts here.
-
-        ``is_counted``: what is here has been counted for its sources' rates.
-        """
+        """The hot path, with local names; ``is_counted``: the sources' rates have been charged with these already."""
         reader = self._service.reader
         stored_of, rate = reader.stored, self._rate
         remembered, may_recurse = self._service.remembered, self._service.recursion_networks

@@ -153,7 +153,7 @@ async def test_an_address_has_its_share_of_connections_and_gets_them_back():
         assert refused.status == 429
         assert refused.headers["retry-after"]
         held[0][1].close()
-        while len(node.listener.fronts) > 2:
+        while node.listener.taken > 2:
             await asyncio.sleep(0)
         assert (await node.ask("GET", "/")).status == 200
         for _, writer in held:
@@ -163,7 +163,7 @@ async def test_an_address_has_its_share_of_connections_and_gets_them_back():
 async def test_when_all_slots_are_taken_the_next_is_told_so():
     async with running(make_config(connections=2)) as node:
         held = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(2)]
-        while len(node.listener.fronts) < 2:
+        while node.listener.taken < 2:
             await asyncio.sleep(0)
         assert read_response(await node.raw(GET)).status == 503
         for _, writer in held:
