@@ -12,14 +12,14 @@ from node.upstream.client import UpstreamSettings
 from resolver.limits import Limits
 
 OWN = 64
-"""Listening sockets, the store, the registrar, pipes, connections to the operations port."""
+"""Listening sockets, the store, the registrar, pipes; besides, the mailboxes of all workers."""
 _UPSTREAM = 2 * UpstreamSettings().most_connections + Limits().waiting
 """TCP and HTTP connections to other nodes, and a UDP socket for each question under way."""
 
 
 def worker_descriptors(config: Config) -> int:
     """The most that one worker has open at once."""
-    return 2 * config.limits.connections + _UPSTREAM + OWN
+    return 2 * config.limits.connections + _UPSTREAM + OWN + config.node.workers
 
 
 def raise_limit(wanted: int) -> int:

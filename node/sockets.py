@@ -21,7 +21,7 @@ from node.steering import let_nobody_in, spread_over, spread_over_all
 UDP_RECEIVE_BYTES = 4_194_304
 """Asked of the kernel: some 100 ms of datagrams at full speed, so a pause of the process loses none."""
 BACKLOG = 1024
-"""Connections the kernel keeps for a worker that is being replaced."""
+"""Connections the kernel keeps for a worker that is being replaced; listeners must say it again, or it becomes 100."""
 FREE_PORT_TRIES = 20
 """Port 0: tries to find one number that is free for every address and transport."""
 UDP, TCP, HTTP, OPERATIONS = "udp", "tcp", "http", "operations"

@@ -21,6 +21,7 @@ from node.listeners.tcp_connection import Connection
 from node.metrics import NATIVE_FAULTS, TCP_CONNECTIONS
 from node.service import Service
 from node.site import SiteInfo
+from node.sockets import BACKLOG
 from protocols.handle.codes import OpCode
 from protocols.handle.header import DEFAULT_EXPIRATION_S
 
@@ -67,7 +68,10 @@ class TcpListener:
             self._lane.start(sockets)
         else:
             for sock in sockets:
-                self._servers.append(await loop.create_server(lambda: Connection(self), sock=sock))
+                server = await loop.create_server(
+                    lambda: Connection(self), sock=sock, backlog=BACKLOG
+                )
+                self._servers.append(server)
         self._look_later()
 
     @property
