@@ -1,8 +1,9 @@
 """The registrar's desk: one thread that owns the store and does one job after another, each durable when it is told.
 
-Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Bulk work
-(loads, chunks of batches) and upkeep run in the gaps; while workers serve, bulk work keeps to ``store.bulk_rows_per_s``
-and is followed by a pause, so that readers and other writers get processor and disk in between.
+Ordinary commands go first: all that wait, up to ``MAX_BATCH``, share one commit, and no timer holds them back. Bulk
+work (loads, chunks of batches) and upkeep run in the gaps. While workers serve, bulk work keeps to
+``store.bulk_rows_per_s`` and is followed by a pause, so that readers and other writers get processor and disk in
+between.
 """
 
 import threading

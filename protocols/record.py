@@ -79,7 +79,8 @@ def encode_fields(  # noqa: PLR0913  # the fields of a stored form, in order
         flags |= SPELLING
         body = len(spelling).to_bytes(2) + spelling + body
     head = HEAD.pack(FORMAT, flags, version, seq, modified_s, least_ttl_s)
-    return head + _checksum(key, head, body) + body
+    checksum = zlib.crc32(key + head + body)
+    return head + checksum.to_bytes(_CHECKSUM_BYTES) + body
 
 
 def decode_record(key: bytes, stored: bytes) -> Record:

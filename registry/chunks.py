@@ -178,7 +178,7 @@ class _Clerk:
         folded, lead, folded_lead, is_folding, is_vacant = prefix
         rows, shapes, conditions = self._chunk.rows, self._shapes, self._chunk.conditions
         plain, touched = self._overlay.plain, self._overlay.records
-        is_printable, skip = self._is_printable, len(lead)
+        is_printable, skip, longest = self._is_printable, len(lead), MAX_IDENTIFIER_BYTES
         is_simple = not self._chunk.request_ids and not conditions
         first_seq, made = self._overlay.next_seq, 0
         request_id, version, old = "", 1, None
@@ -187,15 +187,14 @@ class _Clerk:
             if isinstance(row, Command) or not row[0].startswith(lead):
                 return
             spelling, number, *data = row
-            shape = shapes[number]
-            suffix = spelling[skip:]
-            key = folded_lead + (suffix.upper() if is_folding else suffix)
-            if shape is None or key in plain or key in touched or not suffix:
+            shape, size = shapes[number], len(spelling)
+            key = spelling.upper() if is_folding else folded_lead + spelling[skip:]
+            if shape is None or key in plain or key in touched or not skip < size <= longest:
                 return
-            if not is_printable and not is_plain_suffix(suffix, len(spelling)):
+            if not is_printable and not is_plain_suffix(spelling[skip:], size):
                 return
             undated, dated = shape.write(data)
-            if len(undated) > MAX_PLAIN_BYTES or len(spelling) > MAX_IDENTIFIER_BYTES:
+            if len(undated) > MAX_PLAIN_BYTES:
                 return
             if not is_simple or not is_vacant:
                 meeting = self._meet(at, folded, spelling, undated, first_seq + made)

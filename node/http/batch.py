@@ -29,6 +29,8 @@ SHEETS_WAITING = 2
 """Sheets submitted behind the one whose receipts are being sent: the registrar never waits for the next one."""
 GATHER_S = 0.02
 """How long an unfinished sheet waits for more rows: a fast sender fills it, a slow one gets its receipts at once."""
+WRITE_BYTES = 32_768
+"""Receipts sent in one piece: each piece costs a system call, and wakes the client."""
 MOST_LOOKS = 20
 """A sheet waits a second at most for a loop that comes late."""
 TYPES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
@@ -153,15 +155,22 @@ class _Batch:
         """Send receipts in order; once the client is gone only wait for what was submitted."""
         while (sent := await self.queue.get()) is not None:
             receipt = await sent.receipt if sent.receipt is not None else None
-            pieces = sent.sheet.receipts(receipt, self.counts, is_brief=self.is_brief)
-            for lines in pieces:
-                if lines and not self.is_gone:
-                    try:
-                        await self.stream.write(lines)
-                    except ConnectionError:
-                        self.is_gone = True
-                await asyncio.sleep(0)
+            waiting = bytearray()
+            for lines in sent.sheet.receipts(receipt, self.counts, is_brief=self.is_brief):
+                waiting += lines
+                if len(waiting) >= WRITE_BYTES:
+                    await self._write(waiting)
+                await asyncio.sleep(0)  # other connections get their turn
+            await self._write(waiting)
             self.last_seq = max(self.last_seq, sent.sheet.last_seq)
+
+    async def _write(self, waiting: bytearray) -> None:
+        if waiting and not self.is_gone:
+            try:
+                await self.stream.write(bytes(waiting))
+            except ConnectionError:
+                self.is_gone = True
+        waiting.clear()
 
     def _summary(self) -> bytes:
         content: dict[str, object] = {"summary": True, "rows": self.counts.total()}

@@ -25,8 +25,8 @@ MAX_SHEET_BYTES = 4_194_304
 """Lines of one sheet; with one more line of the largest size it fits a frame."""
 MAX_PLAIN_LINE_BYTES = 65_536
 """Longer lines are counted and measured by ``parse_json`` before they are parsed."""
-MAX_HEADS = 4_096
-"""Kinds of values remembered for one batch, twice those of the widest record."""
+MAX_KINDS = 1_024
+"""Remembered for one batch. Rows made by one program are of a few; where each is of its own, nothing is gained."""
 LINES_AT_ONCE = 64
 """Lines read, or receipts written, in one go: a third of a millisecond; then other connections get their turn."""
 
@@ -43,18 +43,28 @@ Told = tuple[int, bytes] | Row
 """What is kept of a row until its receipt comes: line and handle as JSON, or the whole row."""
 
 
+class Kind:
+    """What the values of many lines have in common. Equal to itself only: to look one up costs nearly nothing."""
+
+    __slots__ = ("heads",)
+
+    def __init__(self, heads: tuple[bytes, ...]) -> None:
+        self.heads = heads
+        """Of each value all bytes in front of its data's length (``registry.chunks.Chunk.shapes``)."""
+
+
 class PlainLines:
     """Reads the plain lines of one batch."""
 
-    __slots__ = ("_heads",)
+    __slots__ = ("_kinds",)
 
     def __init__(self) -> None:
-        self._heads: dict[tuple[object, ...], bytes] = {}
+        self._kinds: dict[tuple[object, ...], Kind] = {}
 
-    def read(  # noqa: C901, PLR0911  # the hot loop of every batch: a call a value would cost as much as the rest
+    def read(  # noqa: PLR0911  # the hot loop of every batch: a call a value would cost as much as the rest
         self, text: bytes
-    ) -> tuple[str, tuple[bytes, ...], list[str], Condition] | None:
-        """Handle, heads and data of the values, and the condition; None when the line is not plain."""
+    ) -> tuple[str, Kind, list[str], Condition] | None:
+        """Handle, kind and data of the values, and the condition; None when the line is not plain."""
         if len(text) > MAX_PLAIN_LINE_BYTES:
             return None
         try:
@@ -64,40 +74,50 @@ class PlainLines:
             if type(handle) is not str or type(values) is not list or condition is None:
                 return None
             slash, size = handle.find("/"), len(handle)
-            if not 0 < slash < size - 1 or size > _MAX_HANDLE_CHARS or not values:
+            if not 0 < slash < size - 1 or size > _MAX_HANDLE_CHARS:
                 return None
-            heads, texts, known = [], [], self._heads
+            texts: list[str] = []
+            named: list[object] = []
             for value in values:
                 index, data = value["index"], value["data"]
-                ttl = permissions = None
-                if len(value) != 3:
-                    ttl, permissions = value.get("ttl"), value.get("permissions")
-                    if len(value) != 3 + (ttl is not None) + (permissions is not None):
-                        return None
                 if type(data) is not str:
                     if len(data) != 2 or data["format"] != "string":
                         return None
                     data = data["value"]
                 if type(data) is not str or type(index) is not int or len(data) > _MAX_TEXT_CHARS:
                     return None
-                if ttl is not None and type(ttl) is not int:
-                    return None
-                kind = (index, value["type"], ttl, permissions)
-                heads.append(known.get(kind) or self._learn(kind, value))
+                if len(value) == 3:
+                    named += (index, value["type"])
+                else:
+                    named += (None, index, value["type"], *_qualifiers(value))
                 texts.append(data)
+            kind = self._kinds.get(tuple(named)) or self._learn(tuple(named), values)
         except (KeyError, TypeError, AttributeError, ProtocolError, orjson.JSONDecodeError):
             return None  # whatever it is, the long way tells it better
-        return handle, tuple(heads), texts, condition
+        return handle, kind, texts, condition
 
-    def _learn(self, kind: tuple[object, ...], value: dict[str, object]) -> bytes:
-        """The head of a value seen for the first time."""
-        if len(self._heads) >= MAX_HEADS:
-            raise TypeError("too many kinds")
-        one = read_value_json(JsonReader(value))
-        name = one.type.encode()
-        fixed = FIXED.pack(one.index, 0, one.ttl_type, one.ttl, one.permissions)
-        head = self._heads[kind] = fixed + len(name).to_bytes(4) + name
-        return head
+    def _learn(self, named: tuple[object, ...], values: list[dict[str, object]]) -> Kind:
+        """The kind of a line seen for the first time. Raises ``TypeError`` when it cannot be one."""
+        if len(self._kinds) >= MAX_KINDS or not values:
+            raise TypeError
+        heads = []
+        for value in values:
+            one = read_value_json(JsonReader(value))
+            name = one.type.encode()
+            fixed = FIXED.pack(one.index, 0, one.ttl_type, one.ttl, one.permissions)
+            heads.append(fixed + len(name).to_bytes(4) + name)
+        kind = self._kinds[named] = Kind(tuple(heads))
+        return kind
+
+
+def _qualifiers(value: dict[str, object]) -> tuple[int | None, object]:
+    """TTL and permissions of a value with nothing else beside index, type and data. Raises ``TypeError``."""
+    ttl, permissions = value.get("ttl"), value.get("permissions")
+    if len(value) != 3 + (ttl is not None) + (permissions is not None):
+        raise TypeError
+    if ttl is not None and type(ttl) is not int:
+        raise TypeError
+    return ttl, permissions
 
 
 def _condition(document: dict[str, object]) -> Condition | None:
@@ -124,7 +144,7 @@ class Sheet:
     def __init__(self, plain: PlainLines, key: str) -> None:
         self._plain, self._key = plain, key
         self._told: list[Told] = []
-        self._shapes: dict[tuple[bytes, ...], int] = {}
+        self._shapes: dict[Kind, int] = {}
         self._pieces: list[bytes] = []
         self._commands: dict[int, Command] = {}
         self._conditions: dict[int, Condition] = {}
@@ -155,10 +175,10 @@ class Sheet:
             if found is None:
                 self._add_odd(line, rows)
                 continue
-            handle, heads, texts, condition = found
-            at = shapes.get(heads)
+            handle, kind, texts, condition = found
+            at = shapes.get(kind)
             if at is None:
-                at = shapes[heads] = len(shapes)
+                at = shapes[kind] = len(shapes)
             if condition is not ANY:
                 self._conditions[self._count + len(rows)] = condition
             if self._key:
@@ -184,7 +204,7 @@ class Sheet:
         if not self._count:
             return None
         return Parcel(
-            principal, source, list(self._shapes), self._pieces, self._commands, self._conditions,
+            principal, source, [kind.heads for kind in self._shapes], self._pieces, self._commands, self._conditions,
             self._request_ids, self._count, self._size,
         )  # fmt: skip
 
