@@ -101,6 +101,10 @@ class TcpServer:
         for sock in (self._sock, *self._open):
             sock.close()
 
+    def wait(self, seconds: float) -> None:
+        """For ``talk``: take your time, unless the test is over."""
+        self._stopping.wait(seconds)
+
     def _accept(self) -> None:
         while not self._stopping.is_set():
             if select.select([self._sock], [], [], 0.02)[0]:
