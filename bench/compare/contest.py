@@ -10,24 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from bench.compare.field import LANE, PURE, Field
+from bench.compare.rows import make_row
 from bench.compare.subject import has_lane
 from bench.peers.dns import knot_version, nsd_version
 from bench.peers.fixed import nginx_version
 from bench.peers.process import PeerFailed, version_of
 from bench.peers.redis import redis_version
 from bench.report.result import CompareRow
-from bench.slices import (
-    Contest,
-    LoadFailed,
-    Peer,
-    Slice,
-    alternate,
-    median_cpu_us,
-    median_rate,
-    ratios,
-)
+from bench.slices import Contest, LoadFailed, Peer, alternate
 from node.version import VERSION
 
+NOT_BUILT = "not built"
 OURS = {PURE: "Biaojie, pure Python", LANE: "Biaojie, with the extension"}
 
 WARM_TIMES = {"handle": 1, "dns": 1, "redis": 1, "http": 3}
@@ -183,54 +176,24 @@ def rows_of(
     for server in ran or [PURE]:
         ours = contest.slices.get(OURS[server], [])
         title = f"{path.title}: {OURS[server]}"
-        rows.append(_row(title, OURS[server], contest, versions, ours, None))
+        rows.append(_own_row(title, server, contest, versions))
         for one in path.peers:
             aims = [aim.ratio for aim in AIMS if _is_aim(aim, key, server, one.name, ran)]
-            rows.append(_row(title, one.name, contest, versions, ours, max(aims, default=None)))
+            aim = max(aims, default=None)
+            rows.append(make_row(title, one.name, versions[one.name], contest, ours, aim))
     missing = [server for server in OURS if server not in ran and server != (ran or [PURE])[0]]
-    rows += [_row(f"{path.title}: {OURS[one]}", OURS[one], contest, versions, [], None) for one in missing]  # fmt: skip
+    rows += [_own_row(f"{path.title}: {OURS[one]}", one, contest, versions) for one in missing]
     return rows
+
+
+def _own_row(
+    title: str, server: str, contest: Contest, versions: Mapping[str, str | None]
+) -> CompareRow:
+    name = OURS[server]
+    ours = contest.slices.get(name, [])
+    return make_row(title, name, versions[name], contest, ours, absent=NOT_BUILT)
 
 
 def _is_aim(aim: Aim, key: str, server: str, peer: str, ran: Sequence[str]) -> bool:
     judged = next((one for one in aim.ours if one in ran), None)
     return aim.path == key and judged == server and peer in aim.peers
-
-
-def _row(
-    title: str,
-    name: str,
-    contest: Contest,
-    versions: Mapping[str, str | None],
-    ours: Sequence[Slice],
-    aim: float | None,
-) -> CompareRow:
-    version = versions[name]
-    slices = contest.slices.get(name)
-    if version is None or slices is None:
-        why = contest.failures.get(
-            name, "not installed" if name not in OURS.values() else "not built"
-        )
-        return CompareRow(path=title, peer=name, version=version, note=why, aim=aim)
-    ratio, low, high = ratios(ours, slices) if ours else (None, None, None)
-    return CompareRow(
-        path=title,
-        peer=name,
-        version=version,
-        slices=len(slices),
-        median_cpu_us=round(median_cpu_us(slices), 3),
-        answers_per_s=round(median_rate(slices)),
-        ratio=ratio and round(ratio, 3),
-        ratio_low=low and round(low, 3),
-        ratio_high=high and round(high, 3),
-        client_share=round(max(one.client_share for one in slices), 2),
-        client_limited=sum(one.is_client_limited for one in slices) * 2 > len(slices),
-        aim=aim,
-        note=_losses(slices),
-    )
-
-
-def _losses(slices: Sequence[Slice]) -> str:
-    lost, wrong = sum(one.lost for one in slices), sum(one.wrong for one in slices)
-    said = [f"{count:,} {what}" for count, what in ((lost, "lost"), (wrong, "wrong")) if count]
-    return ", ".join(said)

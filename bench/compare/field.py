@@ -61,12 +61,18 @@ class Field:
             )
         return self._sizes
 
+    def place(self, name: str) -> Path:
+        """The folder of the server of that name."""
+        return self._directory / name
+
+    def place(self, name: str) -> Path:
+        """The folder of the server of that name."""
+        return self._directory / name
+
     def start(self, name: str) -> Running:
         """The server of that name, running; one for all who ask. Raises ``PeerFailed``."""
         if name not in self._running:
-            self._running[name] = self._stack.enter_context(
-                STARTS[name](self, self._directory / name)
-            )
+            self._running[name] = self._stack.enter_context(STARTS[name](self, self.place(name)))
         return self._running[name]
 
     def load(

@@ -1,17 +1,18 @@
 """Many keys beside one: a store's identifiers asked uniformly at random, and its hottest one, of the same node."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.compare.fallback import PythonGenerator
 from bench.compare.generator import CompiledGenerator, Generator, Target
-from bench.compare.requests import drawn, handle_requests, identifier, write_requests
+from bench.compare.requests import drawn, handle_requests, write_requests
+from bench.compare.rows import make_row
 from bench.compare.tools import Tools
 from bench.peers.process import Running
 from bench.report.result import CompareRow
-from bench.slices import Peer, alternate, median_cpu_us, median_rate, ratios
+from bench.slices import Peer, alternate
 from node.clock import read_clocks
 from node.version import VERSION
 
@@ -75,25 +76,9 @@ def compare_spread(
     ]
     found = alternate(peers, *turns, on_slice)
     path = f"native UDP hit, {count:,} identifiers: {title}"
-    if found.failures:
-        return [CompareRow(path, name, VERSION, note=why) for name, why in found.failures.items()]
-    uniform = found.slices[UNIFORM]
-    rows = []
-    for name, slices in found.slices.items():
-        ratio, low, high = ratios(uniform, slices)
-        rows.append(
-            CompareRow(
-                path, name, VERSION, len(slices), round(median_cpu_us(slices), 3),
-                round(median_rate(slices)), round(ratio, 3), round(low, 3), round(high, 3),
-                round(max(one.client_share for one in slices), 2),
-                sum(one.is_client_limited for one in slices) * 2 > len(slices),
-                AIM if name == HOTTEST and count >= AIM_COUNT else None,
-                f"e.g. {identifier(count // 2)}" if name == HOTTEST else "",
-            )
-        )  # fmt: skip
-    return rows
-
-
-def ratio_of(rows: Sequence[CompareRow]) -> float | None:
-    """Of the hottest key; None when it was not measured."""
-    return next((row.ratio for row in rows if row.peer == HOTTEST), None)
+    uniform = found.slices.get(UNIFORM, [])
+    aim = AIM if count >= AIM_COUNT else None
+    return [
+        make_row(path, UNIFORM, VERSION, found, uniform),
+        make_row(path, HOTTEST, VERSION, found, uniform, aim),
+    ]
