@@ -65,10 +65,6 @@ class Field:
         """The folder of the server of that name."""
         return self._directory / name
 
-    def place(self, name: str) -> Path:
-        """The folder of the server of that name."""
-        return self._directory / name
-
     def start(self, name: str) -> Running:
         """The server of that name, running; one for all who ask. Raises ``PeerFailed``."""
         if name not in self._running:
