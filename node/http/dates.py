@@ -1,11 +1,20 @@
 """Dates: HTTP dates, and the ``Date`` header line that every answer carries (RFC 9110 §5.6.7, §6.6.1)."""
 
 from email.utils import formatdate
+from functools import lru_cache
+
+_KEPT_DATES = 64
+"""Seconds whose text is kept: answers of one moment expire at few different ones."""
 
 
 def http_date(wall_s: float) -> str:
     """Seconds since 1970 as ``Sun, 06 Nov 1994 08:49:37 GMT``."""
-    return formatdate(wall_s, usegmt=True)
+    return _of_second(int(wall_s))
+
+
+@lru_cache(maxsize=_KEPT_DATES)
+def _of_second(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class DateLine:

@@ -15,7 +15,6 @@ from node.http.asked import (
     read_indexes,
 )
 from node.http.cache_status import cache_status
-from node.http.dates import http_date
 from node.http.errors import failure
 from node.http.reply import JSON, Reply
 from node.http.request import Request
@@ -149,20 +148,15 @@ def _caching(request: Request, answer: Answer, principal: Principal) -> tuple[tu
     """How long caches on the way may keep an answer: the least TTL; never what a login was needed for."""
     if principal != ANONYMOUS or answer.trail is not None or is_authoritative(request):
         return (("Cache-Control", "private, no-cache"),)
-    return (("Cache-Control", max_age(answer)),)
+    return (("Cache-Control", max_age(answer, cache_s(answer))),)
 
 
-def max_age(answer: Answer) -> str:
+def max_age(answer: Answer, ttl_s: int) -> str:
     """Cache-Control of a public answer. Another node's is for who may have it fetched: no shared cache tells it."""
-    return f"{'' if answer.is_authoritative else 'private, '}max-age={cache_s(answer)}"
+    return f"{'' if answer.is_authoritative else 'private, '}max-age={ttl_s}"
 
 
 def cache_s(answer: Answer) -> int:
     """Seconds an answer may be kept; of another node's, what is left of them."""
     ttls = (value.ttl for value in answer.values if value.ttl_type == TTL_RELATIVE)
     return min(min(ttls, default=0), MAX_CACHE_S)
-
-
-def expires(answer: Answer, wall_s: float) -> str:
-    """The same as a date, for redirects (what the Handle proxies send)."""
-    return http_date(wall_s + cache_s(answer))

@@ -8,6 +8,7 @@ import html
 from node.http.api import Api
 from node.http.asked import foreign_query, read_asked_identifier, read_indexes
 from node.http.cache_status import cache_status
+from node.http.dates import http_date
 from node.http.errors import failure
 from node.http.links import choose_location
 from node.http.pages import (
@@ -17,7 +18,7 @@ from node.http.pages import (
     trouble_page,
     welcome_page,
 )
-from node.http.reading import AtHand, cache_s, expires, max_age
+from node.http.reading import AtHand, cache_s, max_age
 from node.http.reply import HTML, Reply
 from node.http.request import Request
 from node.http.target import encode_path
@@ -87,7 +88,8 @@ def redirect_at_hand(api: Api, request: Request, now: Now) -> AtHand | Query:
 
 def _told(request: Request, query: Query, answer: Answer, wall_s: float) -> Reply:
     identifier = query.identifier
-    status = cache_status(answer, cache_s(answer), is_authoritative=query.authoritative)
+    ttl_s = cache_s(answer)
+    status = cache_status(answer, ttl_s, is_authoritative=query.authoritative)
     if answer.outcome in _SHOWN:
         return _not_found(request, identifier, answer)
     if answer.outcome not in {Outcome.SUCCESS, Outcome.VALUES_NOT_FOUND}:
@@ -98,8 +100,8 @@ def _told(request: Request, query: Query, answer: Answer, wall_s: float) -> Repl
         is_shown = answer.outcome in _UNANSWERED and wants_page(request)
         return _unanswered(request, identifier, told) if is_shown else told
     caching = (
-        ("Expires", expires(answer, wall_s)),
-        ("Cache-Control", max_age(answer)),
+        ("Expires", http_date(wall_s + ttl_s)),  # what the Handle proxies send
+        ("Cache-Control", max_age(answer, ttl_s)),
         *status,
     )
     location = None if request.parameters.flag("noredirect") else choose_location(answer.values)

@@ -128,16 +128,27 @@ class Front(asyncio.Protocol):
             before.begin(self, self.transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is plain, time the rest and let aiohttp parse it."""
+        """Answer what is plain, ahead of aiohttp; hand it the rest."""
         if self.is_closed or self.parser is None:
             return
         framing = self.framing
-        if framing.is_between and self.answered >= framing.completed and not self._is_held:
+        is_quiet = framing.is_between and self.answered >= framing.completed
+        if is_quiet and not (self.ends_soon or self.is_last or self._writable is not None):
             plain = self.door.plain()
             if plain is not None:
-                data = self._answer_plainly(plain, data)
-                if not data:
-                    return
+                answers, taken = plain.serve(data, self.peer)
+                if taken:
+                    self.transport.write(answers)  # type: ignore[union-attr]  # it is there, with the parser
+                    self.idle_since_s = self.door.now_s
+                    if taken == len(data):
+                        return
+                    data = data[taken:]
+        self._hand_on(data)
+
+    def _hand_on(self, data: bytes) -> None:
+        """Time the request, then let aiohttp parse it."""
+        assert self.parser is not None
+        framing = self.framing
         completed, was_between = framing.completed, framing.is_between
         framing.feed(data)
         if framing.is_between:
@@ -152,20 +163,6 @@ class Front(asyncio.Protocol):
             self.give_up(431 if framing.is_too_long else 400)
         else:
             self.parser.data_received(data)
-
-    def _answer_plainly(self, plain: PlainHttp, data: bytes) -> bytes:
-        """Answer the plain requests that ``data`` begins with; what is left is for aiohttp."""
-        assert self.transport is not None
-        answers, taken = plain.serve(data, self.peer)
-        if taken:
-            self.transport.write(answers)
-            self.idle_since_s = self.door.now_s
-        return data[taken:]
-
-    @property
-    def _is_held(self) -> bool:
-        """The connection is about to end, or its client does not read what it gets."""
-        return self.ends_soon or self.is_last or self._writable is not None
 
     def eof_received(self) -> bool | None:
         """The transport closes; a client that shuts its side down early gets what is written by then."""
