@@ -19,8 +19,9 @@ from node.config_sections import MIB, Config
 from node.driver import Asker, Driver, OnReply, OnTrouble
 from node.follower import Follower
 from node.foreign_report import ForeignReport
-from node.forwarding import make_setup, unproved_until_s, upstream_settings
+from node.forwarding import make_setup, trust_digest, unproved_until_s, upstream_settings
 from node.health import Health
+from node.hot_keys import FILE_NAME, HotKeys, Plan
 from node.keys import read_node_key
 from node.letters import Letters
 from node.listeners import http
@@ -30,6 +31,7 @@ from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
 from node.logs import get_log
 from node.metrics import (
+    CACHE_BYTES,
     FAILED_LOGINS,
     FOLLOWER_SEQ,
     HOT_ANSWERS,
@@ -103,6 +105,11 @@ class App:
         self._unproved_until_s = until_s if until_s > read_clocks().wall_s else 0.0
         self.driver = Driver(self.forwarder, self._connect, read_clocks)
         self.follower.listen(self._drop_changed, self._keeps_foreign)
+        plan = Plan(
+            config.node.data_dir / FILE_NAME, config.memory.kept_keys, slot == 0,
+            trust_digest(config), until_s, config.store.min_free_percent,
+        )  # fmt: skip
+        self.hot_keys = HotKeys(plan, self.forwarder, self.follower, reader, setup.limits)
         self.service = Service(
             reader, holdings, self.writer, self.follower, self.authenticator,
             self.driver, recursive, setup.node,
@@ -131,8 +138,10 @@ class App:
         if self._unproved_until_s:
             until = self._config.upstream.trust_unproved_until
             log.warning("upstream answers are believed without proof", extra={"until": until})
+        self.hot_keys.load()
         self._keep(self.writer.run())
         self._keep(self._tick())
+        self._keep(self.hot_keys.run())
         self._keep(self._watch_lag())
         self.letters = self._correspond(sockets)
         for place, sock in enumerate(sockets.get(UDP, [])):
@@ -204,8 +213,10 @@ class App:
         add, udp, tcp = self._counters.add, self.udp, self.tcp
         add(HOT_ANSWERS, "udp", lambda: sum(one.hits for one in udp))
         add(HOT_ANSWERS, "tcp", lambda: tcp.all_hits)
+        add(HOT_ANSWERS, "http", lambda: self.http.ahead.hits if self.http else 0)
         add(REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in udp))
         add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.all_remembered)
+        add(REMEMBERED_ANSWERS, "http", lambda: self.http.ahead.remembered if self.http else 0)
         add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in udp))
         add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
         add(HOT_REFUSALS, "too-large", lambda: sum(one.too_large for one in udp))
@@ -294,6 +305,8 @@ class App:
         WAITING_WRITE_BYTES.set(self.writer.waiting_bytes)
         FOLLOWER_SEQ.set(self.follower.seq)
         LOOP_LAG_SECONDS.set(self.health.loop_lag_s)
+        if self.http is not None:
+            CACHE_BYTES.labels("rendered").set(self.http.ahead.rendered.used_bytes)
         self._report.refresh()
 
 

@@ -162,7 +162,7 @@ UPSTREAM_CLIENTS = Gauge(
 )
 CACHE_BYTES = Gauge(
     "biaojie_cache_bytes",
-    "Memory taken by what other nodes told: records, or the same encoded.",
+    "Memory taken by answers that are kept: what other nodes told, the same encoded, and rendered HTTP answers.",
     ["what"],
     registry=WORKER,
 )
@@ -177,7 +177,7 @@ DAMAGED_RECORDS = Counter(
 )
 HOT_ANSWERS = (
     "biaojie_hot_answers",
-    "Answers sent straight from the store's memory map, by transport.",
+    "Answers of the hot paths from this node's own records, by transport.",
     "transport",
 )
 OVER_RATE = (
@@ -192,7 +192,7 @@ HOT_REFUSALS = (
 )
 REMEMBERED_ANSWERS = (
     "biaojie_remembered_answers",
-    "Answers of other nodes sent again without decoding, by transport.",
+    "Answers of the hot paths from what other nodes told, by transport.",
     "transport",
 )
 CACHE_LOOKUPS = (
