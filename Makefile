@@ -6,7 +6,6 @@ VENV   ?= .venv
 ARGS   ?=
 # Two processes: the tests start nodes of their own, and two cores is the smallest machine we support.
 PYTEST_ARGS ?= -n 2 --dist loadfile
-BENCH  ?= bench
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python
@@ -80,8 +79,8 @@ asan: $(DEV_STAMP) ## the tests of the compiled part under AddressSanitizer and 
 	  PYTHONMALLOC=malloc BIAOJIE_NEEDS_LANE=1 $(abspath $(PY)) -m pytest -p no:cacheprovider -k "not python" \
 	  --ignore tests/lane/test_build.py $(or $(ARGS),tests/lane tests/node/listeners)
 
-bench: $(DEV_STAMP) $(LANE_STAMP) ## measure against plain echo servers (see bench/README.md)
-	$(PY) -m $(BENCH) $(ARGS)
+bench: $(DEV_STAMP) $(LANE_STAMP) ## measure beside NSD, Knot, nginx, Redis and bare echoes (ARGS="--path udp" narrows it)
+	$(BIN)/biaojie bench compare $(ARGS)
 
 lock: $(DEV_STAMP) ## resolve the dependencies anew into requirements/
 	sh requirements/lock.sh $(BIN)/pip-compile
