@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from bench.compare.contest import AIMS, OURS, PATHS, Aim
 from bench.compare.spread import AIM, AIM_COUNT, HOTTEST, UNIFORM
+from bench.compare.writes import AIM as AIM_OF_WRITES
+from bench.compare.writes import COPY
+from bench.compare.writes import OURS as BATCHES
+from bench.compare.writes import TITLE as TITLE_OF_WRITES
 from bench.report.result import CompareRow, Table
 
 TITLE = "Aims: server CPU per answer, the peer's divided by ours"
@@ -19,6 +23,10 @@ def aims_table(rows: Sequence[CompareRow]) -> Table:
     if not spread:
         title = f"uniform over {AIM_COUNT:,} identifiers (--store)"
         lines.append([title, UNIFORM, HOTTEST, None, AIM, "not measured"])
+    copied = [row for row in rows if row.peer == COPY and row.ratio is not None]
+    lines += [_line(TITLE_OF_WRITES, BATCHES, row, AIM_OF_WRITES) for row in copied]
+    if not copied:
+        lines.append([TITLE_OF_WRITES, BATCHES, COPY, None, AIM_OF_WRITES, "not measured"])
     return Table(TITLE, COLUMNS, lines, NOTE)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import click
 
 from bench.compare.aims import aims_table
-from bench.compare.contest import PATHS, hold, rows_of
-from bench.compare.field import Field
+from bench.compare.contest import NOT_BUILT, PATHS, hold, rows_of
+from bench.compare.field import LANE, PURE, Field
+from bench.compare.rows import NOT_INSTALLED
 from bench.compare.spread import compare_spread
 from bench.compare.subject import ImportFailed, count_identifiers, has_lane, serving, settings_of
 from bench.compare.telling import (
@@ -26,6 +27,7 @@ from bench.compare.telling import (
     write_result,
 )
 from bench.compare.tools import Tools, compile_tools
+from bench.compare.writes import compare_writes
 from bench.cores import IS_SHARED, pin_load
 from bench.peers.process import PeerFailed
 from bench.report.result import CompareRow
@@ -33,12 +35,14 @@ from bench.slices import LoadFailed
 from node.output import CommandError, print_table, progress, say
 
 LEAST_KEYS = 1000
+WRITES = "writes"
+CHOICES = [*PATHS, WRITES]
 COLUMNS = ("peer", "CPU µs/answer", "answers/s", "ratio", "lowest", "highest", "aim", "remark")
 
 
 @click.command(name="compare")
 @click.option(
-    "--path", "paths", multiple=True, type=click.Choice(list(PATHS)),
+    "--path", "paths", multiple=True, type=click.Choice(CHOICES),
     help="Only this path; repeat it. All if left out.",
 )  # fmt: skip
 @click.option(
@@ -57,7 +61,7 @@ def command(*, paths: tuple[str, ...], keys: int, store: Path | None, **slices: 
     checked. A ratio above 1 means that Biaojie needs less CPU for an answer.
     """
     wanted = read_wanted(slices)
-    chosen = list(paths) or ([] if store else list(PATHS))
+    chosen = list(paths) or ([] if store else CHOICES)
     pin_load()
     empty = begin_result("compare")
     try:
@@ -84,8 +88,10 @@ def _measure(
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-compare-")))
         tools = compile_tools(place)
-        slices = sum(len(PATHS[key].contestants()) for key in chosen) * (turns[0] + 1)
-        bar = stack.enter_context(progress("compare", slices or 1, is_wanted=True))
+        reads = [key for key in chosen if key != WRITES]
+        contestants = sum(len(PATHS[key].contestants()) for key in reads)
+        slices = (contestants + 2 * (WRITES in chosen) + 4 * (store is not None)) * (turns[0] + 1)
+        bar = stack.enter_context(progress("compare", slices, is_wanted=True))
         done = 0
 
         def on_slice(name: str) -> None:
@@ -94,9 +100,12 @@ def _measure(
             bar.update(done, name)
 
         field = Field(stack, place, tools, keys)
-        for key in chosen:
+        for key in reads:
             contest, versions = hold(field, PATHS[key], *turns, on_slice)
             rows += rows_of(key, PATHS[key], contest, versions)
+        if WRITES in chosen:  # last: what it registers is not there for the others
+            own = LANE if has_lane() else PURE
+            rows += compare_writes(field.start(own), field.place(own), turns, on_slice)
         if store is not None:
             rows += _spread(place, tools, store, turns, on_slice)
     return rows
@@ -119,7 +128,7 @@ def _spread(
 
 
 def _remarks(rows: Sequence[CompareRow]) -> list[str]:
-    absent = sorted({row.peer for row in rows if row.note in {"not installed", "not built"}})
+    absent = sorted({row.peer for row in rows if row.note in {NOT_INSTALLED, NOT_BUILT}})
     said = [f"{name}: skipped, {_why(rows, name)}" for name in absent]
     if IS_SHARED:
         said.append("one core: servers and load shared it, throughput says little")
