@@ -114,13 +114,14 @@ def running_postgres(postgres: Postgres) -> Iterator[CopyPeer]:
         data = directory / "data"
         subprocess.run(
             [postgres.directory / "initdb", "-D", data, "-U", NOBODY, "-A", "trust", "-E", "UTF8", "--locale=C"],
-            check=True, capture_output=True, cwd=directory, **ids,
+            check=True, capture_output=True, cwd=directory, user=uid, group=gid, extra_groups=groups,
         )  # fmt: skip
         words = [word for setting in SETTINGS for word in ("-c", setting)]
         with (directory / "log").open("wb") as log:
             server = subprocess.Popen(
                 [postgres.directory / "postgres", "-D", data, "-k", directory, *words],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=directory, **ids,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=directory,
+                user=uid, group=gid, extra_groups=groups,
             )  # fmt: skip
         try:
             _await_ready(directory, server)
