@@ -1,8 +1,10 @@
 """HTTP at a late loop: 503 with Retry-After for the least important first, before a password or a body is looked at."""
 
+import asyncio
+
 import pytest
 
-from node.overload import WINDOW
+from node.overload import LOOK_EVERY_S, WINDOW
 from tests.node.http.conftest import ADMIN, PREFIX, basic, url
 
 BATCH = b'{"handle": "88.118/x", "values": []}\n'
@@ -62,3 +64,23 @@ async def test_a_refused_request_does_not_cost_its_connection(node):
     answers = await node.raw((delete + read).encode())
     assert answers.count(b"HTTP/1.1 503 ") == 1
     assert answers.count(b"HTTP/1.1 200 ") == 1
+
+
+async def test_a_batch_that_has_begun_waits_and_is_not_refused(node):
+    rows = [b'{"handle": "88.118/%d", "values": []}\n' % n for n in range(2)]
+    head = (
+        f"POST /api/batch HTTP/1.1\r\nHost: n\r\nConnection: close\r\nAuthorization: {basic(ADMIN)}\r\n"
+        f"Content-Type: application/x-ndjson\r\nContent-Length: {sum(map(len, rows))}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    writer.write(head.encode() + rows[0])
+    answer = await reader.readuntil(b'"line":1')
+    be_late(node, 0.06)
+    writer.write(rows[1])
+    await asyncio.sleep(3 * LOOK_EVERY_S)
+    assert node.writer.batches == [1]
+    node.service.overload.saw(0.0)
+    answer += await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert node.writer.batches == [1, 1]
+    assert b'"summary":true,"rows":2' in answer
