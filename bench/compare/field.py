@@ -19,7 +19,7 @@ from bench.compare.requests import (
     write_requests,
 )
 from bench.compare.spread import make_generator
-from bench.compare.subject import make_node, question, serving
+from bench.compare.subject import ImportFailed, make_node, question, serving
 from bench.compare.tools import Tools
 from bench.peers.dns import RECORD_HEAD_BYTES, Zone, knot, nsd, write_zone
 from bench.peers.fixed import aiohttp_fixed, c_echo, nginx, uvloop_echo
@@ -44,6 +44,7 @@ class Field:
     def __init__(self, stack: ExitStack, directory: Path, tools: Tools, keys: int) -> None:
         self._stack, self._directory, self._tools, self.keys = stack, directory, tools, keys
         self._running: dict[str, Running] = {}
+        self._failures: dict[str, str] = {}
         self._files: dict[str, Path] = {}
         self._sizes: Sizes | None = None
 
@@ -67,8 +68,15 @@ class Field:
 
     def start(self, name: str) -> Running:
         """The server of that name, running; one for all who ask. Raises ``PeerFailed``."""
+        if name in self._failures:
+            raise PeerFailed(self._failures[name])
         if name not in self._running:
-            self._running[name] = self._stack.enter_context(STARTS[name](self, self.place(name)))
+            try:
+                started = self._stack.enter_context(STARTS[name](self, self.place(name)))
+            except (PeerFailed, ImportFailed, OSError) as failure:
+                self._failures[name] = str(failure)
+                raise PeerFailed(str(failure)) from failure
+            self._running[name] = started
         return self._running[name]
 
     def load(
