@@ -79,24 +79,33 @@ class Door(Protocol):
     def serve_lane(self, streams: Streams) -> Handed:
         """Have those answered who have spoken."""
 
-    def go_on(self, before: "Before") -> asyncio.Protocol:
-        """The protocol of a connection that leaves the lane; it calls ``before.begin`` when it is connected."""
+    def make_protocol(self) -> asyncio.Protocol:
+        """For a connection that leaves the lane; it counts itself in when it is connected."""
 
 
-class Before(NamedTuple):
-    """What a connection brings along from the lane."""
+class Arrival(asyncio.Protocol):
+    """Stands in for the real protocol until asyncio reads from the connection.
 
-    let_out: Callable[[], None]
-    """Counts it out, just before it is counted in anew."""
-    data: bytes
-    unsent: bytes
+    Whatever comes that early is kept: to feed the real one any sooner would not do, because uvloop begins to read when
+    ``connection_made`` returns, even if reading was paused inside it.
+    """
 
-    def begin(self, protocol: asyncio.Protocol, transport: asyncio.Transport) -> None:
-        """At the end of ``connection_made``: what was owed goes out, what was said is heard."""
-        if self.unsent:
-            transport.write(self.unsent)
-        if self.data:
-            protocol.data_received(self.data)
+    def __init__(self, heard: bytes) -> None:
+        self.heard = [heard]
+        self.is_ended = self.is_lost = False
+
+    def data_received(self, data: bytes) -> None:
+        """The peer has gone on speaking."""
+        self.heard.append(data)
+
+    def eof_received(self) -> bool:
+        """The peer says no more; what it said is still to be answered."""
+        self.is_ended = True
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+        """The peer is gone."""
+        self.is_lost = True
 
 
 class Guest(NamedTuple):
@@ -219,20 +228,33 @@ class Lane:
             else:
                 self._leave(guest, data, unsent)
 
-    def _leave(self, guest: Guest, data: bytes, unsent: bytes) -> None:
+    def _leave(self, guest: Guest, heard: bytes, unsent: bytes) -> None:
         """The connection goes on as an ordinary one."""
-        before = Before(lambda: self._door.let_out(guest.address), data, unsent)
-        task = asyncio.get_running_loop().create_task(self._go_on(guest.sock, before))
+        task = asyncio.get_running_loop().create_task(self._go_on(guest, heard, unsent))
         self._leaving.add(task)  # as many as there are connections, which are counted
         task.add_done_callback(self._leaving.discard)
 
-    async def _go_on(self, sock: socket.socket, before: Before) -> None:
+    async def _go_on(self, guest: Guest, heard: bytes, unsent: bytes) -> None:
+        arrival = Arrival(heard)
         try:
             loop = asyncio.get_running_loop()
-            await loop.connect_accepted_socket(lambda: self._door.go_on(before), sock)
+            transport, _ = await loop.connect_accepted_socket(lambda: arrival, guest.sock)
         except OSError:  # the peer has left meanwhile
-            before.let_out()
-            sock.close()
+            guest.sock.close()
+            arrival.is_lost = True
+        self._door.let_out(guest.address)
+        if arrival.is_lost:
+            return
+        protocol = self._door.make_protocol()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if unsent and not transport.is_closing():
+            transport.write(unsent)
+        data = b"".join(arrival.heard)
+        if data and not transport.is_closing():
+            protocol.data_received(data)
+        if arrival.is_ended and not protocol.eof_received():
+            transport.close()
 
 
 def _tell(sock: socket.socket, refusal: bytes) -> None:

@@ -24,7 +24,7 @@ from node.http.peers import Networks, make_peer
 from node.http.plain import PlainHttp
 from node.http.reply import Reply, head_bytes
 from node.http.router import Router
-from node.lane.streams import Before, Handed, Lane, Streams, make_lane
+from node.lane.streams import Handed, Lane, Streams, make_lane
 from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.http_front import Front, Parser
 from node.metrics import HTTP_CONNECTIONS
@@ -190,9 +190,9 @@ class HttpListener:
             return streams.serve_http({}, _nothing, _nothing, self.now_s)
         return streams.serve_http(plain.heads, plain.hit, plain.answer, self.now_s)
 
-    def go_on(self, before: Before) -> asyncio.Protocol:
-        """The connection leaves the lane."""
-        return Front(self, before)
+    def make_protocol(self) -> asyncio.Protocol:
+        """For a connection that leaves the lane."""
+        return Front(self)
 
     def make_parser(self, front: Front) -> Parser:
         """aiohttp's half of a connection, its own limits set to ours."""

@@ -18,7 +18,6 @@ from node.http.patience import Patience
 from node.http.peers import make_peer
 from node.http.plain import PlainHttp
 from node.http.reply import Reply
-from node.lane.streams import Before
 from node.listeners.handover import HandOver, pass_on
 from resolver.source import Peer
 
@@ -76,14 +75,12 @@ class Front(asyncio.Protocol):
     """The listener's half of a connection; ``Connection`` for the handlers."""
 
     __slots__ = (
-        "_before", "_unsent_bytes", "_writable", "answered", "asked", "door", "ends_soon", "framing", "idle_since_s",
+        "_unsent_bytes", "_writable", "answered", "asked", "door", "ends_soon", "framing", "idle_since_s",
         "is_bulk", "is_closed", "is_last", "is_tls", "on_gone", "parser", "peer", "reading", "taking", "transport",
     )  # fmt: skip
 
-    def __init__(self, door: Door, before: Before | None = None) -> None:
-        """``before``: what a connection that was in the lane until now brings along."""
+    def __init__(self, door: Door) -> None:
         self.door = door
-        self._before = before
         self.parser: Parser | None = None
         self.transport: asyncio.Transport | None = None
         self.peer = UNKNOWN
@@ -112,9 +109,6 @@ class Front(asyncio.Protocol):
         name = transport.get_extra_info("peername") or ("", 0)
         self.is_tls = transport.get_extra_info("sslcontext") is not None
         self.peer = make_peer(str(name[0]), int(name[1]), "http")
-        before, self._before = self._before, None
-        if before is not None:
-            before.let_out()
         refusal = self.door.admit(self)
         if refusal is not None:
             self.door.exchange.send(self, refusal, CLOSE)
@@ -124,8 +118,6 @@ class Front(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=self.door.unread_bytes)
         self.parser = self.door.make_parser(self)
         self.parser.connection_made(transport)
-        if before is not None:
-            before.begin(self, self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer what is plain, ahead of aiohttp; hand it the rest."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from node.config_sections import MIB, Config
 from node.http.patience import idle_limit_s
-from node.lane.streams import Before, Handed, Streams, make_lane
+from node.lane.streams import Handed, Streams, make_lane
 from node.lane.udp import SOURCE_MAY_RECURSE
 from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots
@@ -156,9 +156,9 @@ class TcpListener:
             hosted, get, service.remembered, now_s, self.site.serial, expiration_s
         )
 
-    def go_on(self, before: Before) -> asyncio.Protocol:
-        """The connection leaves the lane."""
-        return Connection(self, before)
+    def make_protocol(self) -> asyncio.Protocol:
+        """For a connection that leaves the lane."""
+        return Connection(self)
 
     def _present(self) -> tuple[Ending, ...]:
         return (*self.connections, *(self._lane.guests if self._lane else ()))

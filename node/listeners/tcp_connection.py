@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from node.config_sections import LimitsSection
-from node.lane.streams import Before
 from node.listeners.handover import HandOver, pass_on
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import Asked, NativeSpeaker
@@ -75,10 +74,8 @@ class Owed:
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, listener: Door, before: Before | None = None) -> None:
-        """``before``: what a connection that was in the lane until now brings along."""
+    def __init__(self, listener: Door) -> None:
         self._listener = listener
-        self._before = before
         self._transport: asyncio.Transport | None = None
         self._peer = Peer("", 0, "tcp", is_loopback=False)
         limits = listener.limits
@@ -105,9 +102,6 @@ class Connection(asyncio.Protocol):
         transport = self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername") or ("", 0)
         self._peer = Peer(name[0], name[1], "tcp", is_loopback=is_loopback(name[0]))
-        before, self._before = self._before, None
-        if before is not None:
-            before.let_out()
         refusal = self._listener.slots.take(self._peer.address)
         if refusal:
             self.drop(refusal)
@@ -116,8 +110,6 @@ class Connection(asyncio.Protocol):
         self._listener.connections.add(self)
         self._listener.proven.prove(self._peer.address, self._last_s)
         transport.set_write_buffer_limits(high=self._listener.limits.unread_answer_bytes)
-        if before is not None:
-            before.begin(self, transport)
 
     def connection_lost(self, _: Exception | None) -> None:
         """The event loop: the peer is gone."""
