@@ -19,7 +19,10 @@ from node.output import EXIT_USAGE, CommandError, print_json, say
 @click.option("--title", help="Of the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for programs.")
 def command(*, results: tuple[Path, ...], output: Path, title: str | None, as_json: bool) -> None:
-    """Make one page of the result documents that --json wrote: biaojie bench report a.json b.json -o report.html
+    """Make one page of the result documents that --json wrote.
+
+    \b
+    biaojie bench report before.json after.json -o report.html
 
     Series of all documents share their plots, so that two servers or two releases can be seen side by side. The page
     is one file: no scripts, nothing fetched from elsewhere, light and dark; it can be mailed and printed.
