@@ -26,6 +26,7 @@ from registry.stores.failpoints import (
     nothing,
 )
 from registry.stores.lmdb_environment import Environment, LmdbSettings, open_environment
+from registry.stores.lmdb_filling import put_new
 from registry.stores.lmdb_layout import (
     FLIPS_KEY,
     FORMAT,
@@ -295,10 +296,9 @@ class LmdbStore(LmdbReader):
             (new if expected[row[0]] == ABSENT else replacing).append(row)
         with txn.cursor(self._tables.rec) as cursor:
             cursor.putmulti(replacing)
-            consumed, added = cursor.putmulti(new, overwrite=False)
-            if added != consumed:
-                first = next((key for key, stored in new if txn.get(key) != stored), new[0][0])
-                raise disagreement(first, ABSENT, _found(txn.get(first)))
+        if not put_new(txn, self._tables.rec, new):
+            first = next((key for key, stored in new if txn.get(key) != stored), new[0][0])
+            raise disagreement(first, ABSENT, _found(txn.get(first)))
 
     def _put_authorities(
         self, txn: "lmdb.Transaction[bytes]", authorities: Iterable[Authority]
