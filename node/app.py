@@ -279,6 +279,8 @@ class App:
             expected_s = loop.time() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
             saw(loop.time() - expected_s)
+            for listener in self.udp:
+                listener.look()
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()

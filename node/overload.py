@@ -17,8 +17,9 @@ LOOK_EVERY_S = 0.05
 """How often the worker looks how late it is; a timer costs some 10 µs."""
 WINDOW = 4
 """Looks of one window: a fifth of a second when they come in time, longer when they do not."""
-UDP_PATIENCE_S = 0.5
-"""Handle clients ask again after so long; the answer to what is older helps nobody."""
+MOST_WAIT_S = 0.1
+"""A datagram that waited longer is not answered when there is a queue: its client asks again after half a second, and
+what came since is answered in time instead."""
 
 TOO_BUSY = "this node has more to do than it can do in time; try again in a moment"
 

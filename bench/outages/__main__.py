@@ -4,6 +4,7 @@ black-hole   every key learned, the upstream silent, all TTLs over, Zipf traffic
 herd         many clients ask for one expired key at the same moment
 flood        random suffixes at a multiple of the capacity, beside real traffic
 brown-outs   seven kinds of a sick upstream
+overload     ten times what the node can do, over each protocol and all at once, then half of it
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 
 from bench.outages.experiments import black_hole, brown_outs, herd
 from bench.outages.flood import flood
+from bench.outages.overload import overload
 
 
 def main() -> int:
@@ -28,8 +30,13 @@ def main() -> int:
             work = herd(options.clients)
         case "flood":
             work = flood(
-                options.times, options.seconds or 60.0, options.rate or 100.0, options.sources
+                options.times or 5.0,
+                options.seconds or 60.0,
+                options.rate or 100.0,
+                options.sources,
             )
+        case "overload":
+            work = overload(options.times or 10.0, options.seconds or 10.0)
         case _:
             work = brown_outs(options.keys or 4_000, options.seconds or 10.0, options.rate or 400.0)
     print(json.dumps({options.what: asyncio.run(work)}, indent=2, ensure_ascii=False))
@@ -41,12 +48,14 @@ def _options() -> argparse.Namespace:
         prog="python -m bench.outages", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("what", choices=["black-hole", "herd", "flood", "brown-outs"])
+    parser.add_argument("what", choices=["black-hole", "herd", "flood", "brown-outs", "overload"])
     parser.add_argument("--keys", type=int, help="identifiers (100,000; brown-outs 4,000)")
-    parser.add_argument("--seconds", type=float, help="length (600; flood 60; brown-outs 10 each)")
+    parser.add_argument(
+        "--seconds", type=float, help="length (600; flood 60; brown-outs and overload 10 each)"
+    )
     parser.add_argument("--rate", type=float, help="real questions a second (400; flood 100)")
     parser.add_argument("--clients", type=int, default=10_000, help="herd: clients (10,000)")
-    parser.add_argument("--times", type=float, default=5.0, help="flood: times the capacity (5)")
+    parser.add_argument("--times", type=float, help="times the capacity (flood 5; overload 10)")
     parser.add_argument("--sources", type=int, default=2_000, help="flood: addresses (2,000)")
     return parser.parse_args()
 

@@ -1,25 +1,41 @@
-"""Stale: datagrams that waited in the socket until their senders gave up are dropped unread; newer ones are answered.
+"""Stale: when more comes than can be answered, what has waited for long is dropped unread, and newer is answered.
 
-A queue is first in, first out: a loop that comes late answers the oldest question first, whose sender has asked again
-or gone, and so on for ever. The kernel knows when each datagram came (SIOCGSTAMP, socket(7)). It keeps the time from
-the first time it is asked, so that a node that is never late never pays for it.
+A socket's queue is first in, first out and holds thousands: once it is full and stays full, every question is answered
+late, then after its sender has asked again, and so on for ever. The kernel knows how much waits (SO_MEMINFO) and when
+each datagram came (SIOCGSTAMP, socket(7)). It keeps that time from the first time it is asked: a node on which
+nothing ever waits never pays for it.
 """
 
 import fcntl
 import socket
 import struct
+import sys
 from contextlib import suppress
 from itertools import repeat
 
 SIOCGSTAMP = 0x8906
 """When the datagram came that was received last; a struct timeval by the clock of the wall."""
 _TIMEVAL = struct.Struct("@ll")
+SO_MEMINFO = 55
+"""What a socket takes of the kernel's memory (linux/sock_diag.h): nine u32, the first of them what waits to be read."""
+_MEMINFO_BYTES = 36
+MUCH_BYTES = 131_072
+"""Below this nothing waits for long: some 170 small datagrams, which is what a burst is."""
 BATCH = 64
 """One question to the kernel for so many datagrams: the last of them is the youngest."""
 MOST_BATCHES = 128
 """Dropped at a time at most: 8,192 datagrams take some 10 ms, and the largest socket buffer holds no more."""
 
 Received = list[tuple[bytes, tuple[str, int]]]
+
+
+def much_waits(sock: socket.socket) -> bool:
+    """Whether there is a queue worth looking at."""
+    try:
+        told = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES)
+    except OSError:  # an older kernel, or another system
+        return False
+    return int.from_bytes(told[:4], sys.byteorder) > MUCH_BYTES
 
 
 def receive_fresh(

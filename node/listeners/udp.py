@@ -17,9 +17,9 @@ from node.config_sections import LimitsSection
 from node.lane.udp import SOURCE_IS_FREE, SOURCE_IS_PROVEN, SOURCE_MAY_RECURSE, Udp, make_udp
 from node.listeners.limits import ProvenAddresses, is_loopback
 from node.listeners.native import USE_TCP, Asked, NativeSpeaker
-from node.listeners.stale import receive_fresh
+from node.listeners.stale import much_waits, receive_fresh
 from node.metrics import NATIVE_FAULTS
-from node.overload import UDP_PATIENCE_S
+from node.overload import MOST_WAIT_S
 from node.service import Service, forget_nothing
 from node.site import SiteInfo
 from protocols.handle.codes import RESPONSE_CODES, ResponseCode
@@ -81,6 +81,7 @@ class UdpListener:
         self._limits = limits
         self._lane: Udp | None = None
         self._serve_batch = self._serve
+        self._is_behind = False
         self._hits = self._remembered = self._unsent = self._refused = 0
         self.absent = self.over_budget = self.too_large = 0
         """Refusals of the short way: not registered here; nobody may be asked; only by TCP."""
@@ -138,18 +139,26 @@ class UdpListener:
             if encoded is not None:
                 self._send([(encoded, late.address)])
 
+    def look(self) -> None:
+        """Some times a second: is there a queue? Then the old of it is dropped at the next wake-up."""
+        self._is_behind = much_waits(self._socket)
+
     def _wake_up(self) -> None:
-        """Something waits in the socket. When the loop comes late, more is answered at a time, and the old dropped."""
-        overload = self._service.overload
-        if overload.lag_s > LATE_S:
-            wall_s = self._service.now().wall_s
-            received, stale = receive_fresh(self._socket, RECEIVE_BYTES, wall_s, UDP_PATIENCE_S)
-            overload.stale += stale
-            self._service.refresh()
-            self._send(self._answers(received))
+        """Something waits in the socket. When the loop comes late, more is answered at a time."""
+        if self._is_behind:
+            self._is_behind = False
+            self._drop_old()
+        if self._service.overload.lag_s > LATE_S:
             for _ in range(LATE_BATCHES):
                 self._serve_batch()
         self._serve_batch()
+
+    def _drop_old(self) -> None:
+        wall_s = self._service.now().wall_s
+        received, count = receive_fresh(self._socket, RECEIVE_BYTES, wall_s, MOST_WAIT_S)
+        self._service.overload.stale += count
+        self._service.refresh()
+        self._send(self._answers(received))
 
     def _serve_by_lane(self) -> None:
         """The same with the compiled part: what is not a plain hit comes back from it."""

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from node.listeners.stale import BATCH, MOST_BATCHES, receive_fresh
-from node.overload import SHED_ABOVE_S, WINDOW, Overload, Work
+from node.listeners.stale import BATCH, MOST_BATCHES, much_waits, receive_fresh
+from node.overload import MOST_WAIT_S, SHED_ABOVE_S, WINDOW, Overload, Work
 from protocols.handle.failures import ErrorAnswer
 from protocols.message import Outcome
 from tests.node.foreign import make_foreign_parts
@@ -79,9 +79,7 @@ async def test_a_loop_that_is_in_time_again_asks_again() -> None:
         writer.close()
 
 
-async def test_every_datagram_of_a_long_queue_is_answered_by_a_late_loop_while_it_is_fresh() -> (
-    None
-):
+async def test_a_late_loop_answers_a_long_queue_at_a_time_and_all_of_it() -> None:
     parts = make_parts()
     be_late(parts.service.overload, 1.0)
     async with udp_node(parts) as (_, port):
@@ -89,6 +87,60 @@ async def test_every_datagram_of_a_long_queue_is_answered_by_a_late_loop_while_i
         answers = await exchange(port, *asked)
     assert [answer.envelope.request_id for answer in answers] == list(range(len(asked)))
     assert parts.service.overload.stale == 0
+
+
+async def test_a_queue_that_is_fresh_is_answered_in_order_although_there_is_one() -> None:
+    parts = make_parts()
+    async with udp_node(parts) as (listener, port):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.connect(("127.0.0.1", port))
+            for n in range(250):  # while this test runs, the listener does not
+                sock.send(ask(f"{PREFIX}/small", request_id=n))
+            listener.look()
+            ids = []
+            async with asyncio.timeout(5):
+                while len(ids) < 250:
+                    answer = await asyncio.get_running_loop().sock_recv(sock, 65_536)
+                    ids.append(int.from_bytes(answer[8:12]))
+    assert ids == list(range(250))
+    assert parts.service.overload.stale == 0
+
+
+async def test_a_queue_that_is_old_is_dropped_and_what_comes_then_is_answered() -> None:
+    parts = make_parts()
+    loop = asyncio.get_running_loop()
+    async with udp_node(parts) as (listener, port):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.connect(("127.0.0.1", port))
+            for began_id in (0, 1000):  # the first time the kernel begins to keep times
+                for n in range(250):
+                    sock.send(ask(f"{PREFIX}/small", request_id=began_id + n))
+                listener.look()
+                until_s = loop.time() + 2 * MOST_WAIT_S
+                while loop.time() < until_s:
+                    pass
+                # Its turn comes now: the queue of the second time is older than anybody waits.
+                await asyncio.sleep(0.02)
+            assert parts.service.overload.stale == 250
+            for n in range(10):
+                sock.send(ask(f"{PREFIX}/small", request_id=2000 + n))
+            ids = []
+            async with asyncio.timeout(5):
+                while 2009 not in ids:
+                    ids.append(int.from_bytes((await loop.sock_recv(sock, 65_536))[8:12]))
+    assert [n for n in ids if n >= 1000] == [2000 + n for n in range(10)]
+
+
+def test_a_burst_is_no_queue(queue):
+    receiving, sending = queue
+    for _ in range(100):
+        sending.send(b"x")
+    assert not much_waits(receiving)
+    for _ in range(150):
+        sending.send(b"x")
+    assert much_waits(receiving)
 
 
 # ---------------------------------------------------------------------------------------------- stale
