@@ -33,8 +33,9 @@ MAX_ANSWERS_BYTES = 131_072
 _END_OF_HEAD = b"\r\n\r\n"
 _GET, _HEAD = b"GET ", b"HEAD "
 _METHODS = frozenset({_GET, _HEAD})
-_TARGET = re.compile(rb"/[!$-;=@-Z_a-z~]*+")
-"""Visible ASCII without ``?`` (parameters), ``#`` and what no client sends unescaped (RFC 3986 §2)."""
+_TARGET = re.compile(rb"/[!$-;=@-Z_a-z~]{0,8191}+")
+"""Visible ASCII without ``?`` (parameters), ``#`` and what no client sends unescaped (RFC 3986 §2); a longer target than
+the longest identifier with all its bytes escaped is for aiohttp to refuse."""
 _UNCHANGED = b"304"
 _NEVER_HERE = frozenset({401, 403})
 """These depend on whether passwords may travel on the connection, which is not known here."""
@@ -78,6 +79,8 @@ class PlainHttp:
         self._date = dates.line
         self._counts: dict[tuple[str, int, bool], Count] = {}
         """By route, class of status, and whether the answer is this node's own."""
+        self.made = 0
+        """Plain answers that were not at hand."""
         self._service.listen(self._drop_changed, lambda: bool(self.rendered.count))
 
     @property
@@ -217,6 +220,7 @@ class PlainHttp:
         except Exception:  # noqa: BLE001  # aiohttp's guard will meet it again, and tell and log it
             return None
         count = self._count(route, found)
+        self.made += 1
         response = first + found.reply.body
         if found.lasts and method == _GET:
             self._keep(target, head, found, response, count)

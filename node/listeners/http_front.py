@@ -82,6 +82,7 @@ class Front(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self.door = door
         self.parser: Parser | None = None
+        """aiohttp's half, made when there is something for it: it takes longer than a hundred plain answers."""
         self.transport: asyncio.Transport | None = None
         self.peer = UNKNOWN
         self.framing = Framing()
@@ -116,12 +117,10 @@ class Front(asyncio.Protocol):
             self.transport.close()
             return
         self.transport.set_write_buffer_limits(high=self.door.unread_bytes)
-        self.parser = self.door.make_parser(self)
-        self.parser.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Answer what is plain, ahead of aiohttp; hand it the rest."""
-        if self.is_closed or self.parser is None:
+        if self.is_closed or self.transport is None:
             return
         framing = self.framing
         is_quiet = framing.is_between and self.answered >= framing.completed
@@ -130,7 +129,7 @@ class Front(asyncio.Protocol):
             if plain is not None:
                 answers, taken = plain.serve(data, self.peer)
                 if taken:
-                    self.transport.write(answers)  # type: ignore[union-attr]  # it is there, with the parser
+                    self.transport.write(answers)
                     self.idle_since_s = self.door.now_s
                     if taken == len(data):
                         return
@@ -139,7 +138,10 @@ class Front(asyncio.Protocol):
 
     def _hand_on(self, data: bytes) -> None:
         """Time the request, then let aiohttp parse it."""
-        assert self.parser is not None
+        assert self.transport is not None
+        if self.parser is None:
+            self.parser = self.door.make_parser(self)
+            self.parser.connection_made(self.transport)
         framing = self.framing
         completed, was_between = framing.completed, framing.is_between
         framing.feed(data)

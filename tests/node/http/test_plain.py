@@ -132,6 +132,9 @@ async def test_other_targets_and_parameters_are_left_to_aiohttp(target: str) -> 
         b"GET /88.118/url HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 70 + b"\r\n",
         b"GET /88.118/url HTTP/1.1\r\nHost: x\r\nCookie: " + b"c" * 5000 + b"\r\n\r\n",
         b"GET /88.118/url HTTP/1.0\r\nA: b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /88.118/" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /88.118/" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /88.118/" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )  # fmt: skip
 async def test_odd_bytes_are_for_aiohttp_to_judge(request_bytes: bytes) -> None:
