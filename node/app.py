@@ -31,7 +31,12 @@ from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
 from node.logs import get_log
 from node.metrics import (
+    CACHE_BUDGET_BYTES,
     CACHE_BYTES,
+    CACHE_ENTRIES,
+    CACHE_EVICTIONS,
+    CACHE_HITS,
+    CACHE_MISSES,
     FAILED_LOGINS,
     FOLLOWER_SEQ,
     HOT_ANSWERS,
@@ -109,7 +114,9 @@ class App:
             config.node.data_dir / FILE_NAME, config.memory.kept_keys, slot == 0,
             trust_digest(config), until_s, config.store.min_free_percent,
         )  # fmt: skip
-        self.hot_keys = HotKeys(plan, self.forwarder, self.follower, reader, setup.limits)
+        self.hot_keys = HotKeys(
+            plan, self.forwarder, self.follower, reader, setup.limits, read_clocks
+        )
         self.service = Service(
             reader, holdings, self.writer, self.follower, self.authenticator,
             self.driver, recursive, setup.node,
@@ -201,6 +208,7 @@ class App:
         if self.http is not None:
             closing.append(self.http.close(drain_s, letters.hand_over(HTTP, heir)))
         await asyncio.gather(*closing)
+        await self.hot_keys.close()
         await self.driver.close()
         await letters.end()
         for task in self._tasks:
@@ -217,6 +225,13 @@ class App:
         add(REMEMBERED_ANSWERS, "udp", lambda: sum(one.remembered for one in udp))
         add(REMEMBERED_ANSWERS, "tcp", lambda: tcp.all_remembered)
         add(REMEMBERED_ANSWERS, "http", lambda: self.http.ahead.remembered if self.http else 0)
+        add(CACHE_HITS, "rendered", self._rendered_hits)
+        add(CACHE_MISSES, "rendered", lambda: self.http.ahead.made if self.http else 0)
+        add(
+            CACHE_EVICTIONS,
+            "rendered",
+            lambda: self.http.ahead.rendered.evictions if self.http else 0,
+        )
         add(HOT_REFUSALS, "absent", lambda: sum(one.absent for one in udp))
         add(HOT_REFUSALS, "over-budget", lambda: sum(one.over_budget for one in udp))
         add(HOT_REFUSALS, "too-large", lambda: sum(one.too_large for one in udp))
@@ -225,6 +240,12 @@ class App:
         for work in Work:
             add(OVERLOAD_REFUSED, work.value, partial(overload.refused.__getitem__, work))
         add(OVERLOAD_REFUSED, "datagrams", lambda: overload.stale)
+
+    def _rendered_hits(self) -> int:
+        if self.http is None:
+            return 0
+        ahead = self.http.ahead
+        return max(0, ahead.hits + ahead.remembered - ahead.made)
 
     def _catch_up(self) -> None:
         """Somebody committed: hear of it soon, but not inside the registrar's callback."""
@@ -308,7 +329,10 @@ class App:
         FOLLOWER_SEQ.set(self.follower.seq)
         LOOP_LAG_SECONDS.set(self.health.loop_lag_s)
         if self.http is not None:
-            CACHE_BYTES.labels("rendered").set(self.http.ahead.rendered.used_bytes)
+            rendered = self.http.ahead.rendered
+            CACHE_BYTES.labels("rendered").set(rendered.used_bytes)
+            CACHE_BUDGET_BYTES.labels("rendered").set(rendered.most_bytes)
+            CACHE_ENTRIES.labels("rendered").set(rendered.count)
         self._report.refresh()
 
 

@@ -17,6 +17,7 @@ from node.config_sections import MIB
 from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
 from protocols.rest.dates import format_date, parse_date
 from resolver.budgets import TABLES_BYTES
+from resolver.hot_records import most_bytes
 from resolver.policies.ratelimit import MAX_SOURCES
 from resolver.rendered import DOOR_SLOTS
 from resolver.upstreams import MOST_SERVERS, SERVER_BYTES
@@ -30,6 +31,8 @@ ASKED_BYTES = 2048
 """One question that waits for another node, with what is needed to answer it."""
 MAX_UNPROVED_S = 86_400
 """How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
+FREE_READERS = 6
+"""The registrar's own, and commands that read a running node's store."""
 MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
 MAX_HEADS_BYTES = 2 * MIB
@@ -51,6 +54,7 @@ def check_config(config: Config) -> list[str]:
     """Raises ``ConfigError`` with one trouble a line; returns warnings."""
     troubles = [
         *_ports(config),
+        *_readers(config),
         *_site(config),
         *_upstream(config),
         *_tls(config),
@@ -73,6 +77,7 @@ def budgets(config: Config) -> list[Budget]:
         Budget("rates of UDP sources", 3 * MAX_SOURCES * RATED_SOURCE_BYTES),
         Budget("records of other nodes", memory.foreign_cache_mib * MIB),
         Budget("encoded answers of other nodes", memory.encoded_answers_mib * MIB),
+        Budget("hot records while they are saved", most_bytes(memory.kept_keys)),
         Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
         Budget("HTTP heads, and first questions", MAX_HEADS_BYTES + 8 * DOOR_SLOTS),
         Budget("answers of other nodes that are not whole", MAX_PARTIAL_ANSWERS_BYTES),
@@ -99,6 +104,16 @@ def _ports(config: Config) -> Iterator[str]:
     for key, addresses in (("listen", config.listen.addresses), ("http", config.http.addresses)):
         if not addresses:
             yield f'{key}.addresses = []: nothing to listen on; the nearest valid value is ["127.0.0.1"]'
+
+
+def _readers(config: Config) -> Iterator[str]:
+    """While a reload goes on, a worker that drains and its successor both read the store."""
+    needed = 2 * config.node.workers + FREE_READERS
+    if config.store.max_readers < needed:
+        yield (
+            f"store.max_readers = {config.store.max_readers}: {config.node.workers} workers and their successors "
+            f"may need {needed}; the nearest valid value is {needed}"
+        )
 
 
 def _site(config: Config) -> Iterator[str]:

@@ -5,9 +5,13 @@ from functools import partial
 
 from node.driver import Driver
 from node.metrics import (
+    CACHE_BUDGET_BYTES,
     CACHE_BYTES,
     CACHE_ENTRIES,
+    CACHE_EVICTIONS,
+    CACHE_HITS,
     CACHE_LOOKUPS,
+    CACHE_MISSES,
     FORWARDING,
     MISSES_REFUSED,
     UPSTREAM_CLIENTS,
@@ -19,7 +23,8 @@ from node.metrics import (
 )  # fmt: skip
 from resolver.asking import Role
 
-FOUND = ("fresh", "absent", "stale", "failure", "miss")
+REMEMBERED = ("fresh", "absent", "stale", "failure")
+FOUND = (*REMEMBERED, "miss")
 EVENTS = (
     "joined", "stale", "busy", "refreshed", "late", "displaced", "refused-recursion", "refused-loop",
 )  # fmt: skip
@@ -48,6 +53,14 @@ class ForeignReport:
             counters.add(FORWARDING, word, partial(events.__getitem__, word))
         for word in BUDGETS:
             counters.add(MISSES_REFUSED, word, partial(refused.__getitem__, word))
+        cache, answers = forwarder.cache, forwarder.answers
+        counters.add(CACHE_HITS, "records", lambda: sum(found[word] for word in REMEMBERED))
+        counters.add(CACHE_MISSES, "records", partial(found.__getitem__, "miss"))
+        counters.add(CACHE_EVICTIONS, "records", lambda: cache.evictions)
+        # Whatever the encoded answers do not answer is looked up among the records.
+        counters.add(CACHE_HITS, "encoded", lambda: answers.hits)
+        counters.add(CACHE_MISSES, "encoded", found.total)
+        counters.add(CACHE_EVICTIONS, "encoded", lambda: answers.evictions)
 
     def refresh(self) -> None:
         """Bring gauges and troubles up to date."""
@@ -56,7 +69,10 @@ class ForeignReport:
         UPSTREAM_CLIENTS.set(self._driver.waiting_count)
         CACHE_BYTES.labels("records").set(forwarder.cache.used_bytes)
         CACHE_BYTES.labels("encoded").set(forwarder.answers.used_bytes)
-        CACHE_ENTRIES.set(forwarder.cache.count)
+        CACHE_BUDGET_BYTES.labels("records").set(forwarder.cache.most_bytes)
+        CACHE_BUDGET_BYTES.labels("encoded").set(forwarder.answers.most_bytes)
+        CACHE_ENTRIES.labels("records").set(forwarder.cache.count)
+        CACHE_ENTRIES.labels("encoded").set(forwarder.answers.count)
         for (role, trouble), count in forwarder.questions.troubles.items():
             self._troubles.tell((role.value, trouble.value), count)
         states = Counter((one.role, str(one.breaker)) for one in forwarder.upstreams.states())

@@ -77,6 +77,16 @@ def upstream_settings(config: Config, wall_s: float) -> UpstreamSettings:
     )
 
 
+def trust_digest(config: Config) -> bytes:
+    """Of the settings that decide whose word is believed: what was learned under others is not carried over."""
+    upstream, digest = config.upstream, sha256()
+    authorities = upstream.ca_file.read_bytes() if upstream.ca_file else b""
+    facts = [upstream.mode, *upstream.servers, "pins", *sorted(upstream.pinned_keys)]
+    for part in (authorities, *map(str.encode, facts)):
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.digest()
+
+
 def unproved_until_s(config: Config) -> float:
     """Until when answers are believed without the proof that pins ask for, seconds since 1970; 0 = not at all."""
     text = config.upstream.trust_unproved_until

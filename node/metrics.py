@@ -166,8 +166,23 @@ CACHE_BYTES = Gauge(
     ["what"],
     registry=WORKER,
 )
+CACHE_BUDGET_BYTES = Gauge(
+    "biaojie_cache_budget_bytes",
+    "What a cache may take; full, it stays some way below, for the moment when a table is enlarged.",
+    ["what"],
+    registry=WORKER,
+)
 CACHE_ENTRIES = Gauge(
-    "biaojie_cache_entries", "Identifiers of other nodes that are remembered.", registry=WORKER
+    "biaojie_cache_entries",
+    "What is remembered: records of other nodes, the same encoded, rendered HTTP answers.",
+    ["what"],
+    registry=WORKER,
+)
+KEPT_KEYS = Gauge(
+    "biaojie_kept_keys",
+    "Hot records of other nodes kept over a restart: taken over at the start, written the last time.",
+    ["what"],
+    registry=WORKER,
 )
 
 DAMAGED_RECORDS = Counter(
@@ -194,6 +209,21 @@ REMEMBERED_ANSWERS = (
     "biaojie_remembered_answers",
     "Answers of the hot paths from what other nodes told, by transport.",
     "transport",
+)
+CACHE_HITS = (
+    "biaojie_cache_hits",
+    "Questions that a cache answered; with the misses, its hit rate.",
+    "what",
+)
+CACHE_MISSES = (
+    "biaojie_cache_misses",
+    "Questions that a cache might have answered and did not: the next one was looked at, or another node asked.",
+    "what",
+)
+CACHE_EVICTIONS = (
+    "biaojie_cache_evictions",
+    "Entries that had to make way for others; while there are none, no cache is too small.",
+    "what",
 )
 CACHE_LOOKUPS = (
     "biaojie_cache_lookups",

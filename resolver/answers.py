@@ -45,6 +45,7 @@ class EncodedAnswers:
     """At most ``most_bytes`` of memory. All times are monotonic."""
 
     def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
         self._shelf: Shelf[_Encoded] = Shelf(most_bytes)
         self._entries = self._shelf.entries
         self.hits = 0

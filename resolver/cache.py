@@ -117,6 +117,7 @@ class ForeignCache:
 
     def __init__(self, most_bytes: int, limits: Limits = Limits()) -> None:  # noqa: B008  # immutable
         self._limits = limits
+        self.most_bytes = most_bytes
         failures_bytes = most_bytes // FAILURES_SHARE
         self._failures = Failures(failures_bytes, limits)
         self._shelf: Shelf[Held] = Shelf(most_bytes - failures_bytes)

@@ -32,12 +32,15 @@ VERSION = 1
 DIGEST_BYTES, LOG_ID_BYTES, BOOT_ID_BYTES = 32, 16, 16
 LEAST_RECORD_BYTES = 26
 MOST_FILE_BYTES = 32 * 1_048_576
-"""Of one file: three times what ten thousand records of a kilobyte take. It is held in memory while it is written."""
+"""Of one file; it is held in memory while it is written."""
+MEAN_RECORD_BYTES = 3072
+"""So much for each on average; records of products take a tenth of it. With larger ones fewer are saved."""
 MOST_RECORDS = 1_000_000
 RANKS = range(1, 4)
 """``resolver.cache.Rank``."""
 NO_BOOT_ID = bytes(BOOT_ID_BYTES)
-_HEAD_BYTES = len(MAGIC) + 4 + DIGEST_BYTES
+_SEALED_FROM = len(MAGIC) + 4 + DIGEST_BYTES
+HEAD_BYTES = _SEALED_FROM + LOG_ID_BYTES + 8 + DIGEST_BYTES + BOOT_ID_BYTES + 8 + 8 + 4
 
 
 class Stamp(NamedTuple):
@@ -67,6 +70,11 @@ class HotRecord(NamedTuple):
     """When it was learned."""
     encoded: bytes
     """The value list, TTLs as learned."""
+
+
+def most_bytes(records: int) -> int:
+    """What so many records may take in all."""
+    return min(MOST_FILE_BYTES, MEAN_RECORD_BYTES * records)
 
 
 def encode_record(record: HotRecord) -> bytes:
@@ -109,7 +117,7 @@ def open_sealed(data: bytes) -> tuple[Stamp, Iterator[HotRecord]]:
     version = reader.read_u32("version")
     if version != VERSION:
         raise Unsupported(f"hot records: version {version}, this node knows {VERSION}")
-    if reader.read_bytes(DIGEST_BYTES, "checksum") != hashlib.sha256(data[_HEAD_BYTES:]).digest():
+    if reader.read_bytes(DIGEST_BYTES, "checksum") != hashlib.sha256(data[_SEALED_FROM:]).digest():
         raise Malformed("hot records: the checksum is not that of the content", len(MAGIC) + 4)
     stamp = Stamp(
         reader.read_bytes(LOG_ID_BYTES, "log id"),

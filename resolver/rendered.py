@@ -77,6 +77,7 @@ class RenderedAnswers:
             prefix, suffix = split(read_spelling(key))
             return prefix + b"/" + suffix.upper()
 
+        self.most_bytes = most_bytes
         self._shelf: Shelf[Rendered] = Shelf(most_bytes, read_name)
         self.entries = self._shelf.entries
         """For the hot path, which looks at ``branch.is_cut`` itself and sets ``is_asked``."""
@@ -86,6 +87,11 @@ class RenderedAnswers:
     def used_bytes(self) -> int:
         """Memory that is taken, as an estimate (see ``shelf.py``); never above the budget."""
         return self._shelf.used_bytes
+
+    @property
+    def evictions(self) -> int:
+        """Responses that had to make way so far."""
+        return self._shelf.evictions
 
     @property
     def count(self) -> int:

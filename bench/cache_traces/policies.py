@@ -1,8 +1,8 @@
 """Eviction policies in a few lines each: FIFO, LRU, second chance, SIEVE, S3-FIFO, and Belady's as the bound.
 
 Each is told one request after another, ``access(key, size)``, says whether it was a hit, and keeps at most
-``most_bytes``. They are written for being read beside the papers, not for use; ``resolver/shelf.py`` has the one that serves, and
-``tests/bench/test_cache_traces.py`` holds that one to the model here.
+``most_bytes``. They are written for being read beside the papers, not for use; ``resolver/shelf.py`` has the one that
+serves, and ``tests/bench/test_cache_traces.py`` holds it to the model here.
 
 SIEVE: Zhang et al., NSDI 2024. S3-FIFO: Yang et al., SOSP 2023. The bound: Belady, IBM Systems Journal 1966; with sizes
 the exact optimum is NP-hard, so where sizes differ it is a very good policy rather than a proven bound.

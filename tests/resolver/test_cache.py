@@ -4,10 +4,13 @@ import tracemalloc
 
 import pytest
 
+from protocols.errors import Malformed
 from protocols.identifier import parse_identifier, read_identifier
 from protocols.message import Outcome
 from protocols.values.value import TTL_ABSOLUTE, Value
+from protocols.values.value_list import encode_values
 from resolver.cache import ForeignCache, Rank, State, aged
+from resolver.hot_records import HotRecord
 from resolver.limits import Limits
 from resolver.source import Now
 
@@ -304,3 +307,69 @@ def test_the_bytes_counted_are_those_really_taken(name, count):
     finally:
         tracemalloc.stop()
     assert 1.0 <= cache.used_bytes / taken < 1.3
+
+
+# ------------------------------------------------------------------------------------------------ after a restart
+
+
+def hot(ttl_s, age_s, *values, rank=Rank.TCP, name=b"88.200/sn-1"):
+    return HotRecord(
+        name, rank, 7, float(age_s), float(ttl_s), encode_values(values or (url(ttl_s),))
+    )
+
+
+def test_what_is_restored_is_fresh_for_what_is_left_of_its_ttl_and_then_stale_as_ever(cache):
+    assert cache.restore(hot(100, 40), ITEM, at(0))
+    found = cache.get(ITEM, at(10))
+    assert (found.state, found.values[0].ttl) == (State.FRESH, 50)
+    assert found.held.learned_wall_s == WALL_S - 40
+    assert states(cache, 59.9, 60, 60 + LIMITS.stale_s, 61 + LIMITS.stale_s) == [
+        State.AHEAD, State.STALE, State.STALE, None,
+    ]  # fmt: skip
+
+
+def test_what_is_restored_stale_tells_thirty_seconds(cache):
+    assert cache.restore(hot(100, 5000), ITEM, at(0))
+    found = cache.get(ITEM, at(0))
+    assert (found.state, found.values[0].ttl) == (State.STALE, 30)
+
+
+def test_what_is_over_is_not_restored(cache):
+    assert not cache.restore(hot(100, 101 + LIMITS.stale_s), ITEM, at(0))
+    assert cache.count == 0
+
+
+def test_an_absolute_ttl_of_a_restored_record_ends_by_the_wall_clock_even_if_its_age_says_later(
+    cache,
+):
+    assert cache.restore(hot(1000, 0, until(30)), ITEM, at(0))
+    assert states(cache, 29, 30) == [State.AHEAD, State.STALE]
+
+
+def test_an_absolute_ttl_is_not_lengthened_by_a_wall_clock_that_was_set_back(cache):
+    assert cache.restore(hot(100, 40, until(7200)), ITEM, at(0))
+    assert states(cache, 59, 60) == [State.AHEAD, State.STALE]
+
+
+def test_no_restored_record_is_fresh_for_more_than_two_days_in_all(cache):
+    cache.restore(hot(10 * int(LIMITS.ttl_most_s), 1000), ITEM, at(0))
+    left_s = LIMITS.ttl_most_s - 1000
+    assert states(cache, left_s - 1, left_s) == [State.AHEAD, State.STALE]
+
+
+def test_what_is_restored_keeps_how_hard_it_was_to_forge(cache):
+    cache.restore(hot(100, 0, rank=Rank.SIGNED), ITEM, at(0))
+    assert learn(cache, url(7), rank=Rank.TCP, when=1) is None
+    assert cache.get(ITEM, at(1)).held.rank is Rank.SIGNED
+
+
+def test_what_was_learned_since_is_not_replaced_by_what_is_restored(cache):
+    learn(cache, url(7))
+    assert not cache.restore(hot(100, 0), ITEM, at(1))
+    assert cache.get(ITEM, at(1)).held.ttl_s == 7
+
+
+def test_values_that_cannot_be_read_are_not_restored(cache):
+    with pytest.raises(Malformed):
+        cache.restore(hot(100, 0)._replace(encoded=b"\0\0\0\1x"), ITEM, at(0))
+    assert cache.count == 0
