@@ -21,8 +21,14 @@ def node(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def honest(request: pytest.FixtureRequest) -> Iterator[HonestClient | None]:
-    """Asks all the while in files that have a node; the last test of such a file looks at what it got."""
+def honest(
+    request: pytest.FixtureRequest,
+    hot_path: str | None,
+) -> Iterator[HonestClient | None]:
+    """Asks all the while in files that have a node; the last test of such a file looks at what it got.
+
+    Anew for each hot path, as the node is.
+    """
     if not getattr(request.module, "HAS_NODE", False):
         yield None
         return
