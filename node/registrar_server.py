@@ -24,7 +24,7 @@ from protocols.errors import Malformed, ProtocolError
 
 MAX_CONNECTIONS = 192
 """64 workers, as many again while a reload rolls them, and the commands of one machine."""
-SERVING_LOAD_ROWS, ALONE_LOAD_ROWS = 4_000, 20_000
+SERVING_LOAD_ROWS, ALONE_LOAD_ROWS = 2_000, 20_000
 """Rows a load should have: with workers, one commit must not keep ordinary commands waiting for long."""
 CUT_AT_ONCE = 10_000
 CLOSE_S = 2.0

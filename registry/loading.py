@@ -9,12 +9,14 @@ HS_ADMIN does not come in by files: authority over loaded records comes from the
 """
 
 import hashlib
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.identifier import PREFIX_AUTHORITY, read_identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
-from protocols.record import DELETED, HEAD, SEALED, Record, public_offset
+from protocols.record import DELETED, HEAD, SEALED, public_offset
 from protocols.values.value import Value
 from protocols.values.value_list import decode_values
 from registry.authority import is_admin_value
@@ -23,8 +25,9 @@ from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.overlay import Act, Overlay
 from registry.plain_rows import PlainRows, Shape, is_plain_suffix
+from registry.runs import PlainRow, write_run
 from registry.sealing import Sealer, by_index
-from registry.stores.keys import folds
+from registry.stores.keys import LONGEST_PLAIN_SUFFIX_BYTES, folds
 from registry.stores.store import Note, Reader, Run, Write
 from registry.value_rules import flaw_of
 
@@ -91,43 +94,108 @@ def _is_free(load: Load, holdings: Holdings) -> bool:
 
 
 def _settle(load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules") -> bytes:
-    """The hot loop: one look-up per row, no Value made.
+    """One look-up per row, no Value made.
 
     For the operator, whom no rule of authority stops. Byte for byte what ``by_rules`` would do.
     """
-    statuses = bytearray()
-    lead = load.prefix + b"/"
-    authority = overlay.authority(load.prefix)
-    keeps_case = authority is not None and not folds(authority)
-    is_delegated = authority is not None and authority.is_delegated
+    settling = _Settling(load, store, overlay, by_rules)
     act = Act(Operation.PUT, load.principal.name, load.source)
-    now_s, was_present = overlay.time_ms // 1000, False
-    plain = PlainRows(load.indexes, now_s)
-    stored_at = store.kept if is_delegated else store.stored
-    touched, append = overlay.records, overlay.append
-    sha256 = hashlib.sha256
-    for at, (suffix, blob) in enumerate(load.rows):
-        spelling = lead + suffix
-        key = spelling if keeps_case else lead + suffix.upper()
-        shape = plain.read(blob)
-        if shape is None or key in touched or not is_plain_suffix(suffix, len(spelling)):
-            statuses.append(by_rules.status(at))
-            continue
-        stored = stored_at(spelling)
-        version = 1
-        if stored is not None:
-            if not stored[1] & DELETED:
-                status = _update(spelling, shape, stored, plain, act, overlay)
-                statuses.append(status or by_rules.status(at))
-                continue
-            version = HEAD.unpack_from(stored)[2] + 1
-        record = Record(
-            key, spelling, version, overlay.next_seq, now_s, shape.least_ttl_s,
-            shape.dated(plain.now), has_absolute_ttl=shape.has_absolute_ttl,
-        )  # fmt: skip
-        append(act, record, version - 1, was_present, sha256(blob).digest())
-        statuses.append(REGISTERED)
-    return bytes(statuses)
+    while settling.at < len(load.rows):
+        before = settling.at
+        write_run(settling.plain_rows(), load.prefix, act, overlay)
+        if settling.at == before:
+            settling.settle_one(act)
+    return bytes(settling.statuses)
+
+
+def _nothing(_: bytes) -> None:
+    """What lies under any identifier where nothing lies under any."""
+
+
+class _Settling:
+    """The rows of a load on their way, those that are new and plain in runs."""
+
+    __slots__ = (
+        "_by_rules",
+        "_load",
+        "_overlay",
+        "_plain",
+        "_stored_at",
+        "at",
+        "keeps_case",
+        "lead",
+        "statuses",
+    )
+
+    def __init__(
+        self, load: Load, store: Reader, overlay: Overlay, by_rules: "_RowsByRules"
+    ) -> None:
+        authority = overlay.authority(load.prefix)
+        self._load, self._overlay, self._by_rules = load, overlay, by_rules
+        self._plain = PlainRows(load.indexes, overlay.time_ms // 1000)
+        is_delegated = authority is not None and authority.is_delegated
+        self._stored_at: Callable[[bytes], bytes | None] = (
+            store.kept if is_delegated else store.stored
+        )
+        self.lead = load.prefix + b"/"
+        self.keeps_case = authority is not None and not folds(authority)
+        suffixes = [suffix if self.keeps_case else suffix.upper() for suffix, _ in load.rows]
+        is_short = max(map(len, suffixes), default=0) <= LONGEST_PLAIN_SUFFIX_BYTES
+        if is_short and store.is_vacant(load.prefix, min(suffixes), max(suffixes)):
+            self._stored_at = _nothing
+        self.at = 0
+        self.statuses = bytearray()
+
+    def plain_rows(self) -> Iterator[PlainRow]:
+        """Rows that are new and plain, up to the first that is not."""
+        lead, keeps_case, plain, stored_at = (
+            self.lead,
+            self.keeps_case,
+            self._plain,
+            self._stored_at,
+        )
+        made, touched = self._overlay.plain, self._overlay.records
+        for suffix, blob in islice(self._load.rows, self.at, None):
+            spelling = lead + suffix
+            key = spelling if keeps_case else lead + suffix.upper()
+            size = len(spelling)
+            if key in made or key in touched or size > LONGEST_PLAIN_SUFFIX_BYTES:
+                return
+            shape = plain.read(blob)
+            if shape is None or not is_plain_suffix(suffix, size):
+                return
+            version, old = 1, None
+            stored = stored_at(spelling)
+            if stored is not None:
+                if not stored[1] & DELETED:
+                    if stored[1] & SEALED or not shape.matches(stored[public_offset(stored) :]):
+                        return
+                    self.at += 1
+                    self.statuses.append(UNCHANGED)
+                    continue
+                found = HEAD.unpack_from(stored)[2]
+                version, old = found + 1, (found, False)
+            self.at += 1
+            self.statuses.append(REGISTERED)
+            yield (
+                key, spelling, blob, shape.dated(plain.now), shape.least_ttl_s, shape.has_absolute_ttl,
+                "", version, old,
+            )  # fmt: skip
+
+    def settle_one(self, act: Act) -> None:
+        """A row that is there already, or that the rules must look at."""
+        suffix, blob = self._load.rows[self.at]
+        spelling = self.lead + suffix
+        key = spelling if self.keeps_case else self.lead + suffix.upper()
+        overlay, status = self._overlay, None
+        is_untouched = key not in overlay.plain and key not in overlay.records
+        shape = self._plain.read(blob) if is_untouched else None
+        if shape is not None and is_plain_suffix(suffix, len(spelling)):
+            stored = self._stored_at(spelling)
+            if stored is not None and not stored[1] & DELETED:
+                status = _update(spelling, shape, stored, self._plain, act, overlay)
+        self.statuses.append(status or self._by_rules.status(self.at))
+        self.at += 1
 
 
 def _update(
