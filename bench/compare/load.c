@@ -12,6 +12,9 @@
  *   code NUMBER            no answer: from now on this Handle response code is the right one
  *   pace SECONDS RATE      the same, then latencies in us: p50 p90 p99 p99.9 longest (UDP; from the time a request was due)
  *
+ * With a core of its own it never sleeps: a server that wakes its client pays for that, and a client on another machine
+ * is not woken by it. Time spent looking in vain is left out of client-cpu-ns.
+ *
  * Each answer is held against its request: id, response code (RFC 3652, RFC 1035, RFC 9110, RESP), its whole length,
  * and that it contains what it must. What is not right is "wrong", what does not come within 250 ms "lost".
  */
@@ -21,6 +24,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 8, MAX_GROUPS = 512, MAX_SOCKETS = 16384, DATAGRAM = 2048, STREAM = 262144 + 64, RING = 65536 };
+enum { BATCH = 8, MAX_GROUPS = 512, PACED_SOCKETS = 64, MAX_SOCKETS = 16384, DATAGRAM = 2048, STREAM = 262144 + 64, RING = 65536 };
 #define PATIENCE_NS 250000000ull
 #define STREAM_PATIENCE_NS 5000000000ull
 
@@ -51,6 +55,8 @@ static struct group groups[MAX_GROUPS];
 static int group_count, turn;
 static struct stream *streams;
 static uint32_t expected_code = 1;
+static int has_own_core;
+static uint64_t idle_ns;
 static uint64_t last_number = UINT64_MAX, warm_times; /* while warming: where it ends, how often each is asked */
 
 static uint64_t now_ns(void) {
@@ -191,61 +197,74 @@ static void end_group(struct group *group, struct tally *tally) {
   group->missing = 0;
 }
 
-static void receive_group(int socket, struct tally *tally) {
-  static uint8_t bytes[2 * BATCH][DATAGRAM];
-  static struct iovec parts[2 * BATCH];
-  static struct mmsghdr messages[2 * BATCH];
-  for (int i = 0; i < 2 * BATCH; i++) {
+/* How many of the group's answers were waiting in its socket. */
+static int receive_group(struct group *group, struct tally *tally) {
+  static uint8_t bytes[BATCH][DATAGRAM];
+  static struct iovec parts[BATCH];
+  static struct mmsghdr messages[BATCH];
+  for (int i = 0; i < BATCH; i++) {
     parts[i] = (struct iovec){bytes[i], DATAGRAM};
     messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
   }
-  int count = recvmmsg(sockets[socket], messages, 2 * BATCH, MSG_DONTWAIT, NULL);
-  struct group *group = group_of[socket] < 0 ? NULL : &groups[group_of[socket]];
+  int count = recvmmsg(sockets[group->socket], messages, BATCH, MSG_DONTWAIT, NULL);
   for (int i = 0; i < count; i++) {
     uint32_t id = id_of(bytes[i], messages[i].msg_len);
-    uint32_t place = group ? (id - (uint32_t)group->first) & id_mask() : BATCH;
+    uint32_t place = (id - (uint32_t)group->first) & id_mask();
     if (place >= BATCH || group->seen & 1u << place) continue; /* late: counted as lost already */
     group->seen |= 1u << place;
     group->missing--;
     if (is_right(bytes[i], messages[i].msg_len, group->first + place)) tally->answers++;
     else tally->wrong++;
   }
+  return count > 0 ? count : 0;
+}
+
+static void await_any_group(void) {
+  static struct pollfd waiting[MAX_GROUPS];
+  int count = 0;
+  for (int i = 0; i < group_count; i++)
+    if (groups[i].missing) waiting[count++] = (struct pollfd){.fd = sockets[groups[i].socket], .events = POLLIN};
+  poll(waiting, (nfds_t)count, 10);
 }
 
 static void run_datagrams(uint64_t until_ns, struct tally *tally) {
-  struct epoll_event events[64];
   for (int i = 0; i < group_count; i++) send_group(&groups[i]);
-  int alive = group_count;
-  for (uint64_t checked_ns = now_ns(); alive;) {
-    int ready = epoll_wait(poller, events, 64, 10);
+  for (int alive = group_count; alive;) {
+    int received = 0;
     uint64_t now = now_ns();
-    for (int i = 0; i < ready; i++) {
-      int socket = (int)events[i].data.u32, index = group_of[socket];
-      receive_group(socket, tally);
-      if (index < 0 || groups[index].missing) continue;
-      end_group(&groups[index], tally);
-      if (now < until_ns && next_number < last_number) send_group(&groups[index]);
-      else alive--;
-    }
-    if (now - checked_ns < 10000000) continue;
-    checked_ns = now;
     for (int i = 0; i < group_count; i++) {
-      if (!groups[i].missing || now < groups[i].sent_ns + PATIENCE_NS) continue;
-      end_group(&groups[i], tally);
-      if (now < until_ns && next_number < last_number) send_group(&groups[i]);
+      struct group *group = &groups[i];
+      if (!group->missing) continue;
+      received += receive_group(group, tally);
+      if (group->missing && now < group->sent_ns + PATIENCE_NS) continue;
+      end_group(group, tally);
+      if (now < until_ns && next_number < last_number) send_group(group);
       else alive--;
     }
+    if (received) continue;
+    if (has_own_core) idle_ns += now_ns() - now;
+    else await_any_group();
   }
 }
 
 /* Open loop: each request is due at its time, whether or not answers come back, and waits are counted from then. */
 static int by_size(const void *a, const void *b) { return (*(const uint32_t *)a > *(const uint32_t *)b) - (*(const uint32_t *)a < *(const uint32_t *)b); }
 
+static void watch(int count) {
+  poller = epoll_create1(0);
+  for (int i = 0; i < count; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, sockets[i], &event)) die("epoll_ctl");
+  }
+}
+
 static void pace(double seconds, double rate, struct tally *tally, uint32_t *waits_ns, uint64_t total) {
   static uint64_t due[RING], number_of[RING];
   static uint8_t bytes[DATAGRAM];
   struct epoll_event events[64];
   memset(due, 0, sizeof due);
+  int used = socket_count < PACED_SOCKETS ? socket_count : PACED_SOCKETS;
+  watch(used);
   uint64_t start = now_ns(), sent = 0, first = next_number, heard = 0, end = start + (uint64_t)(seconds * 1e9);
   for (;;) {
     uint64_t now = now_ns();
@@ -254,10 +273,11 @@ static void pace(double seconds, double rate, struct tally *tally, uint32_t *wai
       uint64_t number = next_number++, slot = number % RING;
       due[slot] = start + (uint64_t)((double)sent / rate * 1e9), number_of[slot] = number;
       uint32_t size = write_request(bytes, number);
-      if (send(sockets[sent % (uint64_t)socket_count], bytes, size, MSG_DONTWAIT) < 0) { /* will be missing */ }
+      if (send(sockets[sent % (uint64_t)used], bytes, size, MSG_DONTWAIT) < 0) { /* will be missing */ }
       sent++;
     }
     int ready = epoll_wait(poller, events, 64, 0);
+    if (ready <= 0) idle_ns += now_ns() - now;
     for (int i = 0; i < ready; i++) {
       ssize_t got = recv(sockets[events[i].data.u32], bytes, DATAGRAM, MSG_DONTWAIT);
       if (got < 12) continue;
@@ -270,6 +290,7 @@ static void pace(double seconds, double rate, struct tally *tally, uint32_t *wai
       else waits_ns[tally->answers++] = wait > UINT32_MAX ? UINT32_MAX : (uint32_t)wait;
     }
   }
+  close(poller);
   tally->lost = sent - heard;
   qsort(waits_ns, tally->answers, sizeof *waits_ns, by_size);
 }
@@ -290,9 +311,11 @@ static void run_streams(uint64_t until_ns, struct tally *tally) {
   int alive = socket_count;
   uint64_t heard_ns = now_ns();
   while (alive) {
-    int ready = epoll_wait(poller, events, 64, 100);
+    uint64_t asked_ns = now_ns();
+    int ready = epoll_wait(poller, events, 64, has_own_core ? 0 : 100);
     uint64_t now = now_ns();
     if (ready > 0) heard_ns = now;
+    else if (has_own_core) idle_ns += now - asked_ns;
     if (now - heard_ns > STREAM_PATIENCE_NS) {
       fprintf(stderr, "no answer for 5 s on %d connections\n", alive);
       exit(3);
@@ -322,7 +345,6 @@ static void open_sockets(const char *address, int port) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   if (inet_pton(AF_INET, address, &to.sin_addr) != 1) exit(2);
   int is_stream = kind >= HANDLE_TCP, one = 1;
-  poller = epoll_create1(0);
   streams = is_stream ? calloc((size_t)socket_count, sizeof *streams) : NULL;
   for (int i = 0; i < socket_count; i++) {
     int fd = socket(AF_INET, is_stream ? SOCK_STREAM : SOCK_DGRAM, 0);
@@ -332,9 +354,8 @@ static void open_sockets(const char *address, int port) {
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       streams[i] = (struct stream){.fd = fd, .data = malloc(STREAM + 1)};
     }
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl");
   }
+  if (is_stream) watch(socket_count);
 }
 
 static void obey(char *line) {
@@ -342,6 +363,7 @@ static void obey(char *line) {
   unsigned long long times = 0;
   struct tally tally = {0, 0, 0};
   uint32_t *waits_ns = NULL;
+  idle_ns = 0;
   uint64_t cpu = cpu_ns(), start = now_ns();
   if (sscanf(line, "code %u", &expected_code) == 1) return;
   if (sscanf(line, "pace %lf %lf", &seconds, &rate) == 2 && kind < HANDLE_TCP) {
@@ -358,8 +380,9 @@ static void obey(char *line) {
   } else {
     exit(2);
   }
+  uint64_t wall = now_ns() - start, spent = cpu_ns() - cpu, busy = wall > idle_ns ? wall - idle_ns : 0;
   printf("%llu %llu %llu %llu %llu", (unsigned long long)tally.answers, (unsigned long long)tally.lost,
-         (unsigned long long)tally.wrong, (unsigned long long)(cpu_ns() - cpu), (unsigned long long)(now_ns() - start));
+         (unsigned long long)tally.wrong, (unsigned long long)(spent < busy ? spent : busy), (unsigned long long)wall);
   static const double SHARES[] = {0.5, 0.9, 0.99, 0.999, 1.0};
   for (size_t i = 0; waits_ns && tally.answers && i < 5; i++) {
     uint64_t place = (uint64_t)(SHARES[i] * (double)tally.answers);
@@ -378,6 +401,7 @@ int main(int count, char **words) {
   group_count = (atoi(words[6]) + BATCH - 1) / BATCH;
   if (kind > REDIS || socket_count < 1 || socket_count > MAX_SOCKETS || group_count < 1 || group_count > MAX_GROUPS) return 2;
   if (kind < HANDLE_TCP && group_count > socket_count) group_count = socket_count;
+  has_own_core = sysconf(_SC_NPROCESSORS_ONLN) > 1;
   read_requests(words[4]);
   open_sockets(words[2], atoi(words[3]));
   printf("ready %llu\n", (unsigned long long)request_count);

@@ -27,6 +27,8 @@ MEASURED: Mapping[str, object] = {
     "limits.udp_amplification": 100.0,
     # Room for every answer that is asked for: hits are what is measured.
     "memory.rendered_answers_mib": 512,
+    # Connections rest while others are measured.
+    "limits.idle_s": 86_400,
     "node.workers": 1,
     "logs.level": "warning",
 }

@@ -36,6 +36,7 @@ http {{
   access_log off;
   keepalive_requests 1000000000;
   keepalive_timeout 3600;
+  client_header_timeout 3600;
   client_body_temp_path {place}/body;
   proxy_temp_path {place}/proxy;
   fastcgi_temp_path {place}/fastcgi;
