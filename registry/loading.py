@@ -140,8 +140,10 @@ class _Settling:
         self.lead = load.prefix + b"/"
         self.keeps_case = authority is not None and not folds(authority)
         suffixes = [suffix if self.keeps_case else suffix.upper() for suffix, _ in load.rows]
-        is_short = max(map(len, suffixes), default=0) <= LONGEST_PLAIN_SUFFIX_BYTES
-        if is_short and store.is_vacant(load.prefix, min(suffixes), max(suffixes)):
+        longest = max(map(len, suffixes), default=LONGEST_PLAIN_SUFFIX_BYTES + 1)
+        if longest <= LONGEST_PLAIN_SUFFIX_BYTES and store.is_vacant(
+            load.prefix, min(suffixes), max(suffixes)
+        ):
             self._stored_at = _nothing
         self.at = 0
         self.statuses = bytearray()
