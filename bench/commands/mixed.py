@@ -15,7 +15,7 @@ from bench.commands.load_options import (
     transport_options,
 )
 from bench.commands.outcome import begin_result, finish, run_shown, told_troubles
-from bench.commands.write_options import WriteWishes, cleared_away
+from bench.commands.write_options import WriteWishes, cleared_away, try_one
 from bench.load.fleet import Fleet, Harvest
 from bench.load.plan import Run
 from bench.load.series import Named, series_of, together
@@ -84,6 +84,7 @@ def command(
     requests = None if rows_per_s is None else rows_per_s / (batch or 1)
     writes, write_target = written.writes(), writer.target("http")
     result = begin_result("mixed", target.name, seed, load)
+    try_one(write_target, writes)
     with open_keys(wishes, load, pool_size(rate, load, POOL)) as reads, told_troubles():
         reading = [
             dataclasses.replace(setup, reads=reads)

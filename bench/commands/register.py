@@ -7,7 +7,7 @@ import click
 from bench.commands.load_options import MOST_RATE_PER_S, Load, load_options
 from bench.commands.outcome import begin_result, finish, run_shown, told_troubles
 from bench.commands.server_cpu import ServerCpu
-from bench.commands.write_options import WriteWishes, cleared_away, write_options
+from bench.commands.write_options import WriteWishes, cleared_away, try_one, write_options
 from bench.load.fleet import Fleet
 from bench.load.series import Named, series_of
 
@@ -32,6 +32,7 @@ def command(*, load: Load, written: WriteWishes, rate: float | None) -> None:
     seed = load.need_seed()
     writes = written.writes()
     result = begin_result("register", target.name, seed, load)
+    try_one(target, writes)
     setups = [
         dataclasses.replace(setup, writes=writes)
         for setup in load.patient().setups(target, load.processes, seed)

@@ -14,9 +14,9 @@ from bench.commands.load_options import Load
 from bench.commands.outcome import run_shown
 from bench.load.fleet import Fleet, FleetTrouble
 from bench.load.keys import BadKeys, PatternKeys
-from bench.load.plan import Run, Writes
-from node.asking.web import Login
-from node.output import EXIT_USAGE, CommandError, say
+from bench.load.plan import Run, Target, Writes
+from node.asking.web import Login, WebServer, WebTrouble, handle_target
+from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError, say
 
 MOST_BATCH_ROWS = 100_000
 """One request; the node settles it in parts anyway."""
@@ -85,6 +85,30 @@ def write_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def try_one(target: Target, writes: Writes) -> None:
+    """Register one identifier and delete it, so that a wrong password is tried once and not a thousand times.
+
+    Raises ``CommandError`` with the node's own words.
+    """
+    server = WebServer(f"http://{target.host_header}")
+    handle = f"{writes.prefix}/{writes.tag}-try"
+    url = f"{handle_target(handle)}?overwrite=false"
+    login = {"Authorization": writes.authorization}
+    values = [
+        {"index": index, "type": type_, "data": data}
+        for index, (type_, _, data) in enumerate((each.partition("=") for each in writes.values), 1)
+    ]
+    try:
+        answer = server.ask("PUT", url, {"values": values}, login)
+        if answer.status not in {200, 201}:
+            words = answer.document.get("message") or f"HTTP {answer.status}"
+            raise CommandError(f"the node does not register {handle}: {words}", "")
+        server.ask("DELETE", handle_target(handle), None, login)
+    except WebTrouble as trouble:
+        next_step = "is the node running, and is this its address?"
+        raise CommandError(str(trouble), next_step, EXIT_UNREACHABLE) from None
 
 
 @contextmanager
