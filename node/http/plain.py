@@ -34,8 +34,8 @@ _END_OF_HEAD = b"\r\n\r\n"
 _GET, _HEAD = b"GET ", b"HEAD "
 _METHODS = frozenset({_GET, _HEAD})
 _TARGET = re.compile(rb"/[!$-;=@-Z_a-z~]{0,8191}+")
-"""Visible ASCII without ``?`` (parameters), ``#`` and what no client sends unescaped (RFC 3986 §2); a longer target than
-the longest identifier with all its bytes escaped is for aiohttp to refuse."""
+"""Visible ASCII without ``?`` (parameters), ``#`` and what no client sends unescaped (RFC 3986 §2); what is longer than
+any identifier with all its bytes escaped is for aiohttp to refuse."""
 _UNCHANGED = b"304"
 _NEVER_HERE = frozenset({401, 403})
 """These depend on whether passwords may travel on the connection, which is not known here."""
