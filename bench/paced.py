@@ -1,6 +1,8 @@
 """A steady, modest asker in a process of its own: waits of single UDP and HTTP questions, until its input ends.
 
-Usage: ``python -m bench.paced UDP_PORT HTTP_PORT IDENTIFIER``; at the end one JSON object, milliseconds by protocol.
+Usage: ``python -m bench.paced UDP_PORT HTTP_PORT IDENTIFIER [AUTHORIZATION]``; with a login it registers single
+records in between (the same one again and again, each time with another value). At the end it prints one JSON object,
+milliseconds by kind of question.
 It asks on a fixed schedule whether or not the last answer was late, so a stalled server cannot hide behind a pause of
 its own making.
 """
@@ -18,13 +20,14 @@ from node.asking.web import handle_target
 from node.clock import read_clocks
 
 PERIOD_S = 0.01
-"""A hundred questions a second, UDP and HTTP in turn."""
+"""A hundred questions a second, of each kind in turn."""
 LOST_S = 5.0
 """A question that is unanswered for so long counts as that."""
 
 
 def main() -> int:
     udp_port, http_port, identifier = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    authorization = sys.argv[4] if len(sys.argv) > 4 else ""
     question = resolve_question(identifier.encode(), (), (), read_clocks().wall_s)
     target = handle_target(identifier)
     web = http.client.HTTPConnection("127.0.0.1", http_port, timeout=LOST_S)
@@ -42,8 +45,27 @@ def main() -> int:
             assert answer.status == 200
             answer.read()
 
-        print(json.dumps(_ask({"udp": ask_udp, "http": ask_http})))
+        ways = {"udp": ask_udp, "http": ask_http}
+        if authorization:
+            ways["put"] = _putter(http_port, identifier, authorization)
+        print(json.dumps(_ask(ways)))
     return 0
+
+
+def _putter(http_port: int, identifier: str, authorization: str) -> Callable[[], None]:
+    """Registers one value after the other beside the identifier that is asked for."""
+    web = http.client.HTTPConnection("127.0.0.1", http_port, timeout=LOST_S)
+    target = handle_target(f"{identifier}-WRITTEN")
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+
+    def put() -> None:
+        values = [{"index": 1, "type": "N", "data": str(time.monotonic_ns())}]
+        web.request("PUT", target, json.dumps({"values": values}), headers)
+        answer = web.getresponse()
+        assert answer.status in (200, 201), answer.status
+        answer.read()
+
+    return put
 
 
 def _ask(ways: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
