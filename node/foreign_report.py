@@ -21,6 +21,7 @@ from node.metrics import (
     CaughtUp,
     HotCounters,
 )  # fmt: skip
+from node.reports import ServerRow
 from resolver.asking import Role
 
 REMEMBERED = ("fresh", "absent", "stale", "failure")
@@ -31,7 +32,6 @@ EVENTS = (
 BUDGETS = ("prefix", "source")
 BREAKERS = ("closed", "open", "probing")
 
-ServerRow = dict[str, str | float | None]
 
 
 class ForeignReport:

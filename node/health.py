@@ -1,21 +1,12 @@
 """Health: whether this worker answers, and what is not as it should be. One check a line, each with its reason."""
 
-from typing import NamedTuple
-
 from node.config_sections import Config
 from node.disk import free_percent
+from node.reports import Check
 from node.writer import Writer
 
 MAX_LOOP_LAG_S = 0.5
 """A loop that comes so late is overloaded or blocked; clients of UDP give up after half a second."""
-
-
-class Check(NamedTuple):
-    """One thing looked at."""
-
-    name: str
-    is_fine: bool
-    reason: str
 
 
 class Health:

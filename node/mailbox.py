@@ -2,8 +2,9 @@
 
 The supervisor makes a pair of connected unix datagram sockets for each slot: the worker in it reads one end, everybody
 else writes to the other. A word is one datagram: a byte that says its kind, then MessagePack. It arrives whole or
-not at all, nobody waits for a reader, and the kernel bounds what is under way (the sending end's buffer for bytes, 512
-datagrams at most). Words to a worker that died wait for its successor, because the supervisor holds both ends.
+not at all, nobody waits for a reader, and the kernel bounds what is under way: the sending end's buffer for bytes,
+``net.unix.max_dgram_qlen`` for datagrams. Words to a worker that died wait for its successor, because the supervisor
+holds both ends.
 """
 
 import array

@@ -14,10 +14,8 @@ from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from node.foreign_report import ServerRow
-from node.health import Check
 from node.metrics import OPERATIONS, scrape
-from node.reports import Report
+from node.reports import Check, Report, ServerRow
 from node.version import VERSION
 from node.watch import Watch
 from node.writer import Writer

@@ -6,18 +6,36 @@ that no total ever falls back.
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import Metric
 from prometheus_client.core import CollectorRegistry
-
-from node.foreign_report import ServerRow
-from node.health import Check, Health
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
 Samples = dict[tuple[str, Labels], float]
 """By sample name and labels."""
+
+
+ServerRow = dict[str, str | float | None]
+"""A server of other nodes, as ``/upstreams`` shows it."""
+
+
+class Check(NamedTuple):
+    """One thing looked at."""
+
+    name: str
+    is_fine: bool
+    reason: str
+
+
+class Health(Protocol):
+    """What looks at a worker (``node/health.py``)."""
+
+    is_serving: bool
+
+    def checks(self) -> list[Check]:
+        """Everything that is looked at."""
 
 
 class Family(NamedTuple):

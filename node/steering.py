@@ -6,9 +6,9 @@ which of its members new clients go (socket(7): SO_ATTACH_FILTER, SO_ATTACH_REUS
 """
 
 import contextlib
-import ctypes
 import socket
 import struct
+from array import array
 
 SO_ATTACH_FILTER = 26
 SO_ATTACH_REUSEPORT_CBPF = 51
@@ -65,7 +65,6 @@ def _attach(
     sock: socket.socket, option: int, program: tuple[tuple[int, int, int, int], ...]
 ) -> None:
     code = b"".join(struct.pack("=HBBI", *line) for line in program)
-    memory = ctypes.create_string_buffer(code, len(code))
-    sock.setsockopt(
-        socket.SOL_SOCKET, option, struct.pack("@HP", len(program), ctypes.addressof(memory))
-    )
+    memory = array("B", code)
+    address, _ = memory.buffer_info()
+    sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@HP", len(program), address))

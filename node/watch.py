@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from node.health import Check
 from node.mailbox import ASK, GONE, REPORT, WORKERS, Mailbox, close_all, send
 from node.metrics import WORKER_UP
-from node.reports import Report, unpack
+from node.reports import Check, Report, unpack
 from node.totals import Totals
 
 ASK_EVERY_S = 1.0

@@ -1,10 +1,11 @@
-"""Clients that never stop asking, in a thread of their own: over kept and new connections, native and HTTP.
+"""Clients that never stop asking, in a thread of their own: over kept and new connections, native and HTTP, and UDP.
 
 A request fails when it gets no whole answer, or another than 200 or RC 1. A client whose server says
 ``Connection: close`` begins a new connection, as it should; that is no failure.
 """
 
 import asyncio
+import socket
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,8 @@ from tests.node.processes import RunningNode
 PAUSE_S = 0.01
 """Between two requests of one client: two cores serve this and everything else."""
 PATIENCE_S = 15.0
+UDP_PATIENCE_S = 5.0
+"""A datagram that has no answer by then is lost; a dead worker's are answered by its successor within a second."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Ask = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
@@ -57,6 +60,7 @@ class Load:
                 group.create_task(self._keep("http kept", self._http, self._ask_http))
                 group.create_task(self._renew("native new", self._native, self._ask_native))
                 group.create_task(self._renew("http new", self._http, self._ask_http))
+                group.create_task(self._send("udp"))
 
     async def _keep(self, kind: str, address: tuple[str, int], ask_once: Ask) -> None:
         streams: Streams | None = None
@@ -71,6 +75,23 @@ class Load:
             streams = await self._once(kind, address, ask_once, None)
             if streams is not None:
                 streams[1].close()
+            await asyncio.sleep(PAUSE_S)
+
+    async def _send(self, kind: str) -> None:
+        """Each question from another port, or one worker would get them all."""
+        loop = asyncio.get_running_loop()
+        while not self._is_over.is_set():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
+                sock.connect(self._native)
+                self.asked[kind] += 1
+                try:
+                    sock.send(self._question)
+                    async with asyncio.timeout(UDP_PATIENCE_S):
+                        answer = await loop.sock_recv(sock, 65_536)
+                    assert int.from_bytes(answer[24:28]) == 1, answer
+                except (OSError, TimeoutError, AssertionError) as error:
+                    self.failures.append(f"{kind}: {error!r}")
             await asyncio.sleep(PAUSE_S)
 
     async def _once(

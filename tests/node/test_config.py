@@ -234,6 +234,15 @@ def test_all_workers_share_one_operations_port(sound: Config) -> None:
         check_config(replace(four, http=replace(sound.http, port=8001)))
 
 
+def test_reader_slots_suffice_for_a_reload(sound: Config) -> None:
+    many = replace(sound, node=replace(sound.node, workers=64))
+    with pytest.raises(
+        ConfigError, match=r"store.max_readers = 126: .* nearest valid value is 134"
+    ):
+        check_config(many)
+    check_config(replace(many, store=replace(sound.store, max_readers=134)))
+
+
 def test_auto_workers_are_counted_when_the_file_is_read(tmp_path: Path) -> None:
     config = load(tmp_path, '[node]\nworkers = "auto"\n')
     assert config.node.workers == auto_workers()

@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from node.foreign_report import ServerRow
-from node.health import Check
 from node.mailbox import ASK, REPORT, Mailbox, make_mailbox, send
 from node.operations import MAX_HEAD_BYTES, Operations
-from node.reports import Report, pack, read_families
+from node.reports import Check, Report, ServerRow, pack, read_families
 from node.watch import PATIENCE_S, SILENT_S, Watch
 from node.writer import Writer
 

