@@ -77,8 +77,8 @@ def scan_alone(chance: random.Random, keys: int, requests: int) -> list[int]:
     """Zipf 1.0, and four times nothing but a partner who walks as many serial numbers as there are keys."""
     popular, tenth = zipf(chance, keys, 1.0), requests // 10
     walk = [SERIALS + n for n in range(min(keys, tenth))]
-    parts = [[*itertools.islice(popular, 2 * tenth), *walk] for _ in range(4)]
-    return [*itertools.chain(*parts), *itertools.islice(popular, tenth)]
+    parts = [[*itertools.islice(popular, requests // 4 - len(walk)), *walk] for _ in range(4)]
+    return [*itertools.chain(*parts)]
 
 
 def shifting(chance: random.Random, keys: int, requests: int) -> list[int]:
