@@ -3,10 +3,11 @@
 from random import Random
 
 import pytest
+from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.load.latencies import SHOWN, Latencies
+from bench.load.latencies import DIGITS, LEAST_NS, MOST_NS, SHOWN, Latencies
 
 
 def some(seed: int, count: int) -> list[int]:
@@ -76,3 +77,14 @@ def test_one_answer_is_all_percentiles():
 
 def test_what_takes_longer_than_an_hour_is_counted_at_an_hour():
     assert of([7_200 * 10**9]).percentile_ms(100) == pytest.approx(3_600_000, rel=0.001)
+
+
+@given(st.lists(st.integers(0, 3_600_000_000_000), min_size=1, max_size=200))
+def test_counting_by_slots_is_recording_one_by_one(values):
+    one_by_one = HdrHistogram(LEAST_NS, MOST_NS, DIGITS)
+    for value in values:
+        one_by_one.record_value(value)
+    found = of(values)
+    for percentile in (0, 10, 50, 90, 99, 100):
+        exact_ms = one_by_one.get_value_at_percentile(percentile) / 1e6
+        assert found.percentile_ms(percentile) == exact_ms
