@@ -30,11 +30,13 @@ from node.output import CommandError, progress
 
 SIZES = (10_000, 100_000, 1_000_000)
 LARGEST = 10_000_000
+LARGEST_POSSIBLE = 50_000_000
+"""Numbers have eight digits, and as many are asked for that are not there."""
 
 
 @click.command(name="growth")
 @click.option(
-    "--size", "sizes", multiple=True, type=click.IntRange(100, 1_000_000_000), metavar="N",
+    "--size", "sizes", multiple=True, type=click.IntRange(100, LARGEST_POSSIBLE), metavar="N",
     help="Number of identifiers; repeat it. 10,000, 100,000 and 1,000,000 if left out.",
 )  # fmt: skip
 @click.option(

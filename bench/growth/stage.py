@@ -70,7 +70,7 @@ def measure_stage(
     disk = read_disk_use(settings)
     starts = []
     is_pure = load_lane() is None
-    for _ in range(STARTS):
+    for _ in range(min(STARTS, turns[0])):
         on_step(f"starting with {count:,} identifiers")
         began_s = time.monotonic()
         with serving(settings, is_pure=is_pure, cores=ALL_CORES):
