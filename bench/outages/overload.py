@@ -136,7 +136,7 @@ async def _experiment(
         "clients in overload": {one: probes[one].between(begin_s, end_s) for one in transports},
         "recovered_after_s": max(_recovered_s(one, quiet_s, begin_s, end_s) for one in asked),
         "health": health,
-        "refused by the node": _refused(stand),
+        "refused by the node": _counted(stand, "biaojie_overload_refused", "work"),
     }  # fmt: skip
 
 
@@ -165,13 +165,18 @@ async def _together(
         finally:
             generator.close()
 
+    before, began_s = await asyncio.to_thread(_udp_answers, stand), time.monotonic()
     loads = await asyncio.gather(*(asyncio.to_thread(load, one) for one in transports))
+    sent = await asyncio.to_thread(_udp_answers, stand) - before
+    took_s = time.monotonic() - began_s
     found = {
         one: round(loaded.answers / loaded.wall_ns * 1e9)
         for one, loaded in zip(transports, loads, strict=True)
     }
     for one, loaded in zip(transports, loads, strict=True):
         if one == "udp":
+            # A flood is more than its sender can count: the node's own count holds, and the probes say how late it is.
+            found["udp"] = round(sent / took_s)
             found["udp offered"] = round((loaded.answers + loaded.lost) / loaded.wall_ns * 1e9)
     return found
 
@@ -220,16 +225,20 @@ async def _probing(stand: Stand) -> AsyncIterator[dict[str, Probe]]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _refused(stand: Stand) -> dict[str, float]:
-    """What the node says it refused for being late, so far."""
+def _counted(stand: Stand, name: str, label: str) -> dict[str, float]:
+    """A counter of the node so far, by the value of its label, over all workers."""
     with urllib.request.urlopen(stand.node.operations_url + "/metrics", timeout=5) as reply:
         lines = reply.read().decode().splitlines()
     found: dict[str, float] = {}
     for line in lines:
-        if line.startswith("biaojie_overload_refused_total{"):
-            work = line.partition('work="')[2].partition('"')[0]
-            found[work] = found.get(work, 0.0) + float(line.rpartition(" ")[2])
+        if line.startswith(f"{name}_total{{"):
+            value = line.partition(f'{label}="')[2].partition('"')[0]
+            found[value] = found.get(value, 0.0) + float(line.rpartition(" ")[2])
     return found
+
+
+def _udp_answers(stand: Stand) -> float:
+    return _counted(stand, "biaojie_hot_answers", "transport").get("udp", 0.0)
 
 
 @contextlib.contextmanager
