@@ -16,6 +16,7 @@ from protocols.errors import ProtocolError
 from protocols.identifier import MAX_IDENTIFIER_BYTES, read_identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
 from protocols.record import DELETED, HEAD, SEALED, public_offset
+from protocols.values.value import Value
 from protocols.values.value_list import decode_values
 from registry.deciding import Submission, decide_one
 from registry.freedom import Freedom
@@ -135,6 +136,8 @@ class _Clerk:
         time = (overlay.time_ms // 1000).to_bytes(4)
         self._shapes = [read_shape(heads, time) for heads in chunk.shapes]
         self._prefixes: dict[bytes, _Prefix] = {}
+        self._empty: dict[int, tuple[Value, ...]] = {}
+        """Values of each shape, without data."""
         self._at = 0
         plain = [row[0] for row in chunk.rows if not isinstance(row, Command)]
         self._is_printable = bool(_PRINTABLE.fullmatch(b"".join(plain)))
@@ -271,13 +274,24 @@ class _Clerk:
             return Submission(chunk.principal, row, chunk.source)
         spelling, number, *data = row
         overwrite, expect_version = chunk.conditions.get(at, (True, None))
-        values = decode_values(Shape.list_of(chunk.shapes[number], data))
+        values = self._values(number, data)
         request_id = chunk.request_ids[at] if chunk.request_ids else ""
         command = Command(
             Operation.PUT, read_identifier(spelling), values,
             overwrite=overwrite, expect_version=expect_version, request_id=request_id,
         )  # fmt: skip
         return Submission(chunk.principal, command, chunk.source)
+
+    def _values(self, number: int, data: Sequence[bytes]) -> tuple[Value, ...]:
+        """Of a plain row; the heads are decoded once for each shape."""
+        empty = self._empty.get(number)
+        if empty is None:
+            heads = self._chunk.shapes[number]
+            empty = self._empty[number] = decode_values(Shape.list_of(heads, [b""] * len(heads)))
+        return tuple(
+            Value(one.index, one.type, datum, *one[3:])
+            for one, datum in zip(empty, data, strict=True)
+        )
 
     def _by_rules(self, at: int) -> None:
         """As ``registrar.decide`` treats a command."""
