@@ -15,6 +15,9 @@ from protocols.handle.fast import MAX_PLAIN_BYTES, OPERATIONS, REMEMBERED_OPERAT
 
 ACCEPTS_PER_WAKEUP = 64
 """Then those who are in already have their turn."""
+MOST_REFUSALS, REFUSALS_S = 32, 0.02
+"""Connections refused in so many seconds; then accepting rests, and whoever knocks waits in the kernel. A refusal takes
+some 50 µs with the kernel's share: a crowd at the door must not take the time of those who are in."""
 NO_DESCRIPTORS_S = 1.0
 """When the system has no descriptor left, accepting rests for so long (asyncio does the same)."""
 
@@ -134,6 +137,8 @@ class Lane:
         self._clock = clock
         self._guests: dict[int, Guest] = {}
         self._listening: list[socket.socket] = []
+        self._refusals = 0
+        """Of the last moment."""
         self._leaving: set[asyncio.Task[None]] = set()
 
     @property
@@ -173,23 +178,24 @@ class Lane:
             task.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
-    def adopt(self, sock: socket.socket) -> None:
-        """Take a connected socket in."""
+    def adopt(self, sock: socket.socket) -> bool:
+        """Take a connected socket in; False when it was refused."""
         try:
             address, port = sock.getpeername()[:2]
         except OSError:  # it has gone already
             sock.close()
-            return
+            return True
         refusal = self._door.let_in(address)
         if refusal is not None:
             _tell(sock, refusal)
             sock.close()
-            return
+            return False
         sock.setblocking(False)  # noqa: FBT003
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer, flags = self._door.introduce(address, port)
         self.streams.add(sock.fileno(), peer, flags, self._clock())
         self._guests[sock.fileno()] = Guest(self, sock, address)
+        return True
 
     def drop(self, descriptor: int) -> None:
         """Close a connection."""
@@ -207,13 +213,28 @@ class Lane:
     def _accept(self, listening: socket.socket) -> None:
         try:
             for _ in range(ACCEPTS_PER_WAKEUP):
-                self.adopt(listening.accept()[0])
+                if self._refusals >= MOST_REFUSALS:
+                    asyncio.get_running_loop().remove_reader(listening)
+                    return
+                if not self.adopt(listening.accept()[0]):
+                    self._count_refusal()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             pass
         except OSError:
             loop = asyncio.get_running_loop()
             loop.remove_reader(listening)
             loop.call_later(NO_DESCRIPTORS_S, self._accept_again, listening)
+
+    def _count_refusal(self) -> None:
+        self._refusals += 1
+        if self._refusals == 1:
+            asyncio.get_running_loop().call_later(REFUSALS_S, self._refuse_again)
+
+    def _refuse_again(self) -> None:
+        was_resting = self._refusals >= MOST_REFUSALS
+        self._refusals = 0
+        for listening in self._listening if was_resting else ():
+            self._accept_again(listening)
 
     def _accept_again(self, listening: socket.socket) -> None:
         if listening in self._listening:

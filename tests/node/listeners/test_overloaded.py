@@ -1,6 +1,7 @@
 """A loop that comes late: hits are answered as ever, other nodes are not asked, what nobody waits for is dropped."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -12,7 +13,7 @@ from protocols.message import Outcome
 from tests.node.foreign import make_foreign_parts
 from tests.node.listeners.test_tcp import read_answer
 from tests.node.listeners.test_udp import exchange
-from tests.node.parts import PREFIX, ask, make_parts, tcp_node, udp_node
+from tests.node.parts import PREFIX, ask, make_config, make_parts, tcp_node, udp_node
 
 FOREIGN = "99.1/a"
 
@@ -141,6 +142,22 @@ def test_a_burst_is_no_queue(queue):
     for _ in range(150):
         sending.send(b"x")
     assert much_waits(receiving)
+
+
+async def test_a_crowd_at_the_door_is_refused_to_the_last_and_who_is_in_is_served() -> None:
+    async with tcp_node(make_parts(make_config(connections=1))) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask(f"{PREFIX}/small"))
+        assert (await read_answer(reader)).header.response_code == 1
+        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(60)]
+        async with asyncio.timeout(10):
+            for refused, knocking in crowd:
+                with contextlib.suppress(ConnectionResetError):
+                    assert await refused.read() == b""
+                knocking.close()
+        writer.write(ask(f"{PREFIX}/small"))
+        assert (await read_answer(reader)).header.response_code == 1
+        writer.close()
 
 
 # ---------------------------------------------------------------------------------------------- stale
