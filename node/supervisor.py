@@ -221,16 +221,19 @@ class Supervisor:
         if fresh.node.data_dir != old.node.data_dir:
             raise ConfigError("node.data_dir cannot change while the node runs; stop and start it")
         sockets = make_sockets(fresh, old_sockets)
+        sockets.spread_over(min(len(self._workers), fresh.node.workers))  # who is there already
         self._make_boxes(fresh.node.workers)
         try:
             first = self._prove(fresh, sockets)
         except (StartFailed, _Told):
             sockets.close(but=old_sockets)
+            old_sockets.spread_over(None)
             raise
         self._config, self._sockets = fresh, sockets
         self._take_place(first)
         for slot in range(1, fresh.node.workers):
             self._roll(slot, fresh)
+        sockets.spread_over(None)
         self._give_up_slots(fresh.node.workers, old_sockets)
         old_sockets.close(but=sockets)
         self._renew_others(old, fresh)
@@ -260,7 +263,7 @@ class Supervisor:
         candidate = self._post(slot, fresh)
         if slot >= len(self._workers):
             self._workers.append(candidate)
-            self._fill(candidate, fresh)
+            self._until(lambda: candidate.is_ready, READY_S)  # filled like any empty post
             return
         self._candidates.append(candidate)
         try:

@@ -96,7 +96,8 @@ def test_three_reloads_under_load_fail_no_request(node: RunningNode) -> None:
             reload_and_wait(node)
             until(lambda before=before: not before & set(workers_of(node)))  # drained, too
     assert load.failures == []
-    assert min(load.asked.values()) > 100, load.asked
+    asked = load.asked
+    assert min(count for kind, count in asked.items() if kind != "udp again") > 50, asked
     until(lambda: not first & set(slots(node).values()))
 
 
@@ -121,7 +122,7 @@ def test_a_worker_killed_under_load_costs_only_its_own_connections(node: Running
             until(lambda victim=victim: slots(node).get(1, victim) != victim and all_well(node))
     # Each client has one connection at a time, and a kill can cost it no more than that.
     assert len(load.failures) <= 2 * 15, load.failures
-    assert not [told for told in load.failures if "TimeoutError" in told and "udp" not in told]
+    assert not [told for told in load.failures if "TimeoutError" in told]
     assert not [told for told in load.failures if "ConnectionRefused" in told]
     assert sum(load.asked.values()) > 100
 
