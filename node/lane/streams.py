@@ -128,6 +128,19 @@ class Guest(NamedTuple):
         self.lane.drop(self.sock.fileno())
 
 
+class Leaver:
+    """A connection on its way to asyncio: for a moment it can neither be given away nor closed."""
+
+    def give_to(self, hand_over: Callable[[int], bool]) -> None:
+        """Not now."""
+
+    def close_if_resting(self) -> None:
+        """Not now."""
+
+
+_LEAVER = Leaver()
+
+
 class Lane:
     """Made by ``make_lane``; of one event loop."""
 
@@ -142,9 +155,9 @@ class Lane:
         self._leaving: set[asyncio.Task[None]] = set()
 
     @property
-    def guests(self) -> tuple[Guest, ...]:
-        """Connections in the lane."""
-        return tuple(self._guests.values())
+    def present(self) -> tuple[Guest | Leaver, ...]:
+        """Connections in the lane, and those that are leaving it for asyncio."""
+        return (*self._guests.values(), *(_LEAVER for _ in self._leaving))
 
     def start(self, sockets: Iterable[socket.socket]) -> None:
         """Begin to accept on listening sockets."""
@@ -162,20 +175,12 @@ class Lane:
             sock.close()
         self._listening.clear()
 
-    def give_up(self) -> None:
-        """Every connection becomes an ordinary one."""
-        for descriptor in tuple(self._guests):
-            if self.streams.remove(descriptor):
-                self._leave(self._guests.pop(descriptor), b"", b"")
-
     async def close(self) -> None:
         """Close what is left."""
         self.stop_accepting()
         asyncio.get_running_loop().remove_reader(self.streams.fileno())
         for descriptor in tuple(self._guests):
             self.drop(descriptor)
-        for task in self._leaving:
-            task.cancel()
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def adopt(self, sock: socket.socket) -> bool:
@@ -257,13 +262,14 @@ class Lane:
 
     async def _go_on(self, guest: Guest, heard: bytes, unsent: bytes) -> None:
         arrival = Arrival(heard)
+        loop = asyncio.get_running_loop()
         try:
-            loop = asyncio.get_running_loop()
             transport, _ = await loop.connect_accepted_socket(lambda: arrival, guest.sock)
         except OSError:  # the peer has left meanwhile
             guest.sock.close()
-            arrival.is_lost = True
-        self._door.let_out(guest.address)
+            return
+        finally:
+            self._door.let_out(guest.address)
         if arrival.is_lost:
             return
         protocol = self._door.make_protocol()

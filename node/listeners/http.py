@@ -216,7 +216,7 @@ class HttpListener:
         return len(self.fronts) + self._guests
 
     def _present(self) -> tuple[Ending, ...]:
-        return (*self.fronts, *(self._lane.guests if self._lane else ()))
+        return (*self.fronts, *(self._lane.present if self._lane else ()))
 
     def _refusal(self, address: str) -> Reply | None:
         if self.taken >= self.slots:

@@ -161,7 +161,7 @@ class TcpListener:
         return Connection(self)
 
     def _present(self) -> tuple[Ending, ...]:
-        return (*self.connections, *(self._lane.guests if self._lane else ()))
+        return (*self.connections, *(self._lane.present if self._lane else ()))
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
