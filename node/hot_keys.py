@@ -9,13 +9,14 @@ can be wrong with it: the file is whole and this user's alone, belongs to this s
 the feed since then is there, so that what changed meanwhile is forgotten before anybody is served. Otherwise it is
 ignored with one line in the log: the node then begins cold, as it would without the file.
 
-Saving holds up nobody: entries are looked at ``SLICE`` by ``SLICE`` between other work, and a thread writes. How often
+Saving holds up nobody: entries are looked at a slice at a time between other work, and a thread writes. How often
 depends on how much it is, so that neither costs anything that could be felt.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from protocols.errors import ProtocolError
 from protocols.identifier import read_identifier
 from registry.errors import Gone
 from registry.stores.store import Reader
+from resolver.cache import Held
 from resolver.forwarding import Forwarder
 from resolver.hot_records import (
     BOOT_ID_BYTES,
@@ -41,7 +43,7 @@ from resolver.hot_records import (
     open_sealed,
     seal,
 )
-from resolver.hottest import SLICE, Survey
+from resolver.hottest import Survey
 from resolver.limits import Limits
 from resolver.source import Now
 
@@ -147,27 +149,22 @@ class HotKeys:
             )
             while not survey.step(self._read_clocks().monotonic_s):  # noqa: ASYNC110  # work, not waiting
                 await asyncio.sleep(self._between_s)
-            held = survey.hottest()
-            youngest_s = max((one.learned_s for one in held), default=self._saved_until_s)
+            now, records, youngest_s = self._read_clocks(), deque[bytes](), self._saved_until_s
+            while held := survey.take():
+                youngest_s = max(youngest_s, *(one.learned_s for one in held))
+                records.extend(_encode(one, now.monotonic_s) for one in held)
+                await asyncio.sleep(self._between_s)
             if not survey.asked and youngest_s <= self._saved_until_s:
                 return
-            now, records, size = self._read_clocks(), [], 0
-            for number, one in enumerate(held, 1):
-                age_s = now.monotonic_s - one.learned_s
-                record = HotRecord(one.spelling, one.rank, one.heat, age_s, one.ttl_s, one.encoded)
-                records.append(encode_record(record))
-                size += len(records[-1])
-                if size > most_bytes(plan.most):
-                    size -= len(records.pop())
-                    break
-                if not number % SLICE:
-                    await asyncio.sleep(self._between_s)
+            size = sum(map(len, records))
+            while size > most_bytes(plan.most):
+                size -= len(records.popleft())
             await self._write(seq, now, records)
             self._saved_until_s = youngest_s
             pause_s = max(size / BYTES_PER_S, survey.entries / ENTRIES_PER_S)
             self._pause_s = min(MOST_PAUSE_S, max(LEAST_PAUSE_S, pause_s))
 
-    async def _write(self, seq: int, now: Now, records: list[bytes]) -> None:
+    async def _write(self, seq: int, now: Now, records: Sequence[bytes]) -> None:
         plan, log_id = self._plan, self._reader.head().log_id
         stamp = Stamp(log_id, seq, plan.trust_digest, self._boot_id, now.monotonic_s, now.wall_s)
         try:
@@ -198,15 +195,10 @@ class HotKeys:
             raise Ignored("they are too old")
         if head.seq - stamp.seq > self._plan.most_changes:
             raise Ignored("too much has changed since")
-        kept = []
-        for record in records:
-            older = record._replace(age_s=record.age_s + later_s)
-            kept.append((older, read_identifier(record.spelling)))
-            if len(kept) == self._plan.most:
-                break
         # The hottest come last: should there be too many for the cache, others make way for them.
-        for older, identifier in reversed(kept):
-            cache.restore(older, identifier, now)
+        for record in deque(records, self._plan.most):
+            older = record._replace(age_s=record.age_s + later_s)
+            cache.restore(older, read_identifier(record.spelling), now)
         self._hear_of_changes(stamp.seq, head.seq)
         return cache.count, head.seq - stamp.seq
 
@@ -219,6 +211,13 @@ class HotKeys:
             for change in changes:
                 self._forwarder.drop(change.key)
             after = changes[-1].seq
+
+
+def _encode(held: Held, now_s: float) -> bytes:
+    age_s = now_s - held.learned_s
+    return encode_record(
+        HotRecord(held.spelling, held.rank, held.heat, age_s, held.ttl_s, held.encoded)
+    )
 
 
 def _read_file(path: Path) -> bytes | None:
@@ -236,7 +235,7 @@ def _read_file(path: Path) -> bytes | None:
         return file.read(MOST_FILE_BYTES + HEAD_BYTES)
 
 
-def _write_file(path: Path, stamp: Stamp, records: list[bytes]) -> None:
+def _write_file(path: Path, stamp: Stamp, records: Sequence[bytes]) -> None:
     """In a thread: write beside its place, flush, rename. Worker 0 and its predecessor may do so at the same time."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

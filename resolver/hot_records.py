@@ -11,7 +11,7 @@ All integers are big-endian, ``counted`` is a length of 4 bytes and that many by
     16  boot id of the machine, zeros when unknown: while it is the same, the monotonic clock is the better one
     8   monotonic clock at saving, milliseconds
     8   wall clock at saving, milliseconds since 1970
-    4   count of records, the hottest first
+    4   count of records, the hottest last
 
     record: counted spelling, 1 rank, 1 heat, 8 age at saving (ms), 8 TTL when learned (ms), counted value list
 

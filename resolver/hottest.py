@@ -26,7 +26,7 @@ ASKED_NOW = 128
 
 
 class Survey:
-    """One look over everything; ``step`` until it is over, then take ``hottest``."""
+    """One look over everything; ``step`` until it is over, then ``take`` until it gives none."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Survey:
         self.entries += len(records)
         return not records
 
-    def hottest(self) -> list[Held]:
-        """At most so many as were wanted, the hottest first."""
-        return [held for *_, held in sorted(self._hot, reverse=True)]
+    def take(self) -> list[Held]:
+        """The next of those that are hot, a slice at a time, the coldest first; none = that was all."""
+        return [heapq.heappop(self._hot)[-1] for _ in range(min(SLICE, len(self._hot)))]
 
     def _hand_on(self, spelling: bytes) -> None:
         try:
