@@ -205,29 +205,30 @@ class UdpListener:
         self._service.refresh()
         self._send(self._answers(received))
 
-    def _answers(  # noqa: C901, PLR0915  # in one piece, because each call counts here
+    def _answers(  # noqa: C901  # in one piece, because each call counts here
         self, received: list[tuple[bytes, tuple[str, int]]], *, is_counted: bool = False
     ) -> list[_Outgoing]:
         """The hot path, with local names; ``is_counted``: the sources' rates have been charged with these already."""
-        reader = self._service.reader
-        stored_of, rate = reader.stored, self._rate
-        remembered, may_recurse = self._service.remembered, self._service.recursion_networks
+        reader, rate = self._service.reader, self._rate
+        stored_of = reader.stored
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
         now_s, wall_s = self._service.now()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         answers: list[_Outgoing] = []
-        slow_count = remembered_count = 0
-        host, is_free = "", False
+        slow_count = 0
+        host, bucket = "", None
         for data, address in received:
             if address[0] != host:  # bursts come from few sources
                 host = address[0]
-                is_free = is_counted or rate.is_free(host)
-            if not is_free and not rate.take(host, now_s):
-                slow_count += 1
-                refusal = self._over_rate(data)
-                if refusal is not None:
-                    answers.append((refusal, address))
-                continue
+                bucket = None if is_counted else rate.filled(host, now_s)
+            if bucket is not None:
+                if bucket.tokens < 1.0:
+                    slow_count += 1
+                    refusal = self._over_rate(data)
+                    if refusal is not None:
+                        answers.append((refusal, address))
+                    continue
+                bucket.tokens -= 1.0
             question, stored = plain_question(data), None
             if question is not None:
                 stored = stored_of(question[0])
@@ -246,33 +247,36 @@ class UdpListener:
                         slow_count += 1
                         answers += self._too_large(data, address, now_s)
                         continue
-                elif (
-                    stored is None
-                    and (values := remembered(question[0], now_s)) is not None
-                    and host in may_recurse
-                    and (asked := remembered_question(data, question)) is not None
-                ):
-                    answer = plain_answer(asked, values, serial, expiration_s)
-                    size = len(answer)
-                    if size <= most_bytes and (
-                        size <= amplification * len(data) or self._is_proven(host)
-                    ):
-                        answers.append((answer, address))
-                        remembered_count += 1
-                        continue
-                    slow_count += 1
-                    answers += self._too_large(data, address, now_s)
-                    continue
             slow_count += 1
             other = None
             if question is not None and stored is None:
-                other = self._refusal(question, data, host, now_s, expiration_s)
+                other = self._remembered_answer(question, data, host, now_s, expiration_s)
+                if other is None:
+                    other = self._refusal(question, data, host, now_s, expiration_s)
             other = other or self._answer(data, address)
             if other is not None:
                 answers.append((other, address))
-        self._hits += len(received) - slow_count - remembered_count
-        self._remembered += remembered_count
+        self._hits += len(received) - slow_count
         return answers
+
+    def _remembered_answer(
+        self, question: PlainQuestion, data: bytes, host: str, now_s: float, expiration_s: int
+    ) -> bytes | None:
+        """What another node told, if it is at hand and this source may hear it; None = look further."""
+        values = self._service.remembered(question[0], now_s)
+        if values is None or host not in self._service.recursion_networks:
+            return None
+        asked = remembered_question(data, question)
+        if asked is None:
+            return None
+        answer = plain_answer(asked, values, self._site.serial, expiration_s)
+        size = len(answer)
+        if size <= self._most_bytes and (
+            size <= self._amplification * len(data) or self._is_proven(host)
+        ):
+            self._remembered += 1
+            return answer
+        return self._refuse_too_large(data, host, now_s)
 
     def _refusal(
         self, question: PlainQuestion, data: bytes, host: str, now_s: float, expiration_s: int
@@ -295,11 +299,14 @@ class UdpListener:
     def _too_large(
         self, data: bytes, address: tuple[str, int], now_s: float
     ) -> Iterable[_Outgoing]:
+        refusal = self._refuse_too_large(data, address[0], now_s)
+        return () if refusal is None else ((refusal, address),)
+
+    def _refuse_too_large(self, data: bytes, host: str, now_s: float) -> bytes | None:
         """RC 2 for a record that does not fit, without reading it: the largest takes a tenth of a second."""
         self.too_large += 1
-        most = self._most(address[0], len(data), now_s)
-        refusal = self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, self._service.now(), most)
-        return () if refusal is None else ((refusal, address),)
+        most = self._most(host, len(data), now_s)
+        return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, self._service.now(), most)
 
     def _send(self, answers: list[_Outgoing]) -> None:
         waiting = iter(answers)

@@ -67,6 +67,17 @@ class RateLimit:
         bucket.tokens -= 1.0
         return True
 
+    def filled(self, address: str, now_s: float) -> Bucket | None:
+        """The bucket of an address, filled up to ``now_s``, None = never limited; for bursts at one moment.
+
+        Whoever has it takes tokens out of it himself, one for each answer, while there is a whole one.
+        """
+        source = address if ":" not in address else self._ipv6_source(address)
+        bucket = self._sources.get(source, now_s)
+        if bucket is not None:
+            bucket.has_token(self.rate_per_s, self.burst, now_s)
+        return bucket
+
     def is_free(self, address: str) -> bool:
         """Whether the address (IP text) belongs to an exempt network; remembered like a bucket, so asking is cheap."""
         source = address if ":" not in address else self._ipv6_source(address)
