@@ -46,7 +46,11 @@ class KeyWishes:
         """For people: ``zipf 0.9 over 88.118/SN-{000000..999999}, 5 % misses``."""
         over = self.keys or (str(self.keys_file) if self.keys_file else f"sample of {self.sample}")
         how = "uniform" if self.zipf is None else f"zipf {self.zipf:g}"
-        missing = f", {self.misses:.3g} of all not there" if self.misses else ""
+        missing = (
+            f", {self.misses:.1%} of the questions for keys that are not there"
+            if self.misses
+            else ""
+        )
         return f"{how} over {over}{missing}"
 
 
