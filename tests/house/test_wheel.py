@@ -1,4 +1,4 @@
-"""What people install: four packages, the bench, the settings, the sample, the command; and it works away from this tree."""
+"""What people install: four packages, the bench, settings, sample and command; and it works away from this tree."""
 
 import os
 import subprocess
