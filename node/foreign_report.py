@@ -33,7 +33,6 @@ BUDGETS = ("prefix", "source")
 BREAKERS = ("closed", "open", "probing")
 
 
-
 class ForeignReport:
     """Of one worker's driver. ``refresh`` before each scrape."""
 

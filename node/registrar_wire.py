@@ -220,8 +220,8 @@ class Parcel(NamedTuple):
     """Row number -> the command of a row that is not plain."""
     conditions: dict[int, tuple[bool, int | None]]
     request_ids: list[str]
-    count: int
-    """Rows in all."""
+    row_count: int
+    """All of them."""
     size_bytes: int
 
 

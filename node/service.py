@@ -218,7 +218,7 @@ class Service:
         receipt = await self._writer.carry(parcel)
         await self._follower.passed(receipt.last_seq)
         REGISTER_SECONDS.observe(self.now().monotonic_s - started_s)
-        for outcome, count in receipt.outcomes(parcel.count).items():
+        for outcome, count in receipt.outcomes(parcel.row_count).items():
             RECEIPTS.labels(outcome.value).inc(count)
         return receipt
 

@@ -89,7 +89,7 @@ class _ParcelJob:
             self.future.set_result(receipt)
 
     def refuse(self, outcome: Outcome, reason: str) -> None:
-        self.answer(refuse_all(self.parcel.count, Receipt(outcome, reason=reason)))
+        self.answer(refuse_all(self.parcel.row_count, Receipt(outcome, reason=reason)))
 
 
 class Writer(asyncio.Protocol):

@@ -40,7 +40,7 @@ def commands_of(parcel: Parcel | None) -> list[Command]:
     if parcel is None:
         return []
     chunk = chunk_of(parcel)
-    assert len(chunk.rows) == parcel.count
+    assert len(chunk.rows) == parcel.row_count
     found = []
     for at, row in enumerate(chunk.rows):
         if isinstance(row, Command):
