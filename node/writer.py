@@ -95,8 +95,15 @@ class _ParcelJob:
 class Writer(asyncio.Protocol):
     """``on_head`` hears the number of the newest change whenever somebody committed one."""
 
-    def __init__(self, path: Path, queue_bytes: int, on_head: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        queue_bytes: int,
+        on_head: Callable[[int], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._path = path
+        self._patience_s = patience_s
         self._queue_bytes = queue_bytes
         self._on_head = on_head
         self._queue: deque[_Job] = deque()
@@ -305,7 +312,7 @@ class Writer(asyncio.Protocol):
 
     def _refuse_old(self, now_s: float) -> None:
         for queue in (self._queue, self._parcels):
-            while queue and now_s - queue[0].since_s > PATIENCE_S:
+            while queue and now_s - queue[0].since_s > self._patience_s:
                 job: _Job | _ParcelJob = queue.popleft()
                 self._done([job])
                 job.refuse(Outcome.READ_ONLY, _DOWN)

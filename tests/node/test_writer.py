@@ -11,9 +11,9 @@ from node.control_socket import listen_control
 from node.disk import DiskWatch
 from node.follower import Follower
 from node.registrar_desk import Desk
-from node.registrar_server import Server
+from node.registrar_server import SERVING_LOAD_ROWS, Server
 from node.registrar_wire import Parcel, pack_rows
-from node.writer import Writer
+from node.writer import PATIENCE_S, Writer
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.value import Value
@@ -62,9 +62,29 @@ async def registrar(path: Path, store: MemoryStore) -> AsyncIterator[Server]:
 
 
 @contextlib.asynccontextmanager
-async def writer(path: Path, queue_bytes: int = 1 << 20) -> AsyncIterator[Writer]:
+async def dying_at(word: bytes, path: Path) -> AsyncIterator[None]:
+    """A registrar that is gone as soon as it hears this word."""
+
+    class Dying(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            if word in data:
+                self.transport.close()
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(Dying, sock=listen_control(path))
+    yield
+    server.close()
+
+
+@contextlib.asynccontextmanager
+async def writer(
+    path: Path, queue_bytes: int = 1 << 20, patience_s: float = PATIENCE_S
+) -> AsyncIterator[Writer]:
     heads: list[int] = []
-    one = Writer(path, queue_bytes, heads.append)
+    one = Writer(path, queue_bytes, heads.append, patience_s)
     one.heads = heads  # type: ignore[attr-defined]
     running = asyncio.create_task(one.run())
     try:
@@ -106,11 +126,8 @@ async def test_a_full_queue_answers_busy_at_once(tmp_path: Path) -> None:
         kept.cancel()
 
 
-async def test_without_a_registrar_commands_get_read_only_in_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("node.writer.PATIENCE_S", 0.05)
-    async with writer(tmp_path / "absent") as one:
+async def test_without_a_registrar_commands_get_read_only_in_the_end(tmp_path: Path) -> None:
+    async with writer(tmp_path / "absent", patience_s=0.05) as one:
         (receipt,) = await one.submit([put("x")])
     assert receipt.outcome is Outcome.READ_ONLY
     assert one.waiting_bytes == 0
@@ -119,23 +136,11 @@ async def test_without_a_registrar_commands_get_read_only_in_the_end(
 async def test_commands_in_flight_when_the_registrar_dies_are_not_called_done(
     tmp_path: Path,
 ) -> None:
-    loop = asyncio.get_running_loop()
-
-    class Silent(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = transport
-
-        def data_received(self, data: bytes) -> None:
-            if b"submit" in data:
-                self.transport.close()
-
-    server = await loop.create_unix_server(Silent, sock=listen_control(tmp_path / "s"))
-    async with writer(tmp_path / "s") as one:
+    async with dying_at(b"submit", tmp_path / "s"), writer(tmp_path / "s") as one:
         (receipt,) = await one.submit([put("x")])
         assert receipt.outcome is Outcome.ERROR
         assert "may or may not" in receipt.reason
         assert one.waiting_bytes == 0
-        server.close()
 
 
 async def test_commands_that_reach_a_stopping_registrar_are_done_by_its_successor(
@@ -204,7 +209,7 @@ async def test_a_reconnected_writer_goes_on_and_hears_heads(tmp_path: Path) -> N
 async def test_status_and_metrics_can_be_asked(tmp_path: Path) -> None:
     async with registrar(tmp_path / "s", make_store()), writer(tmp_path / "s") as one:
         await one.submit([put("a")])
-        assert (await one.ask("status"))["load_rows"] == 4000
+        assert (await one.ask("status"))["load_rows"] == SERVING_LOAD_ROWS
         assert b"biaojie_commits_total" in await one.ask("metrics")
         with pytest.raises(ConnectionError, match="no such call"):
             await one.ask("nonsense")
@@ -262,15 +267,14 @@ async def test_a_parcel_that_does_not_fit_the_queue_is_busy_row_by_row(tmp_path:
 
 
 async def test_a_parcel_waits_for_a_registrar_and_gets_read_only_in_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     async with writer(tmp_path / "s") as one:
         waiting = asyncio.create_task(one.carry(parcel("early")))
         await asyncio.sleep(0)
         async with registrar(tmp_path / "s", make_store()):
             assert (await waiting).others == {}
-    monkeypatch.setattr("node.writer.PATIENCE_S", 0.05)
-    async with writer(tmp_path / "absent") as one:
+    async with writer(tmp_path / "absent", patience_s=0.05) as one:
         receipt = await one.carry(parcel("x", "y"))
     assert [r.outcome for r in receipt.receipts(2)] == [Outcome.READ_ONLY] * 2
     assert one.waiting_bytes == 0
@@ -297,20 +301,8 @@ async def test_parcels_that_reach_a_stopping_registrar_are_done_by_its_successor
 async def test_a_parcel_in_flight_when_the_registrar_dies_is_not_called_done(
     tmp_path: Path,
 ) -> None:
-    loop = asyncio.get_running_loop()
-
-    class Silent(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport = transport
-
-        def data_received(self, data: bytes) -> None:
-            if b"chunk" in data:
-                self.transport.close()
-
-    server = await loop.create_unix_server(Silent, sock=listen_control(tmp_path / "s"))
-    async with writer(tmp_path / "s") as one:
+    async with dying_at(b"chunk", tmp_path / "s"), writer(tmp_path / "s") as one:
         (receipt,) = (await one.carry(parcel("x"))).receipts(1)
         assert receipt.outcome is Outcome.ERROR
         assert "may or may not" in receipt.reason
         assert one.waiting_bytes == 0
-        server.close()
