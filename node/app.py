@@ -24,6 +24,7 @@ from node.health import Health
 from node.hot_keys import FILE_NAME, HotKeys, Plan
 from node.keys import read_node_key
 from node.letters import Letters
+from node.lane.memo import make_memo
 from node.listeners import http
 from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
@@ -121,6 +122,7 @@ class App:
             reader, holdings, self.writer, self.follower, self.authenticator,
             self.driver, recursive, setup.node,
         )  # fmt: skip
+        self.service.memo = make_memo(config.memory.looked_up_mib * MIB)
         self.site = SiteInfo(reader, config.node.prefix)
         self.speaker = NativeSpeaker(self.service, self.site)
         self.proven = ProvenAddresses(

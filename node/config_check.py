@@ -78,6 +78,7 @@ def budgets(config: Config) -> list[Budget]:
         Budget("records of other nodes", memory.foreign_cache_mib * MIB),
         Budget("encoded answers of other nodes", memory.encoded_answers_mib * MIB),
         Budget("hot records while they are saved", most_bytes(memory.kept_keys)),
+        Budget("records looked up by the compiled part", memory.looked_up_mib * MIB),
         Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
         Budget("HTTP heads, and first questions", MAX_HEADS_BYTES + 8 * DOOR_SLOTS),
         Budget("answers of other nodes that are not whole", MAX_PARTIAL_ANSWERS_BYTES),

@@ -205,6 +205,8 @@ class MemorySection:
     """The same records as they go on the wire, for answers without decoding."""
     kept_keys: Annotated[int, Bounds(0, 100_000)] = 10_000
     """Records of other nodes, the hottest, that are kept over a restart in a file beside the store. 0 = none."""
+    looked_up_mib: Annotated[int, Bounds(1, 65_536)] = 32
+    """Own records as the compiled part has looked them up, spared from looking while nothing is written."""
     rendered_answers_mib: Annotated[int, Bounds(1, 65_536)] = 32
     """HTTP answers as they go out, to plain requests that come again; what is asked least goes first."""
 

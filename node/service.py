@@ -13,6 +13,7 @@ from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.driver import Driver, Then
 from node.follower import Follower, KeepsAnything, OnChanges
+from node.lane.memo import Memo
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.overload import TOO_BUSY, Overload, Work
 from node.registrar_wire import Parcel
@@ -74,6 +75,8 @@ class Service:
         self.recursion_networks = recursion_networks
         """Addresses that may have others asked, and be told who was."""
         self._name = name
+        self.memo: Memo | None = None
+        """What the compiled part has looked up; None where there is none."""
         self.overload = Overload()
         """How late the event loop comes, as the worker tells it, and what is refused for that."""
         self.remembered = driver.forwarder.answers.get if driver else _nothing

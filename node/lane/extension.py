@@ -7,7 +7,7 @@ import importlib
 import os
 from types import ModuleType
 
-ABI = 1
+ABI = 2
 """Raised with every change of what the compiled part is called with."""
 
 

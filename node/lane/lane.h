@@ -52,11 +52,24 @@ Py_ssize_t answer_bytes(const Question *question, Py_ssize_t public_bytes);
 void answer_write(uint8_t *to, const Question *question, const uint8_t *public_,
                   Py_ssize_t public_bytes, uint16_t serial, uint32_t expiration_s);
 
+/* memo.c: what was looked up in the present snapshot */
+
+typedef struct Memo Memo;
+
+uint64_t memo_hash(const Memo *memo, const uint8_t *spelling, Py_ssize_t size);
+void memo_prefetch(const Memo *memo, uint64_t hash);
+bool memo_find(Memo *memo, uint64_t hash, const uint8_t *spelling, Py_ssize_t size, uint64_t snapshot,
+               const uint8_t **public_, Py_ssize_t *public_bytes);
+void memo_keep(Memo *memo, uint64_t hash, const uint8_t *spelling, Py_ssize_t size, uint64_t snapshot,
+               const uint8_t *public_, Py_ssize_t public_bytes);
+
 /* look_up.c: the public values of a stored record */
 
 typedef struct {
     PyObject *hosted;     /* dict: folded prefix -> (first bytes of the key, is folding) */
     PyObject *get;        /* the store's snapshot: key -> stored form or None */
+    uint64_t snapshot;    /* its number */
+    Memo *memo;           /* or NULL */
     PyObject *remembered; /* (spelling, now) -> public values another node told, or None */
     double now_s;
     uint16_t serial;
@@ -68,11 +81,12 @@ typedef struct {
 
 typedef enum { FOUND, ABSENT, OTHER, FAILED } Found;
 
-Found look_up(View *view, const uint8_t *spelling, Py_ssize_t size, PyObject **owner,
+Found look_up(View *view, const Question *question, uint64_t hash, PyObject **owner,
               const uint8_t **public_, Py_ssize_t *public_bytes);
 Found look_up_remembered(View *view, const Question *question, PyObject **owner,
                          const uint8_t **public_, Py_ssize_t *public_bytes);
-int view_read(PyObject *const *args, Py_ssize_t count, View *view);
+int view_read(PyObject *const *args, Py_ssize_t count, Memo *memo, View *view);
+int memo_read(PyObject *memo, Memo **to);
 
 /* sources.c: what is known of who asks; a token bucket for each */
 
@@ -87,6 +101,6 @@ int sources_take(Sources *sources, const struct sockaddr_storage *address, PyObj
                  double now_s);
 PyObject *address_tuple(const struct sockaddr_storage *address);
 
-extern PyTypeObject UdpType, StreamsType;
+extern PyTypeObject UdpType, StreamsType, MemoType;
 
 #endif

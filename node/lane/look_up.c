@@ -20,19 +20,21 @@ static void fold(uint8_t *to, const uint8_t *from, Py_ssize_t size)
         to[i] = folded(from[i]);
 }
 
-int view_read(PyObject *const *args, Py_ssize_t count, View *view)
+int view_read(PyObject *const *args, Py_ssize_t count, Memo *memo, View *view)
 {
-    if (count != 6) {
+    if (count != 7) {
         PyErr_SetString(PyExc_TypeError,
-                        "hosted, get, remembered, now_s, serial, expiration_s expected");
+                        "hosted, get, snapshot, remembered, now_s, serial, expiration_s expected");
         return -1;
     }
     view->hosted = args[0];
     view->get = args[1];
-    view->remembered = args[2];
-    view->now_s = PyFloat_AsDouble(args[3]);
-    view->serial = (uint16_t)PyLong_AsUnsignedLongMask(args[4]);
-    view->expiration_s = (uint32_t)PyLong_AsUnsignedLongMask(args[5]);
+    view->snapshot = PyLong_AsUnsignedLongLongMask(args[2]);
+    view->memo = memo;
+    view->remembered = args[3];
+    view->now_s = PyFloat_AsDouble(args[4]);
+    view->serial = (uint16_t)PyLong_AsUnsignedLongMask(args[5]);
+    view->expiration_s = (uint32_t)PyLong_AsUnsignedLongMask(args[6]);
     view->prefix_bytes = -1;
     view->place = NULL;
     if (!PyDict_Check(view->hosted)) {
@@ -87,10 +89,16 @@ static bool find_public(PyObject *stored, const uint8_t **public_, Py_ssize_t *p
     return *public_bytes != 4 || memcmp(*public_, no_values, 4) != 0;
 }
 
-/* FOUND hands over a reference in *owner that keeps the values alive. */
-Found look_up(View *view, const uint8_t *spelling, Py_ssize_t size, PyObject **owner,
+/* FOUND hands over what keeps the values alive in *owner: a reference, or NULL for what lies in the memo till the next one. */
+Found look_up(View *view, const Question *question, uint64_t hash, PyObject **owner,
               const uint8_t **public_, Py_ssize_t *public_bytes)
 {
+    const uint8_t *spelling = question->handle;
+    Py_ssize_t size = question->handle_bytes;
+    *owner = NULL;
+    if (view->memo != NULL &&
+        memo_find(view->memo, hash, spelling, size, view->snapshot, public_, public_bytes))
+        return FOUND;
     const uint8_t *slash = memchr(spelling, '/', (size_t)size);
     const uint8_t *prefix = slash ? spelling : (const uint8_t *)PREFIX_AUTHORITY;
     const uint8_t *suffix = slash ? slash + 1 : spelling;
@@ -124,6 +132,8 @@ Found look_up(View *view, const uint8_t *spelling, Py_ssize_t size, PyObject **o
         Py_DECREF(stored);
         return OTHER;
     }
+    if (view->memo != NULL)
+        memo_keep(view->memo, hash, spelling, size, view->snapshot, *public_, *public_bytes);
     *owner = stored;
     return FOUND;
 }

@@ -1,4 +1,4 @@
-/* The module node.lane._lane: Udp and Streams. */
+/* The module node.lane._lane: Udp, Streams and the Memo they share. */
 #include "lane.h"
 
 static struct PyModuleDef definition = {
@@ -12,7 +12,8 @@ PyMODINIT_FUNC PyInit__lane(void)
     if (module == NULL)
         return NULL;
     if (PyModule_AddType(module, &UdpType) < 0 || PyModule_AddType(module, &StreamsType) < 0 ||
-        PyModule_AddIntConstant(module, "ABI", 1) < 0) {
+        PyModule_AddType(module, &MemoType) < 0 ||
+        PyModule_AddIntConstant(module, "ABI", 2) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -25,6 +25,7 @@ typedef struct {
     PyObject_HEAD
     int epoll;
     Words words;
+    Memo *memo;
     Watched *watched; /* by descriptor */
     int room;
     Py_ssize_t count;
@@ -44,15 +45,17 @@ typedef struct {
 
 static int streams_init(Streams *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
-    PyObject *versions, *operations, *remembered;
+    PyObject *versions, *operations, *remembered, *memo;
     Py_ssize_t most_question_bytes;
-    if (!PyArg_ParseTuple(args, "OOOn", &versions, &operations, &remembered, &most_question_bytes))
+    if (!PyArg_ParseTuple(args, "OOOnO", &versions, &operations, &remembered, &most_question_bytes,
+                          &memo))
         return -1;
     if (self->received != NULL) {
         PyErr_SetString(PyExc_ValueError, "lane: made twice");
         return -1;
     }
-    if (words_fill(&self->words, versions, operations, remembered, most_question_bytes) < 0)
+    if (words_fill(&self->words, versions, operations, remembered, most_question_bytes) < 0 ||
+        memo_read(memo, &self->memo) < 0)
         return -1;
     self->received = malloc(RECEIVE_BYTES);
     self->answers = malloc(SEND_BYTES);
@@ -87,6 +90,7 @@ static int streams_clear(Streams *self)
 {
     for (int fd = 0; fd < self->room; fd++)
         Py_CLEAR(self->watched[fd].peer);
+    Py_CLEAR(self->memo);
     self->count = 0;
     return 0;
 }
@@ -164,8 +168,11 @@ static void answer_native(Streams *self, Turn *turn, View *view)
         Question question;
         bool is_remembered = false;
         Found found = OTHER;
-        if (size != 0 && question_read(&self->words, message, size, &question))
-            found = look_up(view, question.handle, question.handle_bytes, &owner, &public_, &public_bytes);
+        if (size != 0 && question_read(&self->words, message, size, &question)) {
+            uint64_t hash =
+                self->memo ? memo_hash(self->memo, question.handle, question.handle_bytes) : 0;
+            found = look_up(view, &question, hash, &owner, &public_, &public_bytes);
+        }
         if (found == ABSENT && flags & SOURCE_MAY_RECURSE &&
             question_may_be_remembered(&self->words, &question)) {
             is_remembered = true;
@@ -184,7 +191,7 @@ static void answer_native(Streams *self, Turn *turn, View *view)
             turn->at += size;
             *(is_remembered ? &self->remembered : &self->hits) += 1;
         }
-        Py_DECREF(owner);
+        Py_XDECREF(owner);
     }
 }
 
@@ -322,14 +329,14 @@ static PyObject *serve(Streams *self, View *view, const Http *http, double now_s
 /* methods */
 
 PyDoc_STRVAR(native_doc,
-"serve_native(hosted, get, remembered, now_s, serial, expiration_s, /)\n--\n\n"
+"serve_native(hosted, get, snapshot, remembered, now_s, serial, expiration_s, /)\n--\n\n"
 "Answer whoever has spoken; None, or [(descriptor, bytes not answered, bytes not sent)] of connections that are not\n"
 "watched any more; instead of the bytes None when the peer is gone.");
 
 static PyObject *streams_serve_native(Streams *self, PyObject *const *args, Py_ssize_t count)
 {
     View view;
-    return view_read(args, count, &view) < 0 ? NULL : serve(self, &view, NULL, view.now_s);
+    return view_read(args, count, self->memo, &view) < 0 ? NULL : serve(self, &view, NULL, view.now_s);
 }
 
 PyDoc_STRVAR(http_doc,
@@ -445,7 +452,7 @@ static PyMemberDef members[] = {
 PyTypeObject StreamsType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "node.lane._lane.Streams",
-    .tp_doc = "Streams(versions, operations, remembered_operations, most_question_bytes): plain hits on kept connections.",
+    .tp_doc = "Streams(versions, operations, remembered_operations, most_question_bytes, memo): plain hits on kept connections.",
     .tp_basicsize = sizeof(Streams),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = streams_new,

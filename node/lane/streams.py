@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from node.lane.extension import load
+from node.lane.memo import Memo
 from protocols.handle.fast import MAX_PLAIN_BYTES, OPERATIONS, REMEMBERED_OPERATIONS, VERSIONS
 
 ACCEPTS_PER_WAKEUP = 64
@@ -32,10 +33,11 @@ class Streams(Protocol):
     hits: int
     remembered: int
 
-    def serve_native(  # what may change between two wake-ups
+    def serve_native(  # noqa: PLR0913  # what may change between two wake-ups
         self,
         hosted: dict[bytes, tuple[bytes, bool]],
         get: Callable[[bytes], bytes | None],
+        snapshot: int,
         remembered: Callable[[bytes, float], bytes | None],
         now_s: float,
         serial: int,
@@ -293,10 +295,12 @@ def _tell(sock: socket.socket, refusal: bytes) -> None:
         pass
 
 
-def make_lane(door: Door, clock: Callable[[], float]) -> Lane | None:
+def make_lane(door: Door, clock: Callable[[], float], memo: Memo | None = None) -> Lane | None:
     """None without a compiled part. ``clock``: monotonic seconds."""
     lane = load()
     if lane is None:
         return None
-    streams: Streams = lane.Streams(VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES)
+    streams: Streams = lane.Streams(
+        VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES, memo
+    )
     return Lane(streams, door, clock)

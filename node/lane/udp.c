@@ -23,31 +23,35 @@ typedef struct {
     int fd;
     Words words;
     Sources *sources;
+    Memo *memo;
     PyObject *enter;
     Py_ssize_t most_bytes;
     double amplification;
     uint8_t *received, *answers; /* DATAGRAMS times RECEIVE_BYTES, and times most_bytes */
     Batch in, out;
+    Question questions[DATAGRAMS]; /* message is NULL where there is no plain one */
+    uint64_t hashes[DATAGRAMS];
     unsigned long long hits, remembered, refused, unsent;
 } Udp;
 
 static int udp_init(Udp *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
-    PyObject *versions, *operations, *remembered, *enter;
+    PyObject *versions, *operations, *remembered, *enter, *memo;
     double rate_per_s, burst;
     Py_ssize_t most_question_bytes;
     unsigned int most_sources;
     unsigned long long secret;
-    if (!PyArg_ParseTuple(args, "iOOOnOddIKnd", &self->fd, &versions, &operations, &remembered,
+    if (!PyArg_ParseTuple(args, "iOOOnOddIKndO", &self->fd, &versions, &operations, &remembered,
                           &most_question_bytes, &enter, &rate_per_s, &burst, &most_sources, &secret,
-                          &self->most_bytes, &self->amplification))
+                          &self->most_bytes, &self->amplification, &memo))
         return -1;
     if (self->sources != NULL || self->most_bytes < 64 || self->most_bytes > 65507 ||
         most_sources < 1 || most_sources > 1 << 20) {
         PyErr_SetString(PyExc_ValueError, "lane: a number is out of range, or made twice");
         return -1;
     }
-    if (words_fill(&self->words, versions, operations, remembered, most_question_bytes) < 0)
+    if (words_fill(&self->words, versions, operations, remembered, most_question_bytes) < 0 ||
+        memo_read(memo, &self->memo) < 0)
         return -1;
     self->enter = Py_NewRef(enter);
     self->sources = sources_new(rate_per_s, burst, most_sources, secret);
@@ -69,6 +73,7 @@ static int udp_traverse(Udp *self, visitproc visit, void *arg)
 static int udp_clear(Udp *self)
 {
     Py_CLEAR(self->enter);
+    Py_CLEAR(self->memo);
     return 0;
 }
 
@@ -109,16 +114,30 @@ static void send_all(Udp *self, int count)
     }
 }
 
+/* Reads all questions before the first is answered, so that what they look for is on its way from memory meanwhile. */
+static void read_questions(Udp *self, int received)
+{
+    for (int i = 0; i < received; i++) {
+        Question *question = &self->questions[i];
+        if (!question_read(&self->words, self->in.pieces[i].iov_base, self->in.heads[i].msg_len, question)) {
+            question->message = NULL;
+        } else if (self->memo != NULL) {
+            self->hashes[i] = memo_hash(self->memo, question->handle, question->handle_bytes);
+            memo_prefetch(self->memo, self->hashes[i]);
+        }
+    }
+}
+
 /* Writes the answer to datagram i as number `at` of those to be sent. FOUND when it was written. */
 static Found answer(Udp *self, View *view, int i, int at, int flags)
 {
-    const uint8_t *message = self->in.pieces[i].iov_base, *public_ = NULL;
-    Py_ssize_t size = self->in.heads[i].msg_len, public_bytes = 0;
+    const uint8_t *public_ = NULL;
+    Py_ssize_t public_bytes = 0;
     PyObject *owner = NULL;
-    Question question;
-    if (!question_read(&self->words, message, size, &question))
+    Question question = self->questions[i];
+    if (question.message == NULL)
         return OTHER;
-    Found found = look_up(view, question.handle, question.handle_bytes, &owner, &public_, &public_bytes);
+    Found found = look_up(view, &question, self->hashes[i], &owner, &public_, &public_bytes);
     bool is_remembered = false;
     if (found == ABSENT && flags & SOURCE_MAY_RECURSE &&
         question_may_be_remembered(&self->words, &question)) {
@@ -129,13 +148,13 @@ static Found answer(Udp *self, View *view, int i, int at, int flags)
         return found;
     Py_ssize_t needed = answer_bytes(&question, public_bytes);
     if (needed > self->most_bytes ||
-        (!(flags & SOURCE_IS_PROVEN) && (double)needed > self->amplification * (double)size)) {
-        Py_DECREF(owner);
+        (!(flags & SOURCE_IS_PROVEN) && (double)needed > self->amplification * (double)self->in.heads[i].msg_len)) {
+        Py_XDECREF(owner);
         return OTHER; /* Python knows whether the address is proven by now, and the words of the refusal */
     }
     uint8_t *to = self->answers + (size_t)at * (size_t)self->most_bytes;
     answer_write(to, &question, public_, public_bytes, view->serial, view->expiration_s);
-    Py_DECREF(owner);
+    Py_XDECREF(owner);
     self->out.pieces[at] = (struct iovec){to, (size_t)needed};
     self->out.heads[at].msg_hdr = (struct msghdr){.msg_name = &self->in.addresses[i],
                                                   .msg_namelen = self->in.heads[i].msg_hdr.msg_namelen,
@@ -160,17 +179,18 @@ static int hand_back(Udp *self, int i, PyObject **list)
 }
 
 PyDoc_STRVAR(serve_doc,
-"serve(hosted, get, remembered, now_s, serial, expiration_s, /)\n--\n\n"
+"serve(hosted, get, snapshot, remembered, now_s, serial, expiration_s, /)\n--\n\n"
 "Receive what waits (at most 64), answer the plain hits; None, or ([(datagram, address)], [the same, over their rate]).");
 
 static PyObject *udp_serve(Udp *self, PyObject *const *args, Py_ssize_t count)
 {
     View view;
     PyObject *others = NULL, *over_rate = NULL;
-    if (view_read(args, count, &view) < 0)
+    if (view_read(args, count, self->memo, &view) < 0)
         return NULL;
     int received = receive(self), answered = 0;
     bool failed = false;
+    read_questions(self, received);
     for (int i = 0; i < received && !failed; i++) {
         int flags = sources_take(self->sources, &self->in.addresses[i], self->enter, view.now_s);
         if (flags == -2) {
@@ -218,7 +238,7 @@ PyTypeObject UdpType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "node.lane._lane.Udp",
     .tp_doc = "Udp(fd, versions, operations, remembered_operations, most_question_bytes, enter, rate_per_s, burst,\n"
-              "most_sources, secret, most_answer_bytes, amplification): the plain hits of one socket.",
+              "most_sources, secret, most_answer_bytes, amplification, memo): the plain hits of one socket.",
     .tp_basicsize = sizeof(Udp),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = PyType_GenericNew,

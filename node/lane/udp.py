@@ -7,6 +7,7 @@ from typing import Protocol
 
 from node.config_sections import LimitsSection
 from node.lane.extension import load
+from node.lane.memo import Memo
 from protocols.handle.fast import MAX_PLAIN_BYTES, OPERATIONS, REMEMBERED_OPERATIONS, VERSIONS
 from resolver.policies.ratelimit import RateLimit
 
@@ -23,10 +24,11 @@ class Udp(Protocol):
     refused: int
     unsent: int
 
-    def serve(  # everything that may change between two wake-ups
+    def serve(  # noqa: PLR0913  # everything that may change between two wake-ups
         self,
         hosted: dict[bytes, tuple[bytes, bool]],
         get: Callable[[bytes], bytes | None],
+        snapshot: int,
         remembered: Callable[[bytes, float], bytes | None],
         now_s: float,
         serial: int,
@@ -40,7 +42,11 @@ class Udp(Protocol):
 
 
 def make_udp(
-    sock: socket.socket, rate: RateLimit, limits: LimitsSection, know: Callable[[str], int]
+    sock: socket.socket,
+    rate: RateLimit,
+    limits: LimitsSection,
+    know: Callable[[str], int],
+    memo: Memo | None,
 ) -> Udp | None:
     """The lane of a bound socket; None without a compiled part. ``know``: IP text -> flags, asked once a source."""
     lane = load()
@@ -49,6 +55,6 @@ def make_udp(
     made: Udp = lane.Udp(
         sock.fileno(), VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES, know,
         rate.rate_per_s, rate.burst, rate.max_sources, secrets.randbits(64),
-        limits.udp_answer_bytes, limits.udp_amplification,
+        limits.udp_answer_bytes, limits.udp_amplification, memo,
     )  # fmt: skip
     return made

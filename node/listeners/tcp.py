@@ -57,7 +57,7 @@ class TcpListener:
         """Answers of the hot path, but for the lane's."""
         self.remembered = 0
         """Answers of other nodes, from the hot path, but for the lane's."""
-        self._lane = make_lane(self, lambda: service.now().monotonic_s)
+        self._lane = make_lane(self, lambda: service.now().monotonic_s, service.memo)
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -149,11 +149,11 @@ class TcpListener:
         """Answer the plain hits of those who have spoken."""
         service = self.service
         service.refresh()
-        hosted, get = service.reader.at_hand()
+        hosted, get, snapshot = service.reader.at_hand()
         now_s, wall_s = service.now()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         return streams.serve_native(
-            hosted, get, service.remembered, now_s, self.site.serial, expiration_s
+            hosted, get, snapshot, service.remembered, now_s, self.site.serial, expiration_s
         )
 
     def make_protocol(self) -> asyncio.Protocol:

@@ -108,7 +108,9 @@ class UdpListener:
 
     def start(self) -> None:
         """Begin to receive."""
-        self._lane = make_udp(self._socket, self._rate, self._limits, self._know)
+        self._lane = make_udp(
+            self._socket, self._rate, self._limits, self._know, self._service.memo
+        )
         if self._lane is not None:
             self._serve_batch = self._serve_by_lane
         asyncio.get_running_loop().add_reader(self._socket, self._wake_up)
@@ -166,10 +168,10 @@ class UdpListener:
         service = self._service
         service.refresh()
         now_s, wall_s = service.now()
-        hosted, get = service.reader.at_hand()
+        hosted, get, snapshot = service.reader.at_hand()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         left = self._lane.serve(
-            hosted, get, service.remembered, now_s, self._site.serial, expiration_s
+            hosted, get, snapshot, service.remembered, now_s, self._site.serial, expiration_s
         )
         if left is not None:
             others, over_rate = left

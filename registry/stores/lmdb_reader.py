@@ -119,7 +119,7 @@ class LmdbReader:
         """What ``stored`` looks into."""
         if self._txn is None:
             self._begin()
-        return AtHand(self._hosted, self._get)
+        return AtHand(self._hosted, self._get, self._seen_txn_id)
 
     def kept(self, spelling: bytes) -> bytes | None:
         """``stored``, whether or not the prefix is delegated."""

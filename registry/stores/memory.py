@@ -95,7 +95,7 @@ class MemoryReader:
             for prefix, one in state.authorities.items()
             if not one.is_delegated
         }
-        return AtHand(hosted, state.records.get)
+        return AtHand(hosted, state.records.get, state.head.seq)
 
     def stored(self, spelling: bytes) -> bytes | None:
         """The stored form under an identifier in any spelling."""

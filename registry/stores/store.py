@@ -118,6 +118,7 @@ class AtHand(NamedTuple):
     """Folded prefix, hosted and not delegated -> (how its store keys begin, whether its suffixes are folded)."""
     get: Callable[[bytes], bytes | None]
     """Store key (``keys.py``) -> stored form."""
+    snapshot_number: int
 
 
 class Reader(Protocol):

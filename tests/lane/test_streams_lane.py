@@ -37,8 +37,10 @@ def remembered(spelling: bytes, now_s: float) -> bytes | None:
 class Desk:
     """The compiled part, and connections to it."""
 
-    def __init__(self) -> None:
-        self.streams = load().Streams(VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES)
+    def __init__(self, memo=None) -> None:
+        self.streams = load().Streams(
+            VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES, memo
+        )
         self.reader = make_store().reader()
         self.ends: dict[int, tuple[socket.socket, socket.socket]] = {}
 
@@ -54,8 +56,10 @@ class Desk:
         return client
 
     def native(self):
-        hosted, get = self.reader.at_hand()
-        return self.streams.serve_native(hosted, get, remembered, NOW_S, SERIAL, EXPIRATION_S)
+        hosted, get, number = self.reader.at_hand()
+        return self.streams.serve_native(
+            hosted, get, number, remembered, NOW_S, SERIAL, EXPIRATION_S
+        )
 
     def close(self) -> None:
         for client, server in self.ends.values():
@@ -223,9 +227,9 @@ def test_who_has_been_silent_is_found(desk: Desk):
     descriptors = list(desk.ends)
     assert desk.streams.silent_since(NOW_S - 1) == []
     assert desk.streams.silent_since(NOW_S) == descriptors
-    hosted, get = desk.reader.at_hand()
+    hosted, get, number = desk.reader.at_hand()
     second.send(ask(SMALL))
-    desk.streams.serve_native(hosted, get, remembered, NOW_S + 5, SERIAL, EXPIRATION_S)
+    desk.streams.serve_native(hosted, get, number, remembered, NOW_S + 5, SERIAL, EXPIRATION_S)
     assert desk.streams.silent_since(NOW_S + 1) == [descriptors[0]]
     assert received(first) == b""
 

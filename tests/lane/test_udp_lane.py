@@ -40,7 +40,13 @@ class Desk:
     """A lane on a socket of its own, and clients at any loopback address."""
 
     def __init__(
-        self, know=lambda _host: FREE, rate_per_s=1e9, burst=1e9, most_sources=64, most_bytes=512
+        self,
+        know=lambda _host: FREE,
+        rate_per_s=1e9,
+        burst=1e9,
+        most_sources=64,
+        most_bytes=512,
+        memo=None,
     ):
         self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.server.bind(("127.0.0.1", 0))
@@ -48,7 +54,7 @@ class Desk:
         self.place = self.server.getsockname()
         self.lane = load().Udp(
             self.server.fileno(), VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES, know,
-            rate_per_s, burst, most_sources, 0x0123456789ABCDEF, most_bytes, 3.0,
+            rate_per_s, burst, most_sources, 0x0123456789ABCDEF, most_bytes, 3.0, memo,
         )  # fmt: skip
         self.reader = make_store().reader()
         self.clients: dict[str, socket.socket] = {}
@@ -62,8 +68,8 @@ class Desk:
         return self.clients[host]
 
     def serve(self, now_s: float = NOW_S, remembered=remembered):
-        hosted, get = self.reader.at_hand()
-        return self.lane.serve(hosted, get, remembered, now_s, SERIAL, EXPIRATION_S)
+        hosted, get, number = self.reader.at_hand()
+        return self.lane.serve(hosted, get, number, remembered, now_s, SERIAL, EXPIRATION_S)
 
     def answers(self, host: str = "127.0.0.1") -> list[bytes]:
         got = []
@@ -277,5 +283,5 @@ def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match="out of range"):
         load().Udp(
             0, VERSIONS, OPERATIONS, REMEMBERED_OPERATIONS, MAX_PLAIN_BYTES, lambda _host: FREE,
-            1.0, 1.0, numbers["most_sources"], 1, numbers["most_bytes"], 3.0,
+            1.0, 1.0, numbers["most_sources"], 1, numbers["most_bytes"], 3.0, None,
         )  # fmt: skip
