@@ -3,20 +3,11 @@
 It stands above ``node``: the node never needs it, and ``node/cli.py`` knows nothing of it but the name of this module.
 """
 
-import importlib
-from typing import NamedTuple
-
 import click
 
+from node.lazy_group import Entry, LazyGroup
 
-class Entry(NamedTuple):
-    """Where a measurement lives and what it is for, in half a line."""
-
-    module: str
-    help: str
-
-
-COMMANDS: dict[str, Entry] = {
+COMMANDS = {
     "resolve": Entry(
         "bench.commands.resolve",
         "ask one server: at a rate, as fast as it goes, or up to its limit",
@@ -35,29 +26,7 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
-class LazyBench(click.Group):
-    """Imports a measurement's module when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """In the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """None for an unknown name; click then suggests the nearest."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        found = importlib.import_module(entry.module).command
-        assert isinstance(found, click.Command)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The table itself, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
-
-
-@click.group(name="bench", cls=LazyBench)
+@click.group(name="bench", cls=LazyGroup, entries=COMMANDS)
 def command() -> None:
     """Measure this node, or any other Handle or HTTP node, and prove it to others.
 

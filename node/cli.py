@@ -5,23 +5,11 @@ To add one: write ``node/commands/NAME.py`` with a click command called ``comman
 ``node/commands/options.py``; errors for people are ``node.output.CommandError``.
 """
 
-import errno
-import importlib
-from typing import Any, NamedTuple
-
 import click
 
-from node.output import CommandError
+from node.lazy_group import Entry, LazyGroup
 
-
-class Entry(NamedTuple):
-    """Where a command lives and what it is for, in half a line."""
-
-    module: str
-    help: str
-
-
-COMMANDS: dict[str, Entry] = {
+COMMANDS = {
     "init": Entry(
         "node.commands.init", "make a new node: settings, keys, store, first administrator"
     ),
@@ -47,39 +35,9 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a command's module when the command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """In the order of the table: that of a node's life."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """None for an unknown name; click then suggests the nearest."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command = importlib.import_module(entry.module).command
-        assert isinstance(command, click.Command)
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """What no command expects of files and disks (no permission, no room) is still told in a sentence."""
-        try:
-            return super().invoke(ctx)
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise  # whoever read our output has seen enough; click ends quietly
-            name = f"{error.filename}: " if error.filename else ""
-            raise CommandError(f"{name}{error.strerror or error}") from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The table itself, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, entries=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 def main() -> None:
     """Biaojie (标解): register and resolve identifiers of the Industrial Internet.
 
