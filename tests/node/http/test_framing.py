@@ -1,5 +1,6 @@
 """Where requests end, whatever pieces the bytes come in."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,26 @@ def test_requests_are_counted_alike_in_any_pieces(requests, sizes):
 def test_a_question_in_one_piece_is_a_whole_request():
     framing = Framing()
     framing.feed(b"GET /88.118/1 HTTP/1.1\r\nHost: n\r\n\r\n")
+    assert (framing.completed, framing.is_between) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"content-length: 9", b"CONTENT-LENGTH: 9", b"Content-Length: 00000000000000000000009",
+     b"Content-Length: 9999999999999999999", b"Transfer-Encoding: chunked", b"TRANSFER-ENCODING:\tCHUNKED"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PUT"])
+def test_a_request_that_announces_a_body_is_not_whole_with_its_head(method, field):
+    framing = Framing()
+    framing.feed(method + b" /88.118/1 HTTP/1.1\r\nHost: n\r\n" + field + b"\r\n\r\n")
+    assert (framing.completed, framing.is_between) == (0, False)
+
+
+@given(st.integers(0, 50), BODIES)
+def test_zeros_before_a_length_mean_nothing(zeros, body):
+    framing = Framing()
+    length = b"0" * zeros + b"%d" % len(body)
+    framing.feed(b"PUT /x HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n" + body)
     assert (framing.completed, framing.is_between) == (1, True)
 
 

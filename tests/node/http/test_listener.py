@@ -1,6 +1,7 @@
 """Framing, deadlines and bounds of connections, with bytes on real sockets."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -24,6 +25,26 @@ async def test_one_connection_answers_many_requests_in_order(node):
     node.put("88.118/1", url("https://a.cn/"))
     data = await node.raw(GET + GET.replace(b"/1 ", b"/2 ") + GET + LAST)
     assert [response.status for response in _all(data)] == [200, 404, 200, 200]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"Content-Length: 47", b"CONTENT-LENGTH: 47", b"Content-Length: 00000000000000000047",
+     b"Content-Length: 1000000000000000047", b"Transfer-Encoding: chunked"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE"])
+async def test_the_body_of_a_request_is_not_taken_for_the_next_request(node, method, field):
+    node.put("88.118/1", url("https://a.cn/"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+    head = method + b" /api/handles/88.118/2 HTTP/1.1\r\nHost: n\r\n" + field + b"\r\n\r\n"
+    writer.write(head)
+    first = await asyncio.wait_for(reader.read(65_536), 5)
+    assert first.startswith(b"HTTP/1.1 4")
+    writer.write(GET)
+    writer.write_eof()
+    with suppress(ConnectionResetError):
+        assert b"HTTP/1.1 200" not in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
 
 
 async def test_requests_one_byte_at_a_time_are_answered(node):
