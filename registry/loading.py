@@ -24,7 +24,7 @@ from registry.deciding import Submission, decide_one
 from registry.errors import DamagedRecord
 from registry.holdings import Holdings
 from registry.overlay import Act, Overlay
-from registry.plain_rows import PlainRows, Shape, is_plain_suffix
+from registry.plain_rows import PlainList, PlainRows, is_plain_suffix
 from registry.runs import PlainRow, write_run
 from registry.sealing import Sealer, by_index
 from registry.stores.keys import LONGEST_PLAIN_SUFFIX_BYTES, folds
@@ -163,14 +163,14 @@ class _Settling:
             size = len(spelling)
             if key in made or key in touched or size > LONGEST_PLAIN_SUFFIX_BYTES:
                 return
-            shape = plain.read(blob)
-            if shape is None or not is_plain_suffix(suffix, size):
+            fresh = plain.read(blob)
+            if fresh is None or not is_plain_suffix(suffix, size):
                 return
             version, old = 1, None
             stored = stored_at(spelling)
             if stored is not None:
                 if not stored[1] & DELETED:
-                    if stored[1] & SEALED or not shape.matches(stored[public_offset(stored) :]):
+                    if stored[1] & SEALED or not fresh.matches(stored[public_offset(stored) :]):
                         return
                     self.at += 1
                     self.statuses.append(UNCHANGED)
@@ -180,7 +180,7 @@ class _Settling:
             self.at += 1
             self.statuses.append(REGISTERED)
             yield (
-                key, spelling, blob, shape.dated(plain.now), shape.least_ttl_s, shape.has_absolute_ttl,
+                key, spelling, blob, fresh.dated(plain.now), fresh.least_ttl_s, fresh.has_absolute_ttl,
                 "", version, old,
             )  # fmt: skip
 
@@ -191,28 +191,28 @@ class _Settling:
         key = spelling if self.keeps_case else self.lead + suffix.upper()
         overlay, status = self._overlay, None
         is_untouched = key not in overlay.plain and key not in overlay.records
-        shape = self._plain.read(blob) if is_untouched else None
-        if shape is not None and is_plain_suffix(suffix, len(spelling)):
+        fresh = self._plain.read(blob) if is_untouched else None
+        if fresh is not None and is_plain_suffix(suffix, len(spelling)):
             stored = self._stored_at(spelling)
             if stored is not None and not stored[1] & DELETED:
-                status = _update(spelling, shape, stored, self._plain, act, overlay)
+                status = _update(spelling, fresh, stored, self._plain, act, overlay)
         self.statuses.append(status or self._by_rules.status(self.at))
         self.at += 1
 
 
 def _update(
-    spelling: bytes, shape: Shape, stored: bytes, plain: PlainRows, act: Act, overlay: Overlay
+    spelling: bytes, fresh: PlainList, stored: bytes, plain: PlainRows, act: Act, overlay: Overlay
 ) -> int | None:
     """The status of a row whose record exists; None when the rules must look at it."""
     if stored[1] & SEALED:
         return None
-    if shape.matches(stored[public_offset(stored) :]):
+    if fresh.matches(stored[public_offset(stored) :]):
         return UNCHANGED
     try:
         old = overlay.lookup(read_identifier(spelling))
     except (DamagedRecord, ProtocolError):
         return None
-    merged = None if old is None else plain.merged(shape, old.public)
+    merged = None if old is None else plain.merged(fresh, old.public)
     if old is None or merged is None:
         return None
     if merged.public == old.public:

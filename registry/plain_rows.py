@@ -74,8 +74,8 @@ def check_head(head: bytes) -> Head:
     return Head(value.index, ttl_s, value.ttl_type == TTL_ABSOLUTE)
 
 
-class Shape:
-    """One plain list. A plain slotted class: one is made per row."""
+class PlainList:
+    """The values of one row, read. A plain slotted class: one is made per row."""
 
     __slots__ = ("blob", "has_absolute_ttl", "least_ttl_s", "starts")
 
@@ -114,8 +114,8 @@ class PlainRows:
         """The timestamp of what is new, as it lies in a value."""
         self._heads: dict[bytes, Head] = {}
 
-    def read(self, blob: bytes) -> Shape | None:
-        """The list's shape, None when it is not plain."""
+    def read(self, blob: bytes) -> PlainList | None:
+        """None when the list is not plain."""
         size = len(blob)
         if not 4 < size <= MAX_RECORD_BYTES:
             return None
@@ -144,18 +144,18 @@ class PlainRows:
             return None
         if start != size or not u32(blob)[0] == len(starts) <= MAX_VALUES:
             return None
-        return Shape(blob, starts, least_ttl_s, has_absolute_ttl)
+        return PlainList(blob, starts, least_ttl_s, has_absolute_ttl)
 
-    def merged(self, shape: Shape, public: bytes) -> "Merged | None":
+    def merged(self, fresh: PlainList, public: bytes) -> "Merged | None":
         """The list that replaces a stored one, None when it would be too large.
 
         Stored values whose index is not mapped stay; one whose content stays keeps its time.
         """
         kept, before = self._split(public)
-        blob = shape.blob
-        ends = [*shape.starts[1:], len(blob)]
+        blob = fresh.blob
+        ends = [*fresh.starts[1:], len(blob)]
         values = []
-        for start, end in zip(shape.starts, ends, strict=True):
+        for start, end in zip(fresh.starts, ends, strict=True):
             undated = blob[start:end]
             old = before.get(undated)
             values.append((undated, old or undated[:4] + self.now + undated[8:]))

@@ -67,8 +67,8 @@ class PlainHttp:
     def __init__(self, api: Api, router: Router, dates: DateLine, most_bytes: int) -> None:
         self._api, self._router, self._dates = api, router, dates
         self._service = api.service
-        self._memo = Heads()
-        self.heads = self._memo.mean_nothing
+        self._seen = Heads()
+        self.heads = self._seen.mean_nothing
         """Everything behind the target of a request -> True when ``hit`` may answer a ``GET`` with it."""
         self.rendered = RenderedAnswers(most_bytes, self._read_spelling)
         self._entries: Mapping[bytes, Rendered] = self.rendered.entries
@@ -158,7 +158,7 @@ class PlainHttp:
         """One whole request, and where its answer is to be counted; None = not plain, or others must be asked."""
         cut = data.find(END_OF_TARGET)
         method = data[: data.find(b" ") + 1]
-        head = self._memo.read(data[cut:]) if cut > 0 and method in _METHODS else None
+        head = self._seen.read(data[cut:]) if cut > 0 and method in _METHODS else None
         if head is None:
             return None
         target = data[len(method) : cut]
