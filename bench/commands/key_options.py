@@ -133,7 +133,8 @@ def _listed_in_store(wishes: KeyWishes, load: Load) -> Iterator[bytes]:
     try:
         authority = reader.authority(prefix_record_of(prefix).responsible_prefix)
         if authority is None:
-            raise BadKeys(f"--sample {prefix}: this node does not host it")
+            own = load.config.node.prefix
+            raise BadKeys(f"--sample {prefix}: this node does not host it; its own is {own}")
         after, left = b"", wishes.sample_size
         while left:
             records = reader.list_records(authority.prefix, after, min(PAGE, left))

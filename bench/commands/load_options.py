@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -99,6 +100,12 @@ class Load:
         """The settings that ``--config`` names, or the default ones."""
         return read_config(self.config_path)
 
+    def need_schedule(self, is_scheduled: bool) -> None:
+        """Arrivals are for schedules. Raises ``CommandError``."""
+        if self.poisson and not is_scheduled:
+            next_step = "add --rate, for example --rate 1000"
+            raise CommandError("--poisson is how a schedule is kept", next_step, EXIT_USAGE)
+
     def need_seed(self) -> int:
         """The one given, else a new one."""
         return secrets.randbits(31) if self.seed is None else self.seed
@@ -189,6 +196,11 @@ def _read_cpus(text: str | None) -> list[int]:
     if text is None:
         return []
     try:
-        return [int(part) for part in text.split(",")]
+        cores = [int(part) for part in text.split(",")]
     except ValueError:
         raise CommandError(f"--cpus {text}: not a list like 1,3", "", EXIT_USAGE) from None
+    ours = os.sched_getaffinity(0)
+    if not ours.issuperset(cores):
+        usable = ",".join(map(str, sorted(ours)))
+        raise CommandError(f"--cpus {text}: not all are here", f"usable are {usable}", EXIT_USAGE)
+    return cores

@@ -148,10 +148,15 @@ def _table(series: list[Series]) -> Table:
     for name in SHOWN:
         quiet, busy = alone.latency_ms.get(name), beside.latency_ms.get(name)
         ratio = round(busy / quiet, 2) if quiet and busy else None
-        rows.append([name, quiet, busy, ratio])
+        rows.append([name, _rounded(quiet), _rounded(busy), ratio])
     note = f"{wrote.achieved_per_s:,.0f} rows/s were registered meanwhile"
     columns = ["latency of reads", "alone, ms", "beside writes, ms", "ratio"]
     return Table("What readers feel of writing", columns, rows, note)
+
+
+def _rounded(ms: float | None) -> float | None:
+    """To microseconds: what comes after them is not known."""
+    return None if ms is None else round(ms, 3)
 
 
 def _show(result: Result) -> None:

@@ -1,5 +1,6 @@
 """What every measurement does with what it found: a table for people, a document for programs, a page for others."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from bench.commands.load_options import Load
 from bench.load.fleet import Fleet, FleetTrouble, Harvest, Interrupted, Tally
 from bench.load.plan import Run
 from bench.report.document import encode_result
-from bench.report.machine import describe_machine
+from bench.report.machine import describe_machine, said_of_load
 from bench.report.page import render_page
 from bench.report.result import Result, Series
 from node.clock import read_clocks
@@ -40,7 +41,9 @@ def begin_result(command: str, target: str, seed: int, load: Load) -> Result:
     if load.seed is None:
         arguments += ["--seed", str(seed)]
     started_at = format_date(int(read_clocks().wall_s))
-    return Result(command, arguments, started_at, describe_machine(is_lane_loaded()), target)
+    machine = describe_machine(is_lane_loaded())
+    remarks = said_of_load(os.getloadavg()[0], machine.cores)
+    return Result(command, arguments, started_at, machine, target, remarks=remarks)
 
 
 def is_lane_loaded() -> bool | None:

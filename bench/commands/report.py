@@ -6,6 +6,7 @@ import click
 
 from bench.report.document import decode_result
 from bench.report.fields import NotAResult
+from bench.report.names import tell_apart
 from bench.report.page import render_page
 from node.commands.options import need_folder_of
 from node.output import EXIT_USAGE, CommandError, print_json, say
@@ -34,7 +35,8 @@ def command(*, results: tuple[Path, ...], output: Path, title: str | None, as_js
             read.append(decode_result(path.read_bytes()))
         except NotAResult as error:
             raise CommandError(f"{path}: {error}", "", EXIT_USAGE) from None
-    output.write_text(render_page(read, title), encoding="utf-8")
+    told_apart = tell_apart(read, [path.stem for path in results])
+    output.write_text(render_page(told_apart, title), encoding="utf-8")
     if as_json:
         print_json({"page": str(output), "results": len(read)})
     else:

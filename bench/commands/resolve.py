@@ -61,6 +61,7 @@ def command(
     """
     if search and rate is not None:
         raise CommandError("--search looks for a rate; leave --rate out", "", EXIT_USAGE)
+    load.need_schedule(rate is not None or search)
     target = load.target(transport)
     seed = load.need_seed()
     result = begin_result("resolve", target.name, seed, load)
@@ -113,7 +114,9 @@ def _search(fleet: Fleet, load: Load, named: Named, goals: Goals, result: Result
     loss, p99_ms = goals
     wanted = f"losses ≤ {loss:.3%} and p99 ≤ {p99_ms:g} ms"
     if best is None:
-        result.remarks.append(f"no rate with {wanted}: {search.ending}")
+        limits = sum(step.client_limited for step in search.steps)
+        blame = f", and {limits} of {len(search.steps)} steps were client-limited" if limits else ""
+        result.remarks.append(f"no rate with {wanted}: {search.ending}{blame}")
         return [closed]
     result.remarks.append(
         f"{best.offered_per_s:,.0f}/s is the highest rate with {wanted}: {search.ending}"

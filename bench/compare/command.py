@@ -22,6 +22,7 @@ from bench.compare.subject import ImportFailed, count_identifiers, has_lane, ser
 from bench.compare.telling import (
     begin_result,
     read_wanted,
+    said_of_slices,
     show_tables,
     slice_options,
     write_result,
@@ -62,14 +63,17 @@ def command(*, paths: tuple[str, ...], keys: int, store: Path | None, **slices: 
     """
     wanted = read_wanted(slices)
     chosen = list(paths) or ([] if store else CHOICES)
-    pin_load()
     empty = begin_result("compare")
+    pin_load()
     try:
         rows = _measure(chosen, store, keys, wanted.turns)
     except (ImportFailed, PeerFailed, LoadFailed) as failure:
         raise CommandError(str(failure), "does `biaojie demo` work here?") from None
     result = dataclasses.replace(
-        empty, compare=rows, tables=[aims_table(rows)], remarks=_remarks(rows)
+        empty,
+        compare=rows,
+        tables=[aims_table(rows)],
+        remarks=[*empty.remarks, *said_of_slices(wanted), *_remarks(rows)],
     )
     _show_rows(rows)
     show_tables(result.tables)

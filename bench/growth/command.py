@@ -16,6 +16,7 @@ from bench.compare.subject import ImportFailed
 from bench.compare.telling import (
     begin_result,
     read_wanted,
+    said_of_slices,
     show_tables,
     slice_options,
     write_result,
@@ -26,7 +27,7 @@ from bench.growth.stage import Stage, measure_stage
 from bench.growth.table import growth_aims, growth_plot, growth_table
 from bench.peers.process import PeerFailed
 from bench.slices import LoadFailed
-from node.output import CommandError, progress
+from node.output import CommandError, progress, say
 
 SIZES = (10_000, 100_000, 1_000_000)
 LARGEST = 10_000_000
@@ -54,15 +55,18 @@ def command(*, sizes: tuple[int, ...], largest: bool, keep: Path | None, **slice
     """
     wanted = read_wanted(slices)
     chosen = sorted({*(sizes or SIZES), *((LARGEST,) if largest else ())})
-    pin_load()
     empty = begin_result("growth")
+    pin_load()
     try:
         stages = _measure(chosen, keep, wanted.turns)
     except (ImportFailed, PeerFailed, LoadFailed) as failure:
         raise CommandError(str(failure), "is the disk full? does `biaojie demo` work?") from None
     tables = [growth_table(stages), growth_aims(stages)]
-    result = dataclasses.replace(empty, tables=tables, plots=[growth_plot(stages)])
+    remarks = [*empty.remarks, *said_of_slices(wanted)]
+    result = dataclasses.replace(empty, tables=tables, plots=[growth_plot(stages)], remarks=remarks)
     show_tables(tables)
+    for remark in remarks:
+        say(remark)
     write_result(result, wanted)
 
 

@@ -15,6 +15,9 @@ LEAST_LAG_MS = 1.0
 MOST_LAG_SHARE = 0.5
 """Of the latency's p99: above, most of that latency is the client's own."""
 
+MOST_LATE_SHARE = 0.05
+"""Of the right answers: what comes after the end of a schedule is in the rate, but nobody keeps it up."""
+
 
 class Named(NamedTuple):
     """What a series is called and how its keys were chosen."""
@@ -52,7 +55,7 @@ def series_of(harvest: Harvest, setups: list[Setup], named: Named) -> Series:
     limits = client_limits(harvest)
     writes = first.writes
     rows = writes.batch_rows if writes else 0
-    remarks = limits.remarks + _remarks(total, first, rows)
+    remarks = limits.remarks + _fallen_behind(harvest) + _remarks(total, first, rows)
     return Series(
         name=named.name,
         loop="closed" if run.rate_per_s is None else "open",
@@ -141,6 +144,20 @@ def _timeline(harvest: Harvest) -> list[Moment]:
     return found
 
 
+def _fallen_behind(harvest: Harvest) -> list[str]:
+    """Answers of a schedule count whenever they come; so many after its end are no steady rate."""
+    run, answers = harvest.run, harvest.total.answers
+    if run.rate_per_s is None:
+        return []
+    count = _intervals(harvest)
+    in_time = sum(each.answers for number, each in harvest.moments.items() if number < count)
+    if answers - in_time <= MOST_LATE_SHARE * answers:
+        return []
+    late = f"{1 - in_time / answers:.0%} of the right answers came after the end of the schedule"
+    kept = f"within it {in_time / run.seconds:,.0f} a second"
+    return [f"{late}, {kept}: the server falls behind, or --duration is too short"]
+
+
 def _remarks(total: Tally, setup: Setup, rows: int) -> list[str]:
     """What the kinds of errors usually mean."""
     found = []
@@ -150,6 +167,8 @@ def _remarks(total: Tally, setup: Setup, rows: int) -> list[str]:
         found.append("RC 2: these answers do not fit a datagram; clients go on over TCP: try --tcp")
     if "RC 100" in total.errors or "HTTP 404" in total.errors:
         found.append("RC 100, HTTP 404: keys that are not there; misses on purpose are --misses")
+    if "HTTP 200" in total.errors and setup.target.transport == "redirect":
+        found.append("HTTP 200: a page instead of a redirect: identifiers without a URL value")
     if {"RC 3", "HTTP 429", "HTTP 503"} & set(total.errors):
         found.append("RC 3, HTTP 429 and 503: refused as too much, by a rate limit or by overload")
     if "refused" in total.errors or "connect" in total.errors:

@@ -22,6 +22,14 @@ def describe_machine(lane: bool | None) -> Machine:
     )
 
 
+def said_of_load(load: float, cores: int) -> list[str]:
+    """A remark when others keep this machine busy. ``load``: of the last minute, as ``os.getloadavg`` tells it."""
+    if load <= cores:
+        return []
+    busy = f"this machine was busy before it began (load average {load:.1f}, {cores} cores)"
+    return [f"{busy}: others' work is in these latencies and rates"]
+
+
 def _field(path: Path, name: str) -> str:
     """What stands behind ``name:`` in the first such line; empty when there is none."""
     try:

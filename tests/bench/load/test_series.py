@@ -1,5 +1,7 @@
 """What a harvest means: sums, timelines without holes, and an honest word when the client was the limit."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.load.fleet import Harvest, Member, Tally
@@ -124,3 +126,22 @@ def test_what_errors_mean_is_said():
     found = series_of(harvest([interval(0, 1, {"RC 2": 3, "RC 100": 1})]), setups(), NAMED)
     assert any("--tcp" in remark for remark in found.remarks)
     assert any("--misses" in remark for remark in found.remarks)
+
+
+def test_answers_that_come_after_the_schedule_are_not_taken_for_a_steady_rate():
+    on_time = series_of(harvest([interval(0, 97), interval(4, 3)]), setups(), NAMED)
+    late = series_of(harvest([interval(0, 60), interval(4, 40)]), setups(), NAMED)
+    closed = series_of(harvest([interval(0, 60), interval(4, 40)], rate=None), setups(), NAMED)
+    assert late.achieved_per_s == on_time.achieved_per_s == 100
+    assert on_time.remarks == closed.remarks == []
+    (remark,) = late.remarks
+    assert "40% of the right answers came after the end of the schedule" in remark
+    assert "within it 60 a second" in remark
+
+
+def test_a_page_where_a_redirect_was_due_is_explained():
+    redirecting = [
+        replace(each, target=replace(each.target, transport="redirect")) for each in setups()
+    ]
+    found = series_of(harvest([interval(0, 1, {"HTTP 200": 3})]), redirecting, NAMED)
+    assert any("without a URL value" in remark for remark in found.remarks)
