@@ -30,6 +30,7 @@ typedef struct {
     int room;
     Py_ssize_t count;
     uint8_t *received, *answers;
+    PyObject *left; /* handed back with an exception, and told with the next call; NULL: none */
     unsigned long long hits, remembered;
 } Streams;
 
@@ -83,6 +84,7 @@ static int streams_traverse(Streams *self, visitproc visit, void *arg)
 {
     for (int fd = 0; fd < self->room; fd++)
         Py_VISIT(self->watched[fd].peer);
+    Py_VISIT(self->left);
     return 0;
 }
 
@@ -91,6 +93,7 @@ static int streams_clear(Streams *self)
     for (int fd = 0; fd < self->room; fd++)
         Py_CLEAR(self->watched[fd].peer);
     Py_CLEAR(self->memo);
+    Py_CLEAR(self->left);
     self->count = 0;
     return 0;
 }
@@ -132,7 +135,7 @@ static void flush(Streams *self, Turn *turn)
     if (sent < turn->pending) {
         turn->is_over = true;
         turn->unsent = PyBytes_FromStringAndSize((const char *)self->answers + sent, turn->pending - sent);
-        turn->failed = turn->unsent == NULL;
+        turn->failed |= turn->unsent == NULL;
     }
     turn->pending = 0;
 }
@@ -216,7 +219,7 @@ static void deliver(Streams *self, Turn *turn, PyObject *answer, Py_ssize_t aske
         turn->unsent = Py_NewRef(answer);
     else
         PyBytes_Concat(&turn->unsent, answer);
-    turn->failed = turn->unsent == NULL;
+    turn->failed |= turn->unsent == NULL;
 }
 
 /* The rendered answer to the request at `at`, a new reference; NULL when there is none at hand, or with an exception. */
@@ -291,11 +294,23 @@ static int hand_back(Streams *self, Turn *turn, bool is_gone, PyObject **list)
     return result;
 }
 
-/* One receive for every connection that has something to say. */
+/* Hands back a connection of which an exception may be set: it is kept for after that. */
+static void end_turn(Streams *self, Turn *turn, bool is_gone, PyObject **list)
+{
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    turn->failed |= hand_back(self, turn, is_gone, list) < 0;
+    if (type != NULL)
+        PyErr_Restore(type, value, trace);
+}
+
+/* One receive for every connection that has something to say. An exception ends it; the connection it came from is handed
+   back with the next call, as are those before it, so that no word and nobody is lost. */
 static PyObject *serve(Streams *self, View *view, const Http *http, double now_s)
 {
     struct epoll_event events[EVENTS];
-    PyObject *handed_back = NULL;
+    PyObject *handed_back = self->left;
+    self->left = NULL;
     int ready = epoll_wait(self->epoll, events, EVENTS, 0);
     for (int i = 0; i < ready; i++) {
         Turn turn = {.fd = events[i].data.fd, .data = self->received};
@@ -313,11 +328,11 @@ static PyObject *serve(Streams *self, View *view, const Http *http, double now_s
                 answer_http(self, &turn, http);
             flush(self, &turn);
         }
-        if ((is_gone || turn.is_over) && !turn.failed)
-            turn.failed = hand_back(self, &turn, is_gone, &handed_back) < 0;
+        if (is_gone || turn.is_over || turn.failed)
+            end_turn(self, &turn, is_gone, &handed_back);
         Py_XDECREF(turn.unsent);
         if (turn.failed) {
-            Py_XDECREF(handed_back);
+            self->left = handed_back;
             return NULL;
         }
     }
@@ -331,7 +346,7 @@ static PyObject *serve(Streams *self, View *view, const Http *http, double now_s
 PyDoc_STRVAR(native_doc,
 "serve_native(hosted, get, snapshot, remembered, now_s, serial, expiration_s, /)\n--\n\n"
 "Answer whoever has spoken; None, or [(descriptor, bytes not answered, bytes not sent)] of connections that are not\n"
-"watched any more; instead of the bytes None when the peer is gone.");
+"watched any more; instead of the bytes None when the peer is gone. After an exception, call any of the two again.");
 
 static PyObject *streams_serve_native(Streams *self, PyObject *const *args, Py_ssize_t count)
 {

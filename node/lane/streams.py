@@ -197,10 +197,15 @@ class Lane:
             _tell(sock, refusal)
             sock.close()
             return False
-        sock.setblocking(False)  # noqa: FBT003
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer, flags = self._door.introduce(address, port)
-        self.streams.add(sock.fileno(), peer, flags, self._clock())
+        try:
+            sock.setblocking(False)  # noqa: FBT003
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer, flags = self._door.introduce(address, port)
+            self.streams.add(sock.fileno(), peer, flags, self._clock())
+        except BaseException:  # the system watches no more of them
+            sock.close()
+            self._door.let_out(address)
+            raise
         self._guests[sock.fileno()] = Guest(self, sock, address)
         return True
 
@@ -248,7 +253,17 @@ class Lane:
             asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
     def _serve(self) -> None:
-        for descriptor, data, unsent in self._door.serve_lane(self.streams) or ():
+        try:
+            handed = self._door.serve_lane(self.streams)
+        except Exception:
+            # Whoever has spoken goes on with asyncio, which meets the error again, or does not; else the loop would be
+            # woken for the same words over and over.
+            self._hand_on(self.streams.serve_http({}, _nothing, _nothing, self._clock()))
+            raise
+        self._hand_on(handed)
+
+    def _hand_on(self, handed: Handed) -> None:
+        for descriptor, data, unsent in handed or ():
             guest = self._guests.pop(descriptor)
             if data is None:
                 guest.sock.close()
@@ -277,13 +292,22 @@ class Lane:
         protocol = self._door.make_protocol()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if unsent and not transport.is_closing():
-            transport.write(unsent)
-        data = b"".join(arrival.heard)
-        if data and not transport.is_closing():
-            protocol.data_received(data)
-        if arrival.is_ended and not protocol.eof_received():
-            transport.close()
+        try:
+            if unsent and not transport.is_closing():
+                transport.write(unsent)
+            data = b"".join(arrival.heard)
+            if data and not transport.is_closing():
+                protocol.data_received(data)
+            if arrival.is_ended and not protocol.eof_received():
+                transport.close()
+        except Exception as error:  # noqa: BLE001  # as asyncio does when it calls a protocol
+            transport.abort()
+            context = {"message": "a protocol failed", "exception": error, "protocol": protocol}
+            loop.call_exception_handler(context)
+
+
+def _nothing(*_: object) -> None:
+    """No plain answer."""
 
 
 def _tell(sock: socket.socket, refusal: bytes) -> None:

@@ -53,7 +53,7 @@ TOO_MANY = Answer(
 _BATCH = (RECEIVE_BYTES,) * DATAGRAMS_PER_WAKEUP
 _BUSY = RESPONSE_CODES[Outcome.BUSY].to_bytes(4)
 _ABSENT = RESPONSE_CODES[Outcome.NOT_FOUND].to_bytes(4)
-_Outgoing = tuple[bytes, tuple[str, int]]
+_Datagram = tuple[bytes, tuple[str, int]]
 
 
 class UdpListener:
@@ -166,9 +166,13 @@ class UdpListener:
         """The same with the compiled part: what is not a plain hit comes back from it."""
         assert self._lane is not None
         service = self._service
-        service.refresh()
+        try:
+            service.refresh()
+            hosted, get, snapshot = service.reader.at_hand()
+        except Exception:
+            self._receive()  # and lose it, as ``_serve`` does: else the loop is woken for it over and over
+            raise
         now_s, wall_s = service.now()
-        hosted, get, snapshot = service.reader.at_hand()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
         left = self._lane.serve(
             hosted, get, snapshot, service.remembered, now_s, self._site.serial, expiration_s
@@ -196,7 +200,12 @@ class UdpListener:
         In this order because a system call leaves the processor's caches and predictors cold: measured, going through
         receive, answer and send for each datagram in turn takes half as long again.
         """
-        received: list[tuple[bytes, tuple[str, int]]] = []
+        received = self._receive()
+        self._service.refresh()
+        self._send(self._answers(received))
+
+    def _receive(self) -> list[_Datagram]:
+        received: list[_Datagram] = []
         try:
             # Whatever ``extend`` got before the socket was empty stays in the list.
             received.extend(map(self._socket.recvfrom, _BATCH))
@@ -204,19 +213,18 @@ class UdpListener:
             pass
         except OSError:
             self._unsent += 1  # an earlier answer was refused by its receiver (ICMP)
-        self._service.refresh()
-        self._send(self._answers(received))
+        return received
 
     def _answers(  # noqa: C901  # in one piece, because each call counts here
         self, received: list[tuple[bytes, tuple[str, int]]], *, is_counted: bool = False
-    ) -> list[_Outgoing]:
+    ) -> list[_Datagram]:
         """The hot path, with local names; ``is_counted``: the sources' rates have been charged with these already."""
         reader, rate = self._service.reader, self._rate
         stored_of = reader.stored
         serial, most_bytes, amplification = self._site.serial, self._most_bytes, self._amplification
         now_s, wall_s = self._service.now()
         expiration_s = int(wall_s) + DEFAULT_EXPIRATION_S
-        answers: list[_Outgoing] = []
+        answers: list[_Datagram] = []
         slow_count = 0
         host, bucket = "", None
         for data, address in received:
@@ -300,7 +308,7 @@ class UdpListener:
 
     def _too_large(
         self, data: bytes, address: tuple[str, int], now_s: float
-    ) -> Iterable[_Outgoing]:
+    ) -> Iterable[_Datagram]:
         refusal = self._refuse_too_large(data, address[0], now_s)
         return () if refusal is None else ((refusal, address),)
 
@@ -310,7 +318,7 @@ class UdpListener:
         most = self._most(host, len(data), now_s)
         return self._speaker.refuse(data, ResponseCode.ERROR, USE_TCP, self._service.now(), most)
 
-    def _send(self, answers: list[_Outgoing]) -> None:
+    def _send(self, answers: list[_Datagram]) -> None:
         waiting = iter(answers)
         while True:
             try:

@@ -55,7 +55,7 @@ class Desk:
         self.ends[server.fileno()] = (client, server)
         return client
 
-    def native(self):
+    def native(self, remembered=remembered):
         hosted, get, number = self.reader.at_hand()
         return self.streams.serve_native(
             hosted, get, number, remembered, NOW_S, SERIAL, EXPIRATION_S
@@ -314,3 +314,37 @@ def test_an_error_in_python_is_handed_on(desk: Desk):
     with pytest.raises(LookupError, match="no answers today"):
         desk.streams.serve_http({HEAD: True}, broken, broken, NOW_S)
     assert received(client) == b""
+
+
+def test_an_error_in_python_forgets_nobody_and_loses_no_byte(desk: Desk):
+    def broken(*_: object) -> None:
+        raise LookupError("no answers today")
+
+    def nothing(*_: object) -> None:
+        return None
+
+    def answer(data: bytes, _peer: object) -> bytes | None:
+        return None if data == b"PUT /" else broken()
+
+    fine, gone = desk.connect(), desk.connect()
+    fine.send(b"PUT /")
+    gone.send(b"GET /1" + HEAD)
+    with pytest.raises(LookupError, match="no answers today"):
+        desk.streams.serve_http({}, nothing, answer, NOW_S)
+    first, second = desk.ends
+    left = desk.streams.serve_http({}, nothing, nothing, NOW_S)
+    assert left == [(first, b"PUT /", b""), (second, b"GET /1" + HEAD, b"")]
+    assert desk.streams.count == 0
+
+
+def test_what_was_answered_before_an_error_goes_out_and_the_rest_is_handed_back(desk: Desk):
+    def broken(_spelling: bytes, _now_s: float) -> bytes | None:
+        raise LookupError("no answers today")
+
+    client = desk.connect()
+    client.send(ask(SMALL) + ask("88.200/VALVE") + ask(SMALL))
+    with pytest.raises(LookupError, match="no answers today"):
+        desk.native(broken)
+    assert received(client) == desk.plain(SMALL)
+    ((_, data, unsent),) = desk.native()
+    assert (data, unsent) == (ask("88.200/VALVE") + ask(SMALL), b"")
