@@ -21,7 +21,7 @@ from node.http.ndjson import LineSplitter
 from node.http.reply import NDJSON, Reply
 from node.http.request import Request, Stream
 from node.http.writing import read_request_id
-from node.overload import LOOK_EVERY_S, SHED_ABOVE_S, Work
+from node.overload import LOOK_EVERY_S, Work
 from protocols.message import Principal
 from registry.chunks import ChunkReceipt
 
@@ -139,7 +139,7 @@ class _Batch:
     async def _give_way(self) -> None:
         """Let everybody else go first while the worker is overloaded, but not for ever."""
         for _ in range(MOST_LOOKS):
-            if self.api.service.overload.lag_s <= SHED_ABOVE_S[Work.BULK]:
+            if not self.api.service.overload.holds(Work.BULK):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -65,7 +65,7 @@ class DirectWriter:
 
     async def carry(self, parcel: Parcel) -> ChunkReceipt:
         await self.gate.wait()
-        self.batches.append(parcel.count)
+        self.batches.append(parcel.row_count)
         chunk = unpack_chunk(_there_and_back(pack_parcel(parcel)))
         receipt = self.registrar.carry(chunk, 1_700_000_000_000)
         return unpack_chunk_receipt(_there_and_back(pack_chunk_receipt(receipt)))
