@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.cpu import cpu_ns, tree
-
 READY_S = 30.0
 PLACES = (Path("/usr/local/bin"), *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
 NOBODY = "nobody"
@@ -79,10 +77,6 @@ class CopyPeer:
             for at, row in enumerate(rows, first)
         )
         self._say("copy rec from stdin;\n", lines + b"\\.\n")
-
-    def server_cpu_ns(self) -> int:
-        """User and system time of all processes of the server so far."""
-        return sum(cpu_ns(pid) for pid in tree(self.pid))
 
     def close(self) -> None:
         """End the client."""

@@ -5,17 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-def cpu_ns(pid: int) -> int:
-    """User plus system CPU of all threads of ``pid`` so far. Raises ``FileNotFoundError`` when it is gone."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            total += int((task / "schedstat").read_text().split()[0])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # the thread ended between the listing and the read
-    return total
-
-
 def tree(pid: int) -> list[int]:
     """``pid`` and all its descendants."""
     found = [pid]

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.cpu import cpu_ns, tree
+from bench.cpu import tree_times
+from bench.paced import Asker, p99
 from node.demo.node_process import NodeProcess
 
 PREFIX = "88.118"
@@ -37,33 +38,19 @@ def main() -> int:
             node.start()
             with contextlib.ExitStack() as stack:
                 stack.callback(node.stop)
-                asker = _Asker(node)
+                asker = Asker(node, ASKED)
                 time.sleep(QUIET_S)
-                _add(waits["quiet"], asker.finish())
-                asker, before, started_s = _Asker(node), _cpu_ns(node), time.monotonic()
+                asker.add_to(waits["quiet"])
+                asker, started_s = Asker(node, ASKED), time.monotonic()
+                before = tree_times(node.pid).cpu_ns
                 rates["running"].append(
                     _import(node, first + options.rows, options.rows)["rows_per_s"]
                 )
-                node_share.append((_cpu_ns(node) - before) / 1e9 / (time.monotonic() - started_s))
-                _add(waits["importing"], asker.finish())
+                used_ns = tree_times(node.pid).cpu_ns - before
+                node_share.append(used_ns / 1e9 / (time.monotonic() - started_s))
+                asker.add_to(waits["importing"])
     _report(options.rows, rates, waits, node_share)
     return 0
-
-
-class _Asker:
-    """``bench/paced.py`` in its own process."""
-
-    def __init__(self, node: NodeProcess) -> None:
-        http_port = node.url.rpartition(":")[2]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.paced", str(node.native.port), http_port, ASKED],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def finish(self) -> dict[str, list[float]]:
-        said, _ = self._process.communicate()
-        found: dict[str, list[float]] = json.loads(said)
-        return found
 
 
 def _import(node: NodeProcess, first: int, count: int) -> dict[str, Any]:
@@ -80,19 +67,6 @@ def _import(node: NodeProcess, first: int, count: int) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(done.stdout)
     assert report["registered"] == count, report
     return report
-
-
-def _cpu_ns(node: NodeProcess) -> int:
-    return sum(cpu_ns(pid) for pid in tree(node.pid))
-
-
-def _add(all_waits: dict[str, list[float]], more: dict[str, list[float]]) -> None:
-    for name, waits_ms in more.items():
-        all_waits.setdefault(name, []).extend(waits_ms)
-
-
-def _p99(waits_ms: list[float]) -> float:
-    return statistics.quantiles(waits_ms, n=100)[98]
 
 
 def _report(
@@ -115,10 +89,10 @@ def _report(
             "questions": len(busy),
             "quiet_median_ms": round(statistics.median(quiet), 3),
             "importing_median_ms": round(statistics.median(busy), 3),
-            "quiet_p99_ms": round(_p99(quiet), 3),
-            "importing_p99_ms": round(_p99(busy), 3),
+            "quiet_p99_ms": round(p99(quiet), 3),
+            "importing_p99_ms": round(p99(busy), 3),
             "importing_most_ms": round(max(busy), 1),
-            "p99_ratio": round(_p99(busy) / _p99(quiet), 2),
+            "p99_ratio": round(p99(busy) / p99(quiet), 2),
         }
     print(json.dumps(facts, indent=2))
 

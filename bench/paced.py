@@ -11,6 +11,8 @@ import http.client
 import json
 import select
 import socket
+import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,11 +20,34 @@ from collections.abc import Callable
 from node.asking.native import resolve_question
 from node.asking.web import handle_target
 from node.clock import read_clocks
+from node.demo.node_process import NodeProcess
 
 PERIOD_S = 0.01
 """A hundred questions a second, of each kind in turn."""
 LOST_S = 5.0
 """A question that is unanswered for so long counts as that."""
+
+
+class Asker:
+    """This file in a process of its own, as whoever measures has it."""
+
+    def __init__(self, node: NodeProcess, identifier: str, authorization: str = "") -> None:
+        words = [str(node.native.port), node.url.rpartition(":")[2], identifier, authorization]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.paced", *words],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def add_to(self, waits_ms: dict[str, list[float]]) -> None:
+        """End it; milliseconds of each question, by kind, come behind those that are there."""
+        said, _ = self._process.communicate()
+        for name, found in json.loads(said).items():
+            waits_ms.setdefault(name, []).extend(found)
+
+
+def p99(waits_ms: list[float]) -> float:
+    """The wait that one question in a hundred exceeds."""
+    return statistics.quantiles(waits_ms, n=100)[98]
 
 
 def main() -> int:

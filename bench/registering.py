@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.cpu import tree_times
+from bench.paced import Asker, p99
 from node.demo.node_process import NodeProcess
 
 PREFIX = "88.118"
@@ -78,23 +78,6 @@ class Registrations:
         return {"rows_per_s": rows / wall_s, "cpu_us_per_row": cpu_ns / 1000 / rows}
 
 
-class Asker:
-    """``bench/paced.py`` in its own process."""
-
-    def __init__(self, node: NodeProcess, authorization: str) -> None:
-        words = [str(node.native.port), node.url.rpartition(":")[2], ASKED, authorization]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.paced", *words],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def finish(self) -> dict[str, list[float]]:
-        """Milliseconds of each question, by kind."""
-        said, _ = self._process.communicate()
-        found: dict[str, list[float]] = json.loads(said)
-        return found
-
-
 def main() -> int:
     options = _options()
     names = ("unpaced", "paced")
@@ -115,12 +98,12 @@ def main() -> int:
             sides[side][1].batch()
         for _ in range(options.rounds):
             for side, (node, registrations) in sides.items():
-                asker = Asker(node, registrations.authorization)
+                asker = Asker(node, ASKED, registrations.authorization)
                 time.sleep(options.seconds)
-                _add(waits[side]["quiet"], asker.finish())
-                asker = Asker(node, registrations.authorization)
+                asker.add_to(waits[side]["quiet"])
+                asker = Asker(node, ASKED, registrations.authorization)
                 bulk[side].append(registrations.for_seconds(options.seconds, registrations.batch))
-                _add(waits[side]["busy"], asker.finish())
+                asker.add_to(waits[side]["busy"])
         _, registrations = sides["unpaced"]
         singles = registrations.for_seconds(options.seconds, registrations.single)
     facts: dict[str, object] = {"single_puts": _rounded(singles)}
@@ -128,11 +111,6 @@ def main() -> int:
         facts[side] = {**_medians(bulk[side]), "waits": _told(waits[side])}
     print(json.dumps(facts, indent=2))
     return 0
-
-
-def _add(all_waits: dict[str, list[float]], more: dict[str, list[float]]) -> None:
-    for name, waits_ms in more.items():
-        all_waits.setdefault(name, []).extend(waits_ms)
 
 
 def _medians(found: list[dict[str, float]]) -> dict[str, float]:
@@ -151,15 +129,11 @@ def _told(waits: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, float
         told[name] = _rounded({
             "quiet_median_ms": statistics.median(quiet),
             "busy_median_ms": statistics.median(busy),
-            "quiet_p99_ms": _p99(quiet),
-            "busy_p99_ms": _p99(busy),
-            "p99_ratio": _p99(busy) / _p99(quiet),
+            "quiet_p99_ms": p99(quiet),
+            "busy_p99_ms": p99(busy),
+            "p99_ratio": p99(busy) / p99(quiet),
         })  # fmt: skip
     return told
-
-
-def _p99(waits_ms: list[float]) -> float:
-    return statistics.quantiles(waits_ms, n=100)[98]
 
 
 def _options() -> argparse.Namespace:

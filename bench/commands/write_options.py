@@ -26,7 +26,6 @@ CLEARING_TRIES = 3
 """A delete may be refused by a busy node; those that went well go fast again."""
 USUAL_VALUES = ("URL=https://static.example.org/products/{n}.html", "NAME=Pump {n}")
 """About the size of a product's record."""
-_SHOWN_ADMINISTRATOR = "--user 300:0.NA/88.118 --secret-file my-node/keys/admin.secret"
 
 
 @dataclass(frozen=True, slots=True)
