@@ -13,8 +13,6 @@ from bench.report.page import render_page
 from bench.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 from tests.bench.report.results import full_result, result, series
 
-VOID = {"meta", "line", "rect", "circle", "polyline"}
-
 
 class Reader(HTMLParser):
     """Tags in their order, text by tag; every tag that is opened has to be closed."""
