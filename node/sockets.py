@@ -84,13 +84,16 @@ class Sockets:
 def make_sockets(config: Config, old: Sockets | None = None) -> Sockets:
     """Everything the settings ask for, taken over from ``old`` where it is the same.
 
-    Raises ``PortTaken`` and leaves nothing new open.
+    New clients go to those of ``old`` until they are led further: whoever came to one that nobody reads yet would
+    wait until its worker has started. Raises ``PortTaken`` and leaves nothing new open.
     """
     made = Sockets(config.node.workers)
     try:
         _Binding(config, made, old or Sockets()).bind()
     except BaseException:
         made.close(but=old)
+        if old is not None:
+            old.spread_over(None)
         raise
     return made
 
@@ -142,6 +145,8 @@ class _Binding:
                 one = self._old.made.get(key)
                 if one is None:
                     one = _bind(use, address, number, joins=slot > 0)
+                    if one is not None and 0 < len(self._old.by_slot) <= slot:
+                        spread_over(one, len(self._old.by_slot))
                 if one is not None:
                     fresh[key] = one
                     number = one.getsockname()[1]

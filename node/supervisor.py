@@ -52,7 +52,7 @@ class Supervisor:
         self._retired: list[tuple[Child, float]] = []
         """Children that drain, and when they are killed."""
         self._is_steered = False
-        """New clients are led past the sockets of slots that are given up."""
+        """New clients are led past the sockets of slots that are given up, until those who had them have ended."""
         self._boxes = {OPERATIONS_SLOT: make_mailbox()}
         self._bell = Bell()
 
@@ -207,9 +207,11 @@ class Supervisor:
         try:
             fresh = load_config(self._config.path)
             check_config(fresh)
+            # Those given up by the last one have sockets still: leading clients to all would lead some to them.
+            self._until(lambda: not self._is_steered, self._most_drain_s)
             self._apply(fresh)
             log.info("settings reloaded")
-        except (ConfigError, PortTaken, StartFailed) as trouble:
+        except (ConfigError, PortTaken, StartFailed, OSError) as trouble:
             log.error("settings not reloaded, the old ones stay", extra={"reason": str(trouble)})  # noqa: TRY400
         except _Told:
             pass  # whoever waits for a place is stopped with the others
@@ -221,11 +223,11 @@ class Supervisor:
         if fresh.node.data_dir != old.node.data_dir:
             raise ConfigError("node.data_dir cannot change while the node runs; stop and start it")
         sockets = make_sockets(fresh, old_sockets)
-        sockets.spread_over(min(len(self._workers), fresh.node.workers))  # who is there already
         self._make_boxes(fresh.node.workers)
         try:
+            sockets.spread_over(min(len(self._workers), fresh.node.workers))  # who is there already
             first = self._prove(fresh, sockets)
-        except (StartFailed, _Told):
+        except (StartFailed, _Told, OSError):
             sockets.close(but=old_sockets)
             old_sockets.spread_over(None)
             raise
@@ -291,13 +293,14 @@ class Supervisor:
         if surplus:
             self._candidates += surplus  # they are looked after until they are told
             old_sockets.spread_over(count)
-            self._is_steered = True
             try:
                 self._until(lambda: False, STEERED_S)
             finally:
                 self._candidates = [post for post in self._candidates if post not in surplus]
                 for post in surplus:
                     self._retire(post, post.slot % count)
+                # Not before: the end of those who were rolled would have it undone.
+                self._is_steered = True
 
     def _renew_others(self, old: Config, fresh: Config) -> None:
         """Registrar and operations process, where what they live by has changed."""
@@ -317,7 +320,7 @@ class Supervisor:
     def _retire(self, post: Post, heir: int) -> None:
         """Have its child drain while others serve, and hand its connections to the worker in slot ``heir``."""
         if post.child is not None:
-            kill_s = time.monotonic() + self._config.node.drain_s + KILL_AFTER_S
+            kill_s = time.monotonic() + self._most_drain_s
             post.child.tell(RETIRE, heir=heir)
             self._retired.append((post.child, kill_s))
 
@@ -338,10 +341,15 @@ class Supervisor:
 
     # ending and waiting
 
+    @property
+    def _most_drain_s(self) -> float:
+        """After so long a child that was told to end is killed."""
+        return self._config.node.drain_s + KILL_AFTER_S
+
     def _end(self, children: list[Child]) -> bool:
         for child in children:
             child.stop()
-        deadline_s = time.monotonic() + self._config.node.drain_s + KILL_AFTER_S
+        deadline_s = time.monotonic() + self._most_drain_s
         is_clean = True
         for child in children:
             while child.process.poll() is None:

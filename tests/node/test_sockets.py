@@ -106,7 +106,22 @@ def test_a_reload_keeps_what_is_the_same_and_adds_what_is_new(make: Make) -> Non
     assert second.by_slot[0][TCP][0] is first.by_slot[0][TCP][0]
     assert port_of(second) == port_of(first)
     clients = ask_all(port_of(second))
+    assert count_waiting(second) == [(200, 200), (0, 0), (0, 0)], "nobody reads the others yet"
+    second.spread_over(None)
+    clients += ask_all(port_of(second))
     assert all(connections > 20 for connections, _ in count_waiting(second))
+    for one in clients:
+        one.close()
+
+
+def test_a_lone_worker_can_be_led_to(make: Make) -> None:
+    first = make(settings(1))
+    second = make(settings(1), first)
+    second.spread_over(1)
+    clients = ask_all(port_of(second), 5)
+    second.spread_over(None)
+    clients += ask_all(port_of(second), 5)
+    assert count_waiting(second) == [(10, 10)]
     for one in clients:
         one.close()
 

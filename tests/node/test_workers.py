@@ -1,8 +1,10 @@
 """Several workers as one node: rolled, killed, stopped and hung under load, and what they do for each other."""
 
+import contextlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import statistics
@@ -111,6 +113,63 @@ def test_the_number_of_workers_changes_under_load_and_fails_no_request(
             until(lambda after=after: sorted(slots(node)) == list(range(after)) and all_well(node))
             until(lambda after=after: len(workers_of(node)) == after)
     assert load.failures == []
+
+
+def unanswered(node: RunningNode, count: int = 100) -> int:
+    """Of so many datagrams, each from another port."""
+    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for one in clients:
+        one.connect(("127.0.0.1", node.config.listen.port))
+        one.send(ask(f"{PREFIX}/a"))
+    until_s = time.monotonic() + 5.0
+    lost = 0
+    for one in clients:
+        with one:
+            one.settimeout(max(0.001, until_s - time.monotonic()))
+            try:
+                one.recv(4096)
+            except TimeoutError:
+                lost += 1
+    return lost
+
+
+def connected_to_second(node: RunningNode) -> list[socket.socket]:
+    """Connections that the worker in slot 1 has."""
+    address = ("127.0.0.1", node.config.listen.port)
+    other = slots(node)[0]
+    os.kill(other, signal.SIGSTOP)
+    try:
+        clients = [socket.create_connection(address, timeout=10) for _ in range(20)]
+        for one in clients:
+            one.sendall(ask(f"{PREFIX}/a"))
+        answered, _, _ = select.select(clients, [], [], 10)
+        until(lambda: len(select.select(clients, [], [], 0.2)[0]) == len(answered))
+    finally:
+        os.kill(other, signal.SIGCONT)
+    for one in clients:
+        assert len(one.recv(4096)) > 20
+        if one not in answered:
+            one.close()
+    return answered
+
+
+def test_datagrams_are_led_past_a_worker_that_was_given_up_and_still_drains(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path / "node", 2, drain_s="6.0", tcp_request_s="60.0")
+    with RunningNode(settings, tmp_path / "log") as node, contextlib.ExitStack() as held:
+        node.await_ready()
+        until(lambda: all_well(node))
+        node.put("a", URL)
+        given_up = slots(node)[1]
+        for one in connected_to_second(node):
+            held.enter_context(one)
+            one.sendall(ask(f"{PREFIX}/a")[:30])  # not whole: its worker waits for the rest
+        change(settings, "workers = 2", "workers = 1")
+        reload_and_wait(node)
+        assert is_alive(given_up)
+        assert unanswered(node) == 0
+        reload_and_wait(node)
+        assert unanswered(node) == 0
+        assert not is_alive(given_up), "a reload waits for those the last one gave up"
 
 
 def test_a_worker_killed_under_load_costs_only_its_own_connections(node: RunningNode) -> None:
