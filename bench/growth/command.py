@@ -63,7 +63,8 @@ def command(*, sizes: tuple[int, ...], largest: bool, keep: Path | None, **slice
         raise CommandError(str(failure), "is the disk full? does `biaojie demo` work?") from None
     tables = [growth_table(stages), growth_aims(stages)]
     remarks = [*empty.remarks, *said_of_slices(wanted)]
-    result = dataclasses.replace(empty, tables=tables, plots=[growth_plot(stages)], remarks=remarks)
+    plots = [growth_plot(stages)] if len(stages) > 1 else []  # one size shows no growth
+    result = dataclasses.replace(empty, tables=tables, plots=plots, remarks=remarks)
     show_tables(tables)
     for remark in remarks:
         say(remark)

@@ -1,7 +1,6 @@
 """Which plots a result has: latency by percentile, throughput and p99 over time, peers, and what else it brought."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from bench.report.axes import linear_axis, log_axis, percentile_axis
 from bench.report.plots import Bar, Drawn, Mark, bar_plot, line_plot, milliseconds
@@ -109,16 +108,19 @@ def _errors(all_series: Sequence[Series]) -> str:
     return line_plot("Errors over time", linear_axis("s", [end_s]), y, lines)
 
 
-def compare_figures(rows: Sequence[CompareRow]) -> Iterator[str]:
-    """For each path, what an answer costs each server."""
-    for path, group in groupby(rows, key=lambda row: row.path):
-        bars = [
-            Bar(row.peer, row.median_cpu_us, f"{row.median_cpu_us:.2f} µs", row.ratio == 1.0)
-            for row in group
-            if row.median_cpu_us is not None
-        ]
-        if bars:
-            yield bar_plot(f"{path}: server CPU per answer, less is better", bars)
+def compare_figure(path: str, rows: Sequence[CompareRow]) -> str:
+    """What an answer on one path costs each server that was measured."""
+    bars = [
+        Bar(row.peer, row.median_cpu_us, f"{row.median_cpu_us:.2f} µs", _is_measure(row))
+        for row in rows
+        if row.median_cpu_us is not None
+    ]
+    return bar_plot(f"{path}: server CPU per answer, less is better", bars)
+
+
+def _is_measure(row: CompareRow) -> bool:
+    """Whether the others are compared with it: in every slice it is once as good as itself."""
+    return row.ratio == row.ratio_low == row.ratio_high == 1.0
 
 
 def plot_figure(plot: Plot) -> str:

@@ -6,10 +6,11 @@ No script, nothing fetched from elsewhere: a Content-Security-Policy in the page
 import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from bench.report.axes import number
-from bench.report.figures import compare_figures, plot_figure, series_figures
+from bench.report.figures import compare_figure, plot_figure, series_figures
 from bench.report.result import CompareRow, Machine, Result, SearchStep, Series, Table
 
 STYLE = Path(__file__).with_name("page.css")
@@ -66,8 +67,8 @@ def _parts(result: Result) -> Iterator[str]:
         yield _search_table(result.search)
     if result.compare:
         yield "<h2>Beside other servers</h2>"
-        yield from compare_figures(result.compare)
-        yield _compare_table(result.compare)
+        for path, rows in groupby(result.compare, key=lambda row: row.path):
+            yield from _path_beside(path, list(rows))
     for plot in result.plots:
         yield plot_figure(plot)
     for table in result.tables:
@@ -81,7 +82,7 @@ def _method(result: Result) -> Iterator[str]:
 
 
 def _machine_rows(machine: Machine) -> list[tuple[Cell, ...]]:
-    lane = {True: "loaded", False: "not built", None: "unknown"}[machine.lane]
+    lane = {True: "loaded", False: "not loaded", None: "unknown"}[machine.lane]
     return [
         ("processor", machine.cpu_model),
         ("cores", machine.cores),
@@ -90,7 +91,7 @@ def _machine_rows(machine: Machine) -> list[tuple[Cell, ...]]:
         ("Python", machine.python),
         ("biaojie", machine.biaojie),
         ("uvloop", machine.uvloop or "not installed"),
-        ("compiled lane", lane),
+        ("compiled part, where the bench ran", lane),
     ]
 
 
@@ -133,22 +134,27 @@ def _search_table(steps: Sequence[SearchStep]) -> str:
     return _table(head, rows)
 
 
-def _compare_table(rows: Sequence[CompareRow]) -> str:
+def _path_beside(path: str, rows: Sequence[CompareRow]) -> Iterator[str]:
+    """One path: what an answer costs each server as bars, and all figures below them."""
+    if any(row.median_cpu_us is not None for row in rows):
+        yield compare_figure(path, rows)
+    else:
+        yield f"<h3>{escape(path)}</h3>"
     head = (
-        "path", "server", "version", "slices", "CPU µs/answer (median)", "answers/s",
-        "peer ÷ Biaojie", "range", "aim", "client CPU", "",
+        "server", "version", "slices", "CPU µs/answer (median)", "answers/s", "peer ÷ Biaojie",
+        "range", "aim", "client CPU", "",
     )  # fmt: skip
-    return _table(head, [_compare_row(row) for row in rows])
+    yield _table(head, [_compare_row(row) for row in rows])
 
 
 def _compare_row(row: CompareRow) -> tuple[Cell, ...]:
     if row.version is None:
-        return (row.path, row.peer, "not installed", *[None] * 7, row.note)
+        return (row.peer, "not installed", *[None] * 7, row.note)
     spread = None if row.ratio_low is None else f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
     client = None if row.client_share is None else f"{row.client_share:.0%}"
     limited = " client-limited" if row.client_limited else ""
     return (
-        row.path, row.peer, row.version, row.slices, _rounded(row.median_cpu_us),
+        row.peer, row.version, row.slices, _rounded(row.median_cpu_us),
         None if row.answers_per_s is None else round(row.answers_per_s), _rounded(row.ratio),
         spread, row.aim, client, f"{row.note}{limited}".strip(),
     )  # fmt: skip

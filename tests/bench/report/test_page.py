@@ -11,6 +11,7 @@ from bench.report.axes import log_axis, percentile_axis
 from bench.report.figures import latency_figure
 from bench.report.page import render_page
 from bench.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from bench.report.result import CompareRow
 from tests.bench.report.results import full_result, result, series
 
 
@@ -140,3 +141,15 @@ def test_a_document_without_answers_still_makes_a_page():
         "silent", latency_ms={}, curve=[], histogram="", answers=0, achieved_per_s=0.0, timeline=[]
     )
     assert Reader(render_page([result(silent)])).open == []
+
+
+def test_every_path_of_a_comparison_has_its_own_bars_and_table():
+    rows = [
+        CompareRow("udp", "biaojie", "0.1.0", 9, 2.0, 50_000.0, 1.0, 1.0, 1.0),
+        CompareRow("udp", "as cheap", "1", 9, 2.0, 50_000.0, 1.0, 0.98, 1.02),
+        CompareRow("tcp", "Redis", None, note="not there"),
+    ]
+    page = render_page([result(compare=rows)])
+    assert page.count("peer ÷ Biaojie") == 2
+    assert page.index("udp: server CPU") < page.index("as cheap") < page.index("<h3>tcp</h3>")
+    assert page.count('class="bar ours"') == 1
