@@ -89,6 +89,11 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
                 "say what to ask for: --keys, --keys-file or --sample",
                 "for example --keys '88.118/SN-{000000..999999}'", EXIT_USAGE,
             )  # fmt: skip
+        for header in wishes.headers:
+            if not header.partition(":")[0].strip() or ":" not in header:
+                raise CommandError(
+                    f"--header {header}: not NAME: VALUE", "for example 'Accept-Language: zh'", EXIT_USAGE
+                )  # fmt: skip
         function(wishes=wishes, **given)
 
     wrapped: Callable[..., None] = with_keys
@@ -148,10 +153,18 @@ def _listed_in_store(wishes: KeyWishes, load: Load) -> Iterator[bytes]:
 
 def _listed_over_http(wishes: KeyWishes, load: Load) -> Iterator[bytes]:
     if wishes.user is None or wishes.secret_file is None:
-        raise CommandError("--sample over HTTP needs --user and --secret-file", "", EXIT_USAGE)
+        next_step = (
+            "for example --user 300:0.NA/88.118 --secret-file my-node/keys/admin.secret; "
+            "a node on this machine needs only --config instead of --server"
+        )
+        raise CommandError(
+            "--sample over HTTP needs --user and --secret-file", next_step, EXIT_USAGE
+        )
     index, _, handle = wishes.user.partition(":")
     if not index.isdigit() or not handle:
-        raise CommandError(f"--user {wishes.user}: not INDEX:HANDLE", "", EXIT_USAGE)
+        raise CommandError(
+            f"--user {wishes.user}: not INDEX:HANDLE", "for example 300:0.NA/88.118", EXIT_USAGE
+        )
     secret = wishes.secret_file.read_text(encoding="utf-8").strip()
     server = WebServer(_list_url(wishes, load), Login(int(index), handle, secret))
     after, left = "", wishes.sample_size

@@ -51,7 +51,9 @@ class WriteWishes:
             raise CommandError(f"--value {bad[0]}: not TYPE=DATA", "", EXIT_USAGE)
         index, colon, handle = self.user.partition(":")
         if not colon or not index.isdigit() or not handle:
-            raise CommandError(f"--user {self.user}: not INDEX:HANDLE", "", EXIT_USAGE)
+            raise CommandError(
+                f"--user {self.user}: not INDEX:HANDLE", "for example 300:0.NA/88.118", EXIT_USAGE
+            )
         secret = self.secret_file.read_text(encoding="utf-8").strip()
         login = Login(int(index), handle, secret).header
         return Writes(self.prefix, tag, values, self.batch, login)

@@ -150,6 +150,7 @@ def test_a_stranger_is_not_loaded():
         ("--keys", "88.118/{1-2}"),
         ("--keys", KEYS, "--rate", "5", "--search"),
         ("--keys", KEYS, "--poisson"),
+        ("--keys", KEYS, "--http", "--header", "nonsense"),
         ("--keys", KEYS, "--cpus", "100000"),
         ("--keys", KEYS, "--server", "ftp://127.0.0.1"),
         ("--keys", KEYS, "--duration", "100000"),
