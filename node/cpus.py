@@ -18,7 +18,11 @@ CPUs a worker less would cost more answers than the registrar ever takes."""
 
 def auto_workers() -> int:
     """What ``"auto"`` means here and now."""
-    cpus = usable_cpus(len(os.sched_getaffinity(0)))
+    return workers_for(usable_cpus(len(os.sched_getaffinity(0))))
+
+
+def workers_for(cpus: int) -> int:
+    """How many workers so many CPUs make."""
     return max(1, min(MOST_WORKERS, cpus - (cpus >= SPARE_FROM)))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node.cpus import usable_cpus
+from node.cpus import MOST_WORKERS, usable_cpus, workers_for
 
 
 def write(root: Path, path: str, text: str) -> None:
@@ -45,3 +45,12 @@ def test_a_quota_of_the_older_control_groups_counts_too(
     write(tmp_path, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", f"{quota}\n")
     write(tmp_path, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n")
     assert usable_cpus(8, tmp_path) == cpus
+
+
+@pytest.mark.parametrize(("cpus", "workers"), [(1, 1), (2, 2), (3, 3), (4, 3), (16, 15)])
+def test_from_four_cpus_on_one_is_left_for_the_registrar(cpus: int, workers: int) -> None:
+    assert workers_for(cpus) == workers
+
+
+def test_there_are_never_more_workers_than_the_setting_allows() -> None:
+    assert workers_for(1000) == MOST_WORKERS
