@@ -140,7 +140,8 @@ def _remarks(rows: Sequence[CompareRow]) -> list[str]:
 
 
 def _why(rows: Sequence[CompareRow], name: str) -> str:
-    return next(row.note for row in rows if row.peer == name)
+    note = next(row.note for row in rows if row.peer == name)
+    return f"{note} for these sources: make lane" if note == NOT_BUILT else note
 
 
 def _show_rows(rows: Sequence[CompareRow]) -> None:
