@@ -87,6 +87,18 @@ async def test_answers_stay_the_same_bytes_as_seconds_go_by() -> None:
         assert len(seen) > 16, "Date and Expires have gone on"
 
 
+async def test_only_who_has_the_entity_is_told_that_it_is_unchanged() -> None:
+    async with two_lanes() as lanes:
+        clients = {lane: await lanes.connect(lane) for lane in LANES}
+        ask = f"GET /api/handles/{PREFIX}/url HTTP/1.1\r\nHost: n\r\n".encode()
+        first = await both(lanes, clients, ask + b"\r\n")
+        tag = first.partition(b"ETag: ")[2].partition(b"\r\n")[0]
+        for wanted, status in ((tag, 304), (tag, 304), (tag, 304), (b'"other"', 200), (b"*", 304)):
+            request = ask + b"If-None-Match: " + wanted + b"\r\n\r\n"
+            answer = await both(lanes, clients, request)
+            assert answer.startswith(b"HTTP/1.1 %d " % status), (wanted, answer)
+
+
 @pytest.mark.parametrize("client", ASIDE)
 async def test_what_is_not_plain_is_left_to_aiohttp_whole(client: str) -> None:
     async with two_lanes() as lanes:
