@@ -23,8 +23,8 @@ from node.forwarding import make_setup, trust_digest, unproved_until_s, upstream
 from node.health import Health
 from node.hot_keys import FILE_NAME, HotKeys, Plan
 from node.keys import read_node_key
-from node.letters import Letters
 from node.lane.memo import make_memo
+from node.letters import Letters
 from node.listeners import http
 from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
