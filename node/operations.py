@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
+from node.lane.extension import load
 from node.metrics import OPERATIONS, scrape
 from node.reports import Check, Report, ServerRow
 from node.version import VERSION
@@ -144,7 +145,9 @@ class Operations:
         return _say(503, "starting or draining, or no worker answers")
 
     async def _version(self) -> Page:
-        body = {"name": "biaojie", "version": VERSION, "python": sys.version.split()[0]}
+        python = sys.version.split()[0]
+        lane = load() is not None
+        body = {"name": "biaojie", "version": VERSION, "python": python, "lane": lane}
         return Page(200, _JSON, _dump(body))
 
     async def _upstreams(self) -> Page:

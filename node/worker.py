@@ -13,6 +13,7 @@ from node.app import build
 from node.child import BEAT_S, EXIT_CONFIG, PLACE, RETIRE, Boot, read_boot, read_words, report
 from node.health import Health
 from node.keys import KeyTrouble
+from node.lane.extension import is_outdated, load
 from node.logs import get_log, start_logs
 from node.sockets import SERVING
 from registry.errors import StoreError
@@ -58,6 +59,11 @@ async def _serve(boot: Boot) -> None:
     gc.freeze()  # what lives from the start on need not be looked through again
     gc.set_threshold(*COLLECT_AFTER)
     report("ready", pid=os.getpid())
+    log.info("ready", extra={"compiled": load() is not None})
+    if is_outdated():
+        log.warning(
+            "the compiled part was built for another version and is left out; build it anew"
+        )
     beating = loop.create_task(_beat(app.health))
     await end.wait()
     loop.remove_reader(0)

@@ -15,8 +15,18 @@ def load() -> ModuleType | None:
     """The compiled part; None where it was not built, is of another version, or is not wanted."""
     if os.environ.get("BIAOJIE_PURE_PYTHON"):
         return None
+    module = _find()
+    return module if module is not None and not is_outdated() else None
+
+
+def is_outdated() -> bool:
+    """Whether one is there that was built from other sources than these."""
+    module = _find()
+    return module is not None and getattr(module, "ABI", None) != ABI
+
+
+def _find() -> ModuleType | None:
     try:
-        module = importlib.import_module("node.lane._lane")
+        return importlib.import_module("node.lane._lane")
     except ImportError:
         return None
-    return module if getattr(module, "ABI", None) == ABI else None

@@ -40,6 +40,8 @@ bool question_read(const Words *words, const uint8_t *message, Py_ssize_t size, 
     if (size < HANDLE_OFFSET + TAIL_BYTES || size > words->most_bytes)
         return false;
     uint32_t handle_bytes = read_u32(message + 44);
+    if (handle_bytes > (uint32_t)size)
+        return false;
     if (read_u32(message + 12) != 0 || read_u32(message + 16) != (uint32_t)size - 20 ||
         read_u32(message + 40) != (uint32_t)size - 48 ||
         memcmp(message + 20, RESOLVE_REQUEST, 8) != 0)
