@@ -142,6 +142,8 @@ class StoreSection:
     """Reader slots: one per worker and per running command. 126 is LMDB's own default."""
     min_free_percent: Annotated[float, Bounds(0, 50)] = 5.0
     """Below this share of free disk space writes stop and reads go on."""
+    warm_percent: Annotated[float, Bounds(0, 90)] = 50.0
+    """Share of the free memory that a starting node may fill with its store, read ahead of the questions. 0 = none."""
     keep_changes: Annotated[int, Bounds(0, 2**53)] = 0
     """Feed entries kept at least; older ones may be cut. 0 = keep all (audit, mirrors from the beginning)."""
     bulk_rows_per_s: Annotated[int, Bounds(0, 10_000_000)] = 0

@@ -30,10 +30,12 @@ from node.metrics import (
 from node.registrar_desk import Desk
 from node.registrar_server import Server
 from node.store import open_store
+from node.warming import room_bytes, warm
 from registry.errors import StoreError, StoreLocked
 from registry.registrar import Registrar
 from registry.sealing import Sealer
 from registry.stores.lmdb import LmdbStore
+from registry.stores.lmdb_environment import DATA_FILE
 from registry.stores.store import Store
 
 COLLECT_AFTER = 10_000
@@ -84,7 +86,9 @@ class Process:
         self._desk.start()
         ticking = self._loop.create_task(self._tick())
         report("ready", pid=os.getpid())
+        warming = self._loop.create_task(self._warm())
         await self._end.wait()
+        await warming  # at most a step: it looks whether the end has come
         server.close()
         self._server.refuse_more()
         await asyncio.to_thread(self._desk.stop)
@@ -92,6 +96,21 @@ class Process:
         await self._server.close()
         ticking.cancel()
         return 1 if self._failure else 0
+
+    async def _warm(self) -> None:
+        """Have the store read into memory, where there is room for it."""
+        room = room_bytes(self._config.store.warm_percent)
+        if not room or not self._is_serving:
+            return
+        began_s = read_clocks().monotonic_s
+        file = self._config.node.data_dir / DATA_FILE
+        try:
+            done = await asyncio.to_thread(warm, file, room, self._end.is_set)
+        except OSError as trouble:
+            log.warning("the store was not read ahead", extra={"reason": str(trouble)})
+            return
+        seconds = read_clocks().monotonic_s - began_s
+        log.info("store read ahead", extra={"bytes": done, "seconds": round(seconds, 3)})
 
     def _soon(self, call: Any, *arguments: object) -> None:
         self._loop.call_soon_threadsafe(call, *arguments)

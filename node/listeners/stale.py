@@ -41,16 +41,23 @@ def much_waits(sock: socket.socket) -> bool:
 def receive_fresh(
     sock: socket.socket, receive_bytes: int, wall_s: float, patience_s: float
 ) -> tuple[Received, int]:
-    """Some datagrams of which the last is no older than ``patience_s``, and how many before them were dropped."""
+    """Some datagrams of which the last is no older than ``patience_s``, and how many before them were dropped.
+
+    When all are older, those are the last there are: who drops everything answers nobody, however fast it is by then.
+    """
     dropped = 0
+    last: Received = []
     for _ in range(MOST_BATCHES):
         received: Received = []
         with suppress(OSError):  # empty, or an earlier answer was refused by its receiver (ICMP)
             received.extend(map(sock.recvfrom, repeat(receive_bytes, BATCH)))
-        if not received or _age_s(sock, wall_s) <= patience_s:
+        if not received:
+            return last, dropped - len(last)
+        if _age_s(sock, wall_s) <= patience_s:
             return received, dropped
         dropped += len(received)
-    return [], dropped
+        last = received
+    return last, dropped - len(last)
 
 
 def _age_s(sock: socket.socket, wall_s: float) -> float:
