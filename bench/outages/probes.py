@@ -47,7 +47,10 @@ class Probe:
             began_s = time.monotonic()
             is_right = False
             with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.IncompleteReadError):
-                is_right = await asyncio.wait_for(ask(name), patience_s)
+                async with asyncio.timeout(
+                    patience_s
+                ):  # wait_for may swallow a cancellation (3.11)
+                    is_right = await ask(name)
             wait_s = time.monotonic() - began_s if is_right else inf
             self.samples.append(Sample(began_s, wait_s))
             await asyncio.sleep(pause_s)
