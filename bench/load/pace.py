@@ -36,11 +36,21 @@ class Pace:
         """A schedule, not a closed loop."""
         return self._times is not None
 
+    def is_over(self, now_ns: int) -> bool:
+        """Nothing will be due any more. A loop that was late has first to take up what was due before the end."""
+        return now_ns >= self.end_ns and self.due_ns == NEVER_NS
+
     def cut(self, now_ns: int, timeout_ns: int) -> None:
         """The end is now."""
         self.end_ns = min(self.end_ns, now_ns)
         self.give_up_ns = min(self.give_up_ns, now_ns + timeout_ns)
         self.due_ns = NEVER_NS
+
+    def leftover(self) -> Iterator[int]:
+        """Due times before the end that nobody took up."""
+        while self.due_ns != NEVER_NS:
+            yield self.due_ns
+            self.advance()
 
     def advance(self) -> None:
         """To the next due time; ``NEVER_NS`` when that lies behind the end."""

@@ -86,8 +86,8 @@ class StreamLoad:
                 tick_ns = now + TICK_NS
             if self._lost:
                 self._mend(now, pace, recorder)
-            is_over = now >= pace.end_ns or self._is_exhausted
-            if is_over and (not (self._on_the_way or self._queue) or now >= pace.give_up_ns):
+            is_over = self._is_exhausted or pace.is_over(now)
+            if now >= pace.give_up_ns or (is_over and not (self._on_the_way or self._queue)):
                 break
             if pace.is_open:
                 self._take_up(now, pace, recorder)
@@ -97,6 +97,9 @@ class StreamLoad:
             self._receive((wake_ns - clock()) / _NS, pace, recorder)
         if self._on_the_way or self._queue:
             self._expire(pace.give_up_ns + self._timeout_ns, recorder)
+        if not self._is_exhausted:
+            for due in pace.leftover():
+                recorder.fail("unsent", due)
         recorder.flush()
 
     def stop(self) -> None:

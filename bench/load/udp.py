@@ -82,7 +82,7 @@ class UdpLoad:
             if now >= tick_ns:
                 self._expire(now, recorder, pace)
                 tick_ns = now + TICK_NS
-            if now >= pace.end_ns and (not waiting or now >= pace.give_up_ns):
+            if now >= pace.give_up_ns or (pace.is_over(now) and not waiting):
                 break
             if pace.is_open:
                 self._send_due(now, pace, recorder)
@@ -91,6 +91,8 @@ class UdpLoad:
             wake_ns = min(pace.due_ns, tick_ns, recorder_ns)
             self._receive((wake_ns - clock()) / _NS, pace, recorder)
         self._expire(pace.give_up_ns + self._timeout_ns, recorder, pace)
+        for due in pace.leftover():
+            recorder.fail("unsent", due)
         recorder.flush()
 
     def stop(self) -> None:

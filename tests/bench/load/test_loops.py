@@ -32,7 +32,7 @@ OK = b'{"responseCode":1,"handle":"88.118/SN-1","values":[]}'
 OK_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OK) + OK
 
 
-def setup(port: int, transport: str, connections: int = 4, in_flight: int = 1, timeout_s=0.3):
+def setup(port: int, transport: str, connections: int = 4, in_flight: int = 1, timeout_s=10.0):
     target = Target(transport, "127.0.0.1", port, f"127.0.0.1:{port}")
     return Setup(target, 0, connections, in_flight, timeout_s, 1, LATER)
 
@@ -78,6 +78,25 @@ def test_udp_at_a_rate_sends_what_the_schedule_says_and_measures_only_after_the_
     assert {each.number for each in told.intervals} <= set(range(9))
 
 
+def late_run() -> Run:
+    """100 questions, the last of them due half a second ago."""
+    return Run(time.monotonic_ns() - S, 0.0, 0.5, 0.1, 200)
+
+
+def test_a_udp_loop_that_comes_late_still_asks_all_that_was_due():
+    with UdpServer(lambda question: [right_answer(question)]) as server:
+        told = udp(server, late_run())
+    assert told.sent == told.answers == told.lags.count == 100
+    assert told.errors == {}
+
+
+def test_what_a_udp_loop_is_too_late_for_counts_as_unsent():
+    with UdpServer(lambda question: [right_answer(question)]) as server:
+        told = udp(server, late_run(), timeout_s=0.3)
+    assert told.sent == told.answers == 0
+    assert told.errors == {"unsent": 100}
+
+
 def test_udp_in_a_closed_loop_keeps_its_window_and_no_more():
     with UdpServer(lambda question: [right_answer(question)]) as server:
         told = udp(server, run_of(None), connections=2, in_flight=3)
@@ -98,7 +117,7 @@ def test_a_udp_server_that_stands_still_is_charged_for_all_who_would_have_asked(
         return [right_answer(question)]
 
     with UdpServer(respond) as server:
-        told = udp(server, run_of(500, 1.0, 0.0), timeout_s=2.0)
+        told = udp(server, run_of(500, 1.0, 0.0), timeout_s=10.0)
     assert told.answers == 500
     assert told.latencies.percentile_ms(100) > 380
     assert told.latencies.percentile_ms(90) > 180
@@ -114,7 +133,7 @@ def test_udp_questions_without_an_answer_are_timeouts_and_are_not_asked_again():
         return [] if next(numbers) % 4 == 0 else [right_answer(question)]
 
     with UdpServer(respond) as server:
-        told = udp(server, run_of(400, warm_up_s=0.0))
+        told = udp(server, run_of(400, warm_up_s=0.0), timeout_s=1.0)
     assert told.sent == 200
     assert told.errors == {"timeout": 50}
     assert told.answers == 150
@@ -133,7 +152,7 @@ def test_udp_questions_without_an_answer_are_timeouts_and_are_not_asked_again():
 )
 def test_wrong_udp_answers_are_errors(respond, kind):
     with UdpServer(respond) as server:
-        told = udp(server, run_of(200, 0.2, 0.0))
+        told = udp(server, run_of(200, 0.2, 0.0), timeout_s=1.0)
     assert told.answers == 0
     assert told.errors == {kind: 40}
 
@@ -148,7 +167,7 @@ def test_nobody_listening_on_udp_is_no_endless_wait():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    load = UdpLoad(setup(port, "udp"), lambda: QUESTION)
+    load = UdpLoad(setup(port, "udp", timeout_s=0.3), lambda: QUESTION)
     told = Told(load, run_of(200, 0.2, 0.0))
     assert told.answers == 0
     assert sum(told.errors.values()) == 40
@@ -171,6 +190,19 @@ def test_native_connections_are_kept_and_shared():
     assert told.errors == {}
 
 
+@pytest.mark.parametrize(
+    ("timeout_s", "answers", "errors"), [(10.0, 100, {}), (0.3, 0, {"unsent": 100})]
+)
+def test_connections_that_come_late_ask_all_that_was_due_or_count_it_as_unsent(
+    timeout_s, answers, errors
+):
+    with TcpServer(native_talk) as server:
+        ways = setup(server.port, "tcp", timeout_s=timeout_s)
+        told = Told(StreamLoad(ways, lambda: QUESTION, NativeDialogue), late_run())
+    assert told.answers == told.sent == answers
+    assert told.errors == errors
+
+
 def test_native_answers_may_come_in_any_order():
     def talk(sock: socket.socket) -> None:
         with sock.makefile("rb") as file:
@@ -184,7 +216,7 @@ def test_native_answers_may_come_in_any_order():
                 sock.sendall(b"".join(map(right_answer, reversed(questions))))
 
     with TcpServer(talk) as server:
-        ways = setup(server.port, "tcp", connections=1, in_flight=2)
+        ways = setup(server.port, "tcp", connections=1, in_flight=2, timeout_s=0.5)
         told = Told(StreamLoad(ways, lambda: QUESTION, NativeDialogue), run_of(None, 0.3, 0.0))
     assert told.answers > 20
     assert set(told.errors) <= {"timeout"}  # the last one may wait for a partner
