@@ -18,6 +18,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 PROVOCATIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "floors": (("resolver/source.py", "import registry.change"),),
     "any-node": (("bench/report/axes.py", "import node.version"),),
+    "any-other-node": (("conformance/__init__.py", "import node.version"),),
     "loop-only-in-node": (("registry/change.py", "import asyncio"),),
     "pure-core": (("protocols/record.py", "import time"),),
     "told-the-time": (("registry/rules.py", "import random"),),
@@ -54,7 +55,7 @@ def lint(where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for package in (*PACKAGES, "bench"):
+    for package in (*PACKAGES, "bench", "conformance"):
         shutil.copytree(
             ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
         )

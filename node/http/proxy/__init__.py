@@ -1,0 +1,1 @@
+"""Proxy behaviour: where an identifier leads people."""

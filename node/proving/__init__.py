@@ -1,0 +1,1 @@
+"""Proving: does somebody hold the key he says he holds?"""

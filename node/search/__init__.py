@@ -1,0 +1,1 @@
+"""Reverse look-up: which identifiers have a value like this?"""

@@ -1,0 +1,1 @@
+"""Trusted resolution as the node and its commands use it: keys, certificates, signing."""
