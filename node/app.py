@@ -12,7 +12,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from node.authentication import Authenticator
 from node.child import Boot
 from node.clock import read_clocks
 from node.config_sections import MIB, Config
@@ -52,6 +51,7 @@ from node.metrics import (
     HotCounters,
 )  # fmt: skip
 from node.overload import LOOK_EVERY_S, Work
+from node.proving.authenticator import Authenticator
 from node.relay import Relay
 from node.reports import Reporter
 from node.service import Service

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
-from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.driver import Driver, Then
 from node.follower import Follower, KeepsAnything, OnChanges
 from node.lane.memo import Memo
 from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
 from node.overload import TOO_BUSY, Overload, Work
+from node.proving.authenticator import Authenticator
+from node.proving.claim import Claim, Proof
 from node.registrar_wire import Parcel
 from node.writer import Writer
 from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, parent_prefix
@@ -75,6 +76,8 @@ class Service:
         self.recursion_networks = recursion_networks
         """Addresses that may have others asked, and be told who was."""
         self._name = name
+        self.pool = authenticator.pool
+        """Where whatever takes more than a millisecond is computed: derivations, signatures, key agreements."""
         self.memo: Memo | None = None
         """What the compiled part has looked up; None where there is none."""
         self.overload = Overload()
@@ -230,6 +233,19 @@ class Service:
     ) -> Principal | Outcome:
         """Who knows the HS_SECKEY at ``index`` of ``handle``, or AUTHENTICATION_FAILED, BUSY (too many wait)."""
         return await self._authenticator.authenticate(handle, index, secret, peer)
+
+    async def prove(self, claim: Claim, peer: Peer) -> Principal | Outcome:
+        """Whose key made the proof; AUTHENTICATION_FAILED, BUSY, or UNREACHABLE (the node that holds the key)."""
+        return await self._authenticator.prove(claim, peer)
+
+    async def verify(
+        self, handle: str, index: int, content: bytes, proof: Proof, peer: Peer
+    ) -> bool | Outcome:
+        """For other nodes (op 201): is ``proof`` right by the HS_SECKEY held here? Else NOT_RESPONSIBLE, BUSY.
+
+        ``content``: nonce ‖ request digest.
+        """
+        return await self._authenticator.verify(handle, index, content, proof, peer)
 
     def may(self, principal: Principal, identifier: Identifier, permission: int) -> Outcome:
         """SUCCESS when the principal has the HS_ADMIN bits over the identifier, else the outcome to refuse with."""

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from node.authentication import Authenticator
 from node.config_sections import Config
 from node.driver import Driver, OnReply, OnTrouble
 from node.follower import Follower
 from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
+from node.proving.authenticator import Authenticator
 from node.site import SiteInfo
 from protocols.message import Operation, Outcome
 from protocols.values.site import TCP, Interface, Server, Site, encode_site

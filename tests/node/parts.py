@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.config_sections import Config
 from node.follower import Follower
@@ -14,6 +13,7 @@ from node.listeners.limits import ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
+from node.proving.authenticator import Authenticator
 from node.service import Service
 from node.site import SiteInfo
 from protocols.handle.codec import Body, Message, encode

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import pytest
 
-from node.authentication import Authenticator
 from node.clock import read_clocks
 from node.config_sections import Config
 from node.follower import Follower
 from node.listeners import http
+from node.proving.authenticator import Authenticator
 from node.registrar_wire import (
     FrameBuffer,
     Parcel,

@@ -3,9 +3,9 @@
 import asyncio
 import socket
 
-from node.authentication import Authenticator
 from node.follower import Follower
 from node.listeners.native import NativeSpeaker
+from node.proving.authenticator import Authenticator
 from registry.errors import StoreFailed
 from registry.holdings import Holdings
 from tests.node.parts import (

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from node.authentication import (
+from node.proving.authenticator import (
     FORGET_S,
     MAX_ACCOUNT_DELAY_S,
     MAX_DELAY_S,

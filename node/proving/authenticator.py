@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from node.proving.claim import Claim, Proof
+from node.proving.pool import CpuPool
 from protocols.errors import ProtocolError
 from protocols.identifier import parse_identifier
 from protocols.message import Outcome, Principal
@@ -78,7 +80,9 @@ class Authenticator:
         holdings: Holdings,
         monotonic_s: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        pool: CpuPool | None = None,
     ) -> None:
+        self.pool = pool or CpuPool()
         self._holdings = holdings
         self._monotonic_s = monotonic_s
         self._sleep = sleep
@@ -109,6 +113,17 @@ class Authenticator:
         self._sources.of(peer.address).add(now_s)
         self._accounts.of(account).add(now_s)
         return Outcome.AUTHENTICATION_FAILED
+
+    async def prove(self, claim: Claim, peer: Peer) -> Principal | Outcome:
+        """The principal when the proof is right, else AUTHENTICATION_FAILED; BUSY, or UNREACHABLE (the key's node)."""
+        return await self.authenticate(claim.handle, claim.index, b"", peer)
+
+    async def verify(
+        self, handle: str, index: int, content: bytes, proof: Proof, peer: Peer
+    ) -> bool | Outcome:
+        """Whether ``proof`` is right by the HS_SECKEY held here; NOT_RESPONSIBLE when it is held elsewhere, BUSY."""
+        said = await self.prove(Claim(handle, index, proof, content), peer)
+        return said if said is Outcome.BUSY else isinstance(said, Principal)
 
     async def _wait(self, address: str, account: str) -> bool:
         """Wait as long as past failures ask for; False when too many wait already."""
