@@ -1,0 +1,138 @@
+"""Visit: what one check is handed: connections to the node, names and records of its own; all gone afterwards."""
+
+import contextlib
+import secrets
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from conformance.clock import monotonic_s
+from conformance.native_client import Client, TcpClient, UdpClient
+from conformance.outcome import Unable
+from conformance.registering import Registering
+from conformance.target import Account, Target
+from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
+from protocols.values.key_objects import key_from_object
+from protocols.values.keys import encode_public_key
+from protocols.values.value import SECRET_PERMISSIONS, Value
+
+ADMIN_INDEX = 100
+KEY_INDEX = 300
+"""Where HS_ADMIN and keys stand by custom (Handle.Net Technical Manual 9)."""
+NAME_LEAD = "conformance-"
+"""Begins the suffix of everything that is made, so that leftovers of a killed run are known as such."""
+
+_RSA_KEYS: list[rsa.RSAPrivateKey] = []
+
+
+class Visit:
+    """A context: leaving it closes connections and removes what was made."""
+
+    def __init__(self, target: Target, registering: Registering, deadline_s: float = 30.0) -> None:
+        self.target = target
+        self._until_s = monotonic_s() + deadline_s
+        self._registering = registering
+        self._clients: list[Client] = []
+        self._made: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for client in self._clients:
+            client.close()
+        for name in reversed(self._made):
+            with contextlib.suppress(Unable):
+                self._registering.delete(name)
+
+    @property
+    def prefix(self) -> str:
+        """The test prefix."""
+        assert self.target.prefix is not None, "the check did not say that it needs a prefix"
+        return self.target.prefix
+
+    @property
+    def administrator(self) -> Account:
+        """Of the test prefix."""
+        who = self.target.administrator
+        assert who is not None, "the check did not say that it needs an administrator"
+        return who
+
+    @property
+    def left_s(self) -> float:
+        """Of the check's deadline, at most the patience for one answer. Raises ``Unable`` when nothing is left."""
+        left_s = self._until_s - monotonic_s()
+        if left_s <= 0:
+            raise Unable("the check's deadline passed")
+        return min(left_s, self.target.answer_s)
+
+    def tcp(self) -> TcpClient:
+        """A new connection. Raises ``Unable``."""
+        client = TcpClient(self.target.host, self.target.native_port or 0, self.left_s)
+        self._clients.append(client)
+        return client
+
+    def udp(self) -> UdpClient:
+        """A new local port. Raises ``Unable``."""
+        client = UdpClient(self.target.host, self.target.native_port or 0, self.left_s)
+        self._clients.append(client)
+        return client
+
+    def new_name(self, more: str = "") -> bytes:
+        """A name below the test prefix that nobody has used; removed at the end when it then exists."""
+        name = f"{self.prefix}/{NAME_LEAD}{secrets.token_hex(6)}{more}".encode()
+        self._made.append(name)
+        return name
+
+    def will_remove(self, name: bytes) -> None:
+        """A name the node made up, e.g. a minted one."""
+        self._made.append(name)
+
+    def make(self, *values: Value, more: str = "") -> bytes:
+        """Register ``values`` and an HS_ADMIN for the administrator under a new name. Raises ``Unable``."""
+        name = self.new_name(more)
+        self._registering.create(name, (*values, self.admin_value()))
+        return name
+
+    def make_bare(self, values: Sequence[Value], more: str = "") -> bytes:
+        """Register exactly ``values``."""
+        name = self.new_name(more)
+        self._registering.create(name, values)
+        return name
+
+    def admin_value(
+        self,
+        who: Account | None = None,
+        permissions: int = ALL_PERMISSIONS,
+        index: int = ADMIN_INDEX,
+    ) -> Value:
+        """An HS_ADMIN value for ``who``, else the administrator."""
+        account = who or self.administrator
+        data = encode_admin(Admin(account.handle.decode(), account.index, permissions))
+        return Value(index, "HS_ADMIN", data)
+
+    def make_secret_account(self, secret: bytes = b"conformance secret") -> Account:
+        """Somebody with an HS_SECKEY at a new name."""
+        value = Value(KEY_INDEX, "HS_SECKEY", secret, permissions=SECRET_PERMISSIONS)
+        return Account(self.make(value, more="-account"), KEY_INDEX, secret=secret)
+
+    def make_key_account(self) -> Account:
+        """Somebody with an RSA key as HS_PUBKEY at a new name."""
+        key = _rsa_key()
+        data = encode_public_key(key_from_object(key.public_key()))
+        value = Value(KEY_INDEX, "HS_PUBKEY", data)
+        return Account(self.make(value, more="-account"), KEY_INDEX, key=key)
+
+
+def _rsa_key() -> rsa.RSAPrivateKey:
+    """One for the whole run: making one takes as long as twenty checks."""
+    if not _RSA_KEYS:
+        _RSA_KEYS.append(rsa.generate_private_key(65_537, 2048))
+    return _RSA_KEYS[0]
