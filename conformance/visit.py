@@ -9,6 +9,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance.clock import monotonic_s
+from conformance.http_client import HttpClient
 from conformance.native_client import Client, TcpClient, UdpClient
 from conformance.outcome import Unable
 from conformance.registering import Registering
@@ -34,7 +35,7 @@ class Visit:
         self.target = target
         self._until_s = monotonic_s() + deadline_s
         self._registering = registering
-        self._clients: list[Client] = []
+        self._clients: list[Client | HttpClient] = []
         self._made: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -82,6 +83,12 @@ class Visit:
     def udp(self) -> UdpClient:
         """A new local port. Raises ``Unable``."""
         client = UdpClient(self.target.host, self.target.native_port or 0, self.left_s)
+        self._clients.append(client)
+        return client
+
+    def http(self) -> HttpClient:
+        """A client with a connection of its own."""
+        client = HttpClient(self.target.http_url or "", self.left_s, self.target.ca_file)
         self._clients.append(client)
         return client
 
