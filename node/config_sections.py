@@ -81,7 +81,11 @@ class HttpSection:
     tls_cert_file: Path | None = None
     """PEM certificate chain. Without it passwords are accepted from loopback only."""
     tls_key_file: Path | None = None
-    """PEM private key of the certificate."""
+    """PEM private key of the certificate. Both files are read again when they change; a broken pair changes nothing."""
+    client_certificates: bool = False
+    """Ask HTTPS clients for a certificate, which they may log in with; those that show none are served as before."""
+    jsonp: bool = False
+    """Answer `callback=` with JSONP for old web pages. Open to every page anyway; others need CORS, which is always on."""
 
 
 @dataclass(frozen=True, slots=True)

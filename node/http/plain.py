@@ -48,6 +48,7 @@ class Asker:
 
     is_draining = False
     is_tls = is_bulk = False
+    certificate = b""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer

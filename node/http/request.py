@@ -26,6 +26,10 @@ class Connection(Protocol):
     """Called when the client leaves; set while a handler waits for other nodes on its behalf."""
 
     @property
+    def certificate(self) -> bytes:
+        """The certificate that the client has shown at the handshake (DER); b"" = none."""
+
+    @property
     def is_draining(self) -> bool:
         """The node stops: this answer is the connection's last."""
 

@@ -6,7 +6,6 @@ request costs no timer of its own.
 
 import asyncio
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Sequence
 from logging import CRITICAL, getLogger
@@ -27,6 +26,7 @@ from node.http.router import Router
 from node.lane.streams import Handed, Lane, Streams, make_lane
 from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.http_front import Front, Parser
+from node.listeners.tls import Certificates, make_certificates
 from node.metrics import HTTP_CONNECTIONS
 from node.service import Service
 from node.sockets import BACKLOG
@@ -77,13 +77,16 @@ class HttpListener:
         self._guests = 0
         """Connections in the lane, or on their way out of it."""
         self._lane: Lane | None = None
+        self.certificates: Certificates | None = None
+        """Of HTTPS; None for plain HTTP."""
         self.is_draining = False
         self._servers: list[asyncio.Server] = []
         self._aiohttp = web.Server(_answer)
         self._timer = loop.call_later(LOOK_EVERY_S, self._look)
 
-    async def listen(self, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None) -> None:
+    async def listen(self, sockets: Sequence[socket.socket], tls: Certificates | None) -> None:
         """Begin to accept on sockets that are bound already."""
+        self.certificates = tls
         loop = asyncio.get_running_loop()
         for sock in sockets:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # inherited
@@ -97,7 +100,7 @@ class HttpListener:
                 lambda: Front(self),
                 sock=sock,
                 backlog=BACKLOG,
-                ssl=tls,
+                ssl=tls.context if tls else None,
                 ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
             )
             self._servers.append(server)
@@ -235,6 +238,8 @@ class HttpListener:
         self.dates.renew(self.service.now().wall_s)
         self.exchange.router.tally.flush()
         HTTP_CONNECTIONS.set(self.taken)
+        if self.certificates is not None:
+            self.certificates.look(now_s)
         idle_s = idle_limit_s(self.idle_s, self.taken, self.slots)
         if self._lane is not None:
             self._lane.drop_silent(now_s - idle_s)
@@ -267,15 +272,5 @@ async def start(
     ``answers_ahead``: whether plain requests are answered ahead of aiohttp; what they get is the same without.
     """
     listener = HttpListener(Api(service, config), config, answers_ahead=answers_ahead)
-    await listener.listen(sockets, tls_context(config))
+    await listener.listen(sockets, make_certificates(config))
     return listener
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """TLS 1.2 or newer with the configured certificate, None without one. Raises ``OSError`` or ``ssl.SSLError``."""
-    if config.http.tls_cert_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.http.tls_cert_file, config.http.tls_key_file)
-    return context

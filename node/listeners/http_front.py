@@ -212,6 +212,12 @@ class Front(asyncio.Protocol):
             self.answered += 1
             self.idle_since_s = self.door.now_s
 
+    @property
+    def certificate(self) -> bytes:
+        """The certificate that the client has shown (DER), and has the private key of; b"" when it showed none."""
+        shown = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        return b"" if shown is None else shown.getpeercert(binary_form=True) or b""
+
     # what the listener calls
 
     def look(self, now_s: float, idle_limit_s: float) -> None:
