@@ -115,6 +115,7 @@ def _pack_command(command: Command) -> tuple[object, ...]:
         command.expect_version,
         command.request_id,
         command.case_sensitive,
+        command.request_lasts_s,
     )
 
 
@@ -145,6 +146,7 @@ def _unpack_command(  # noqa: PLR0913  # the fields of one command, in their ord
     expect_version: int | None,
     request_id: str,
     case_sensitive: bool,
+    request_lasts_s: int = 0,
 ) -> Command:
     return Command(
         _OPERATIONS[operation],
@@ -155,6 +157,7 @@ def _unpack_command(  # noqa: PLR0913  # the fields of one command, in their ord
         expect_version,
         request_id,
         case_sensitive,
+        request_lasts_s,
     )
 
 

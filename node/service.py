@@ -116,13 +116,14 @@ class Service:
         if not suffix or not spelling.isascii() or prefix == PREFIX_AUTHORITY:
             return None
         authority = self.reader.authority(prefix)
-        if authority is not None and not authority.is_delegated:
-            if not self.reader.has_prefix_record(prefix):
+        if authority is not None and authority.is_hosted:
+            if authority.is_private or not self.reader.has_prefix_record(prefix):
                 return None
             return Outcome.NOT_FOUND, f"{spelling.decode()} is not registered"
         if not may_ask or self._driver is None or host not in self.recursion_networks:
             return None
-        if authority is None and self._is_below_ours(prefix):
+        is_somewhere = authority is not None and authority.is_delegated
+        if not is_somewhere and self._is_below_ours(prefix):
             return (
                 None  # nobody is asked about what we did not allot, so it is no matter of budgets
             )

@@ -59,10 +59,18 @@ class Operation(Enum):
     DELETE = "delete"
     """Delete the record."""
     HOST = "host"
-    """Take responsibility for a prefix: create its authority and its ``0.NA/`` record in one transaction."""
+    """Take responsibility for a prefix: create its authority and its ``0.NA/`` record in one transaction. Without
+    values, a record that is there already stays as it is."""
     DELEGATE = "delegate"
     """Give responsibility for a prefix to the servers in its ``0.NA/`` record's HS_SITE, in one transaction: records
     below it that are kept here are not answered from any more, until HOST takes responsibility back."""
+    UNHOST = "unhost"
+    """Give up responsibility for a prefix without saying to whom: its ``0.NA/`` record stays, what is kept below it is
+    out of sight, and questions get NOT_RESPONSIBLE, until HOST takes responsibility back."""
+    HIDE = "hide"
+    """Make a prefix private: whoever may not read gets the same answer for what is absent and what he may not see."""
+    SHOW = "show"
+    """Make a private prefix an ordinary one again."""
 
 
 class Principal(NamedTuple):
@@ -138,6 +146,9 @@ class Command(NamedTuple):
     """Client's idempotency key: the same id and content again gets the first receipt and changes nothing."""
     case_sensitive: bool = False
     """HOST only: whether suffixes below the prefix keep their case; fixed for ever."""
+    request_lasts_s: int = 0
+    """For how many seconds after its receipt ``request_id`` counts as the same request; after that it is a new one.
+    0 = as long as the feed keeps the change."""
 
 
 class Receipt(NamedTuple):

@@ -131,7 +131,7 @@ class _Clerk:
         self._chunk, self._store, self._overlay, self._sealer = chunk, store, overlay, sealer
         self._holdings = Holdings(overlay, sealer, server_admins)
         self._freedom = Freedom(chunk.principal, self._holdings)
-        self.requests = Requests(store)
+        self.requests = Requests(store, overlay.time_ms // 1000)
         self.others: dict[int, Receipt] = {}
         time = (overlay.time_ms // 1000).to_bytes(4)
         self._shapes = [read_shape(heads, time) for heads in chunk.shapes]

@@ -13,7 +13,7 @@ from registry.overlay import Act, Overlay
 from registry.revision import fill, make_tombstone
 from registry.rules import Context, first_reject
 from registry.sealing import Sealer
-from registry.stores.store import Authority
+from registry.stores.store import ABOUT_PREFIXES, Authority
 
 
 class Submission(NamedTuple):
@@ -89,16 +89,16 @@ def canonical_spelling(identifier: Identifier) -> bytes:
 
 
 def _moved_authority(command: Command, overlay: Overlay, now_s: int) -> Authority | None:
-    """The prefix's authority as HOST or DELEGATE leaves it; None when it stays as it is.
+    """The prefix's authority as a command about prefixes leaves it; None when it stays as it is.
 
     A new one is for the store to number; an authority outlives its deleted record.
     """
-    if command.operation not in (Operation.HOST, Operation.DELEGATE):
+    if command.operation not in ABOUT_PREFIXES:
         return None
-    is_delegated = command.operation is Operation.DELEGATE
     prefix = command.identifier.responsible_prefix
     found = overlay.authority(prefix)
     if found is None:
-        spelling = command.identifier.suffix
-        return Authority(0, prefix, spelling, command.case_sensitive, now_s, is_delegated)
-    return None if found.is_delegated == is_delegated else found._replace(is_delegated=is_delegated)
+        fresh = Authority(0, prefix, command.identifier.suffix, command.case_sensitive, now_s)
+        return fresh.after(command.operation)
+    moved = found.after(command.operation)
+    return None if moved == found else moved

@@ -44,20 +44,20 @@ class Holdings:
         self._sites = SiteLists()
 
     def lookup(self, identifier: Identifier) -> Record | None:
-        """The record this node answers for; None when absent, deleted, or kept below a delegated prefix."""
+        """The record this node answers for; None when absent, deleted, or kept below a prefix that is not hosted."""
         return None if self.keeps_unseen(identifier.prefix) else self._lookups.lookup(identifier)
 
     def hosts(self, prefix: bytes) -> bool:
-        """Whether this node is responsible for the folded prefix: hosted, not delegated, its record not deleted."""
+        """Whether this node is responsible for the folded prefix: hosted, its record not deleted."""
         authority = self._lookups.authority(prefix)
         return (
             authority is not None
-            and not authority.is_delegated
+            and authority.is_hosted
             and self._lookups.lookup(authority_.prefix_record(prefix)) is not None
         )
 
     def delegation(self, prefix: bytes) -> tuple[Site, ...] | None:
-        """The sites the folded prefix is delegated to; None when it is hosted here, or its record names none.
+        """The sites the folded prefix is delegated to; None when it is hosted or given up, or its record names none.
 
         A record with HS_SITE is enough where this node never kept anything below the prefix.
         """
@@ -70,9 +70,14 @@ class Holdings:
         return (self._sites.sites_of(record.public) or None) if record is not None else None
 
     def keeps_unseen(self, prefix: bytes) -> bool:
-        """Whether records may be kept below the folded prefix although others answer for it."""
+        """Whether records may be kept below the folded prefix although this node does not answer for it."""
         authority = self._lookups.authority(prefix)
-        return authority is not None and authority.is_delegated
+        return authority is not None and not authority.is_hosted
+
+    def is_private(self, prefix: bytes) -> bool:
+        """Whether those who may not read must not learn what there is below the folded prefix."""
+        authority = self._lookups.authority(prefix)
+        return authority is not None and authority.is_private
 
     def key_of(self, identifier: Identifier) -> bytes:
         """The key under which the identifier's record is, or would be, kept."""
@@ -81,7 +86,8 @@ class Holdings:
     def values_of(self, identifier: Identifier) -> tuple[Value, ...] | None:
         """All values, public and not, sorted by index; None where ``lookup`` gives none. Raises ``SealBroken``.
 
-        So keys and groups kept below a delegated prefix prove and grant nothing: their owners keep theirs elsewhere.
+        So keys and groups kept below a prefix that is not hosted prove and grant nothing: their owners keep theirs
+        elsewhere.
         """
         record = self.lookup(identifier)
         return None if record is None else merge(record, self._sealer)

@@ -133,10 +133,8 @@ class _Settling:
         authority = overlay.authority(load.prefix)
         self._load, self._overlay, self._by_rules = load, overlay, by_rules
         self._plain = PlainRows(load.indexes, overlay.time_ms // 1000)
-        is_delegated = authority is not None and authority.is_delegated
-        self._stored_at: Callable[[bytes], bytes | None] = (
-            store.kept if is_delegated else store.stored
-        )
+        is_plain = authority is not None and authority.is_plain
+        self._stored_at: Callable[[bytes], bytes | None] = store.stored if is_plain else store.kept
         self.lead = load.prefix + b"/"
         self.keeps_case = authority is not None and not folds(authority)
         suffixes = [suffix if self.keeps_case else suffix.upper() for suffix, _ in load.rows]

@@ -31,7 +31,9 @@ _ABOUT_VALUES = {
 }
 """Needed even when nothing would change, or an outsider could ask what is there by trying."""
 
-_ABOUT_PREFIXES = frozenset({Operation.HOST, Operation.DELEGATE})
+_TAKING = frozenset({Operation.HOST, Operation.DELEGATE})
+_HIDING = frozenset({Operation.HIDE, Operation.SHOW})
+"""A matter of the prefix's own administrators: who may say who reads may say what the others learn."""
 
 
 class Need(NamedTuple):
@@ -42,17 +44,30 @@ class Need(NamedTuple):
 
 
 def needs_of(
-    command: Command, is_present: bool, old: tuple[Value, ...], revised: tuple[Value, ...]
+    command: Command,
+    is_present: bool,
+    old: tuple[Value, ...],
+    revised: tuple[Value, ...],
+    *,
+    is_known: bool = True,
 ) -> list[Need]:
-    """Alternatives, any of which will do; none at all = only the operator may."""
+    """Alternatives, any of which will do; none at all = only the operator may.
+
+    ``is_known``: whether the prefix that the command is about was ever hosted or delegated here.
+    """
     # Creating what is there already is refused later: to hear that, one needs to be allowed to create, no more.
     creates = command.operation is Operation.PUT and not (is_present and command.overwrite)
     if creates:
         return _over_whole(command.identifier, ADD_HANDLE, ADD_DERIVED_PREFIX)
-    if command.operation in _ABOUT_PREFIXES:
-        # What is there already is replaced as if it had been deleted before.
-        gone = DELETE_DERIVED_PREFIX if is_present else 0
+    if command.operation in _TAKING:
+        # What is there already is replaced as if it had been deleted before; a mere record that stays is not.
+        is_replaced = is_present and (is_known or bool(command.values))
+        gone = DELETE_DERIVED_PREFIX if is_replaced else 0
         return _over_whole(command.identifier, ADD_HANDLE, ADD_DERIVED_PREFIX | gone)
+    if command.operation in _HIDING:
+        return [Need(command.identifier, MODIFY_ADMIN)]
+    if command.operation is Operation.UNHOST:
+        return _over_whole(command.identifier, DELETE_HANDLE, DELETE_DERIVED_PREFIX)
     if command.operation is Operation.DELETE:
         return _over_whole(command.identifier, DELETE_HANDLE, DELETE_DERIVED_PREFIX)
     bits = _bits_of_difference(command, old, revised) or _ABOUT_VALUES.get(command.operation, 0)

@@ -41,7 +41,7 @@ def decide(
     now_ms: int,
 ) -> Decision:
     """Pure; ``now_ms`` is the wall clock in milliseconds since 1970, ``server_admins`` are ``index:handle`` texts."""
-    overlay, requests = Overlay(store, now_ms), Requests(store)
+    overlay, requests = Overlay(store, now_ms), Requests(store, now_ms // 1000)
     holdings = Holdings(overlay, sealer, server_admins)
     receipts = []
     for submission in batch:

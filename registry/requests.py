@@ -1,8 +1,12 @@
 """Requests remembered by their id, so that a command sent twice happens once.
 
 A mark holds where in the feed the first receipt can be read again, and in its last byte what the feed entry does not
-say. It is kept as long as that entry is. Refusals are not remembered: they changed nothing, and asking again may end
-otherwise.
+say. It is kept as long as that entry is; that of a request whose id lasts some seconds only has its time in it::
+
+    15 bytes fingerprint of the command                        · u8 flags
+    11 bytes fingerprint · u32 seconds since 1970 · of receipt · u8 flags with ``_TIMED``
+
+Refusals are not remembered: they changed nothing, and asking again may end otherwise.
 """
 
 from typing import NamedTuple
@@ -16,7 +20,8 @@ from registry.overlay import Overlay
 from registry.sealing import FINGERPRINT_BYTES, Sealer
 from registry.stores.store import Reader, RequestMark
 
-_CREATED, _UNCHANGED = 1, 2
+_CREATED, _UNCHANGED, _TIMED = 1, 2, 4
+_TIME = slice(11, 15)
 
 _REUSED = Receipt(
     Outcome.KEY_REUSED,
@@ -31,6 +36,8 @@ class Request(NamedTuple):
     key: bytes
     content: bytes
     """One byte shorter than a mark's; the last one is for the flags."""
+    lasts_s: int
+    """Seconds for which the id counts; 0 = as long as its mark is kept."""
 
 
 def recognise(submission: Submission, sealer: Sealer) -> Request | None:
@@ -43,16 +50,17 @@ def recognise(submission: Submission, sealer: Sealer) -> Request | None:
     except OverflowError:
         return None
     key = sealer.fingerprint(_pack_name(principal, command.request_id))
-    return Request(key, content[: FINGERPRINT_BYTES - 1])
+    return Request(key, content[: FINGERPRINT_BYTES - 1], command.request_lasts_s)
 
 
 class Requests:
     """What is remembered: the store's marks, and those of the batch at hand."""
 
-    __slots__ = ("_receipts", "_store", "marks")
+    __slots__ = ("_now_s", "_receipts", "_store", "marks")
 
-    def __init__(self, store: Reader) -> None:
+    def __init__(self, store: Reader, now_s: int) -> None:
         self._store = store
+        self._now_s = now_s
         self._receipts: dict[bytes, tuple[bytes, Receipt]] = {}
         self.marks: list[RequestMark] = []
 
@@ -62,9 +70,9 @@ class Requests:
             content, receipt = self._receipts[request.key]
             return receipt if content == request.content else _REUSED
         mark = self._store.request(request.key)
-        if mark is None:
+        if mark is None or self._is_over(mark, request.lasts_s):
             return None
-        if mark.content[:-1] != request.content:
+        if mark.content[:-1] != self._content(request, _made_s(mark)):
             return _REUSED
         try:
             (change,) = self._store.changes(mark.seq - 1, 1)
@@ -94,7 +102,27 @@ class Requests:
             seq = record.seq
         if seq >= overlay.oldest_available:
             flags = (receipt.was_created and _CREATED) | (receipt.is_unchanged and _UNCHANGED)
-            self.marks.append(RequestMark(request.key, request.content + bytes([flags]), seq))
+            made_s = self._now_s if request.lasts_s else None
+            if made_s is not None:
+                flags |= _TIMED
+            content = self._content(request, made_s) + bytes([flags])
+            self.marks.append(RequestMark(request.key, content, seq))
+
+    def _is_over(self, mark: RequestMark, lasts_s: int) -> bool:
+        made_s = _made_s(mark)
+        return bool(lasts_s) and made_s is not None and self._now_s - made_s > lasts_s
+
+    @staticmethod
+    def _content(request: Request, made_s: int | None) -> bytes:
+        """What a mark of the request has in front of its flags."""
+        if made_s is None:
+            return request.content
+        return request.content[: _TIME.start] + made_s.to_bytes(4)
+
+
+def _made_s(mark: RequestMark) -> int | None:
+    """When the receipt was given, if the mark says so."""
+    return int.from_bytes(mark.content[_TIME]) if mark.content[-1] & _TIMED else None
 
 
 def _pack_name(principal: Principal, request_id: str) -> bytes:

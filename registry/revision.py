@@ -23,8 +23,10 @@ def revise(command: Command, old: tuple[Value, ...], now_s: int) -> tuple[Value,
 def _wanted(command: Command, old: tuple[Value, ...]) -> Iterable[Value]:
     """What shall be there; of two values with one index the later counts."""
     match command.operation:
-        case Operation.PUT | Operation.HOST | Operation.DELEGATE:
+        case Operation.PUT | Operation.DELEGATE:
             return command.values
+        case Operation.HOST:
+            return command.values or old
         case Operation.ADD | Operation.MODIFY:
             return (*old, *command.values)
         case Operation.REMOVE:
@@ -32,6 +34,8 @@ def _wanted(command: Command, old: tuple[Value, ...]) -> Iterable[Value]:
             return (value for value in old if value.index not in gone)
         case Operation.DELETE:
             return ()
+        case Operation.UNHOST | Operation.HIDE | Operation.SHOW:
+            return old
 
 
 def _dated(value: Value, old: Value | None, now_s: int) -> Value:

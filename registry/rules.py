@@ -19,8 +19,9 @@ from protocols.values.value_list import MAX_RECORD_BYTES, MAX_VALUES
 from registry.delegation import is_site_value, sites_in
 from registry.holdings import Holdings
 from registry.overlay import Overlay
-from registry.permissions import needs_of
+from registry.permissions import Need, needs_of
 from registry.revision import revise, size_of
+from registry.stores.store import ABOUT_PREFIXES
 from registry.value_rules import flaw_of
 
 MAX_REQUEST_ID_BYTES = 256
@@ -126,12 +127,11 @@ def _arguments(_: Principal, command: Command, __: Record | None, ___: Context) 
             return Reject(Outcome.INVALID_VALUE, "there is no value to register", "values")
         case Operation.REMOVE if not command.indexes:
             return Reject(Outcome.INVALID_VALUE, "there is no index to remove", "indexes")
-        case Operation.HOST | Operation.DELEGATE if not command.identifier.is_prefix_record:
+    if command.operation in ABOUT_PREFIXES:
+        if not command.identifier.is_prefix_record:
             reason = "only a prefix can be hosted or delegated, and this identifier has a suffix"
             return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
-        case Operation.HOST | Operation.DELEGATE if (
-            command.identifier.responsible_prefix == PREFIX_AUTHORITY
-        ):
+        if command.identifier.responsible_prefix == PREFIX_AUTHORITY:
             reason = "0.NA is where prefixes are registered; every node has it, and nobody hosts it"
             return Reject(Outcome.INVALID_IDENTIFIER, reason, "identifier")
     return None
@@ -185,7 +185,7 @@ def _administrator(
     if context.holdings.is_operator(principal):
         return None
     refusal = Outcome.NOT_ADMINISTRATOR
-    for need in needs_of(command, record is not None, context.old, context.revised):
+    for need in _needs(command, record, context):
         outcome = context.holdings.may(principal, need.place, need.permissions)
         if outcome is Outcome.SUCCESS:
             return None
@@ -195,6 +195,16 @@ def _administrator(
     if refusal is Outcome.NOT_ADMINISTRATOR:
         return Reject(refusal, f"{principal.name} is not an administrator for: {what}")
     return Reject(refusal, f"{principal.name} administers here, without the permission to: {what}")
+
+
+def _needs(command: Command, record: Record | None, context: Context) -> list[Need]:
+    is_present, is_known = record is not None, _is_known(command, context)
+    return needs_of(command, is_present, context.old, context.revised, is_known=is_known)
+
+
+def _is_known(command: Command, context: Context) -> bool:
+    """Whether the prefix was ever hosted or delegated here."""
+    return context.overlay.authority(command.identifier.responsible_prefix) is not None
 
 
 def _changeable(
@@ -240,11 +250,6 @@ def _presence(
             prefix = command.identifier.responsible_prefix
             if record is not None and context.holdings.hosts(prefix):
                 return Reject(Outcome.ALREADY_EXISTS, f"{name} is hosted already", "identifier")
-            if record is not None and context.holdings.delegation(prefix) is None:
-                reason = (
-                    f"{name} has a record, made while it was not hosted here; delete that first"
-                )
-                return Reject(Outcome.ALREADY_EXISTS, reason, "identifier")
         case Operation.DELEGATE:
             pass
         case Operation.PUT:
@@ -254,6 +259,9 @@ def _presence(
         case _:
             if record is None:
                 return Reject(Outcome.NOT_FOUND, f"{name} does not exist", "identifier")
+            if command.operation in ABOUT_PREFIXES and not _is_known(command, context):
+                reason = f"{name} is a record and no more: its prefix was never hosted here"
+                return Reject(Outcome.NOT_RESPONSIBLE, reason, "identifier")
     return None
 
 
@@ -290,7 +298,8 @@ def _case_rule(
     authority = context.overlay.authority(command.identifier.responsible_prefix)
     if authority is None or authority.is_case_sensitive == command.case_sensitive:
         return None
-    if command.operation is Operation.DELEGATE and not command.case_sensitive:
+    is_bare = command.operation is Operation.DELEGATE or not command.values
+    if is_bare and not command.case_sensitive:
         return None  # it is not about the case rule, which stays
     was = "case-sensitive" if authority.is_case_sensitive else "case-insensitive"
     reason = f"the prefix was {was} when it was hosted before, and that is fixed for ever"
@@ -311,10 +320,13 @@ def _delegation(
     return Reject(Outcome.INVALID_VALUE, reason, field)
 
 
+_LEAVING = (Operation.HOST, Operation.UNHOST, Operation.DELETE)
+
+
 def _leaves_delegated(command: Command, context: Context) -> bool:
     """Whether the command leaves the record of a delegated prefix behind."""
     operation = command.operation
-    if operation in (Operation.HOST, Operation.DELETE) or not command.identifier.is_prefix_record:
+    if operation in _LEAVING or not command.identifier.is_prefix_record:
         return False
     if operation is Operation.DELEGATE:
         return True

@@ -1,5 +1,6 @@
 """OpenAPI schemas: the JSON documents of the API, as ``protocols/rest`` reads and writes them."""
 
+from protocols.message import Operation
 from protocols.trail import Verdict
 
 _TEXT = {"type": "string"}
@@ -145,7 +146,7 @@ SCHEMAS: dict[str, object] = {
         seq=_NUMBER,
         time={"type": "string", "format": "date-time"},
         timeMs=_NUMBER,
-        operation={"enum": ["put", "add", "modify", "remove", "delete", "host", "delegate"]},
+        operation={"enum": [operation.value for operation in Operation]},
         handle=_TEXT,
         version=_NUMBER,
         digest={"type": "string", "description": "SHA-256 of the content, hex"},

@@ -4,8 +4,8 @@
 line        fields, in this order
 =========== ====================================================================================================
 first       format "biaojie-export", version 1, log_id (hex), seq, digest (hex): the head of the feed at this state
-authorities authority (as first given), case_sensitive, created_s, delegated (present only when true); in order of
-            the folded prefix
+authorities authority (as first given), case_sensitive, created_s, delegated, unhosted, private (each of the last
+            three present only when true); in order of the folded prefix
 records     handle (as first registered), version, seq, modified_s, least_ttl_s (absent when no value has one),
             absolute_ttl, deleted (present only when true), sealed (base64, only when there is any), values
 last        authorities, records, deleted (counts), sha256 (hex, over every byte before this line)
@@ -70,6 +70,10 @@ def encode_authority(authority: Authority) -> bytes:
     }
     if authority.is_delegated:
         line["delegated"] = True
+    if authority.is_unhosted:
+        line["unhosted"] = True
+    if authority.is_private:
+        line["private"] = True
     return _line(line)
 
 
@@ -128,6 +132,8 @@ def decode_authority(fields: Fields, line: bytes) -> Authority:
         fields.flag("case_sensitive"),
         fields.number("created_s", 0, 2**32 - 1),
         fields.flag("delegated", missing=False),
+        fields.flag("unhosted", missing=False),
+        fields.flag("private", missing=False),
     )
     _same(fields.line, line, encode_authority(authority))
     return authority

@@ -5,10 +5,9 @@ change is superseded: its entry joins the feed and the record waits for the chan
 """
 
 from protocols.identifier import read_identifier
-from protocols.message import Operation
 from registry.change import Change
 from registry.errors import Conflict
-from registry.stores.store import Authority, Reader, Store, Write
+from registry.stores.store import ABOUT_PREFIXES, Authority, Reader, Store, Write
 
 PAGE = 1000
 
@@ -42,18 +41,18 @@ class _Reached:
         self._authorities: dict[bytes, Authority] = {}
 
     def moved_authority(self, change: Change, source: Reader) -> Authority | None:
-        """The authority that the change creates, delegates or takes back; None when it stays as it is."""
-        if change.operation not in (Operation.HOST, Operation.DELEGATE):
+        """The authority that the change creates or moves; None when it stays as it is."""
+        if change.operation not in ABOUT_PREFIXES:
             return None
         prefix = read_identifier(change.key).responsible_prefix
         theirs = source.authority(prefix)
         if theirs is None:
             raise Conflict(f"change {change.seq}: the source has no authority over {prefix!r}")
-        # The source may have moved it again since; the change says where it was then.
-        moved = theirs._replace(is_delegated=change.operation is Operation.DELEGATE)
+        # The source may have moved it again since; the changes up to here say where it was then.
         ours = self._authorities.get(prefix) or self._target.authority(prefix)
-        self._authorities[prefix] = moved
-        return None if ours is not None and ours.is_delegated == moved.is_delegated else moved
+        before = ours or theirs._replace(is_delegated=False, is_unhosted=False, is_private=False)
+        moved = self._authorities[prefix] = before.after(change.operation)
+        return None if moved == ours else moved
 
     def move(self, key: bytes, version: int, *, is_present: bool) -> tuple[int, bool]:
         """Where the record was; from now on it is at ``version``."""

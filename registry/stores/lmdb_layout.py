@@ -5,10 +5,10 @@ table     key                                     value
 ========= ======================================= ==================================================================
 ``meta``  ``format``                              u32 format number · check
 ``meta``  ``head``                                the head, below · check
-``meta``  ``flip count``                          u64 how often an authority was delegated or taken back · check
+``meta``  ``flip count``                          u64 how often the state of an authority changed · check
 ``meta``  ``flip`` · u8 number mod 256            u64 number · u32 authority id: the newest of them · check
-``auth``  u32 authority id                        u32 created_s · u8 flags (1 case-sensitive, 2 delegated) · u8 length +
-                                                  folded prefix · spelling · check
+``auth``  u32 authority id                        u32 created_s · u8 flags (1 case-sensitive, 2 delegated, 4 unhosted,
+                                                  8 private) · u8 length + folded prefix · spelling · check
 ``rec``   store key (keys.py)                     stored form (protocols/record.py; has its own checksum)
 ``log``   u64 seq                                 feed entry (registry/change.py; checked by the chain of digests)
 ``cnt``   u32 authority id                        u64 number of present records · check
@@ -35,7 +35,7 @@ FORMAT_KEY, HEAD_KEY, FLIPS_KEY = b"format", b"head", b"flip count"
 FLIPS_KEPT = 256
 """Readers that are further behind look at all authorities again."""
 
-CASE_SENSITIVE, DELEGATED = 1, 2
+CASE_SENSITIVE, DELEGATED, UNHOSTED, PRIVATE = 1, 2, 4, 8
 
 _HEAD = struct.Struct(">16s16sQ32sQII")
 _AUTHORITY = struct.Struct(">IBB")
@@ -90,8 +90,11 @@ def decode_head(row: bytes) -> StoredHead:
 
 def encode_authority(authority: Authority) -> bytes:
     """Of a prefix of at most 255 bytes (``protocols.identifier.MAX_PREFIX_BYTES``)."""
-    flags = (authority.is_case_sensitive and CASE_SENSITIVE) | (
-        authority.is_delegated and DELEGATED
+    flags = (
+        (authority.is_case_sensitive and CASE_SENSITIVE)
+        | (authority.is_delegated and DELEGATED)
+        | (authority.is_unhosted and UNHOSTED)
+        | (authority.is_private and PRIVATE)
     )
     fixed = _AUTHORITY.pack(authority.created_s, flags, len(authority.prefix))
     return seal(authority.id.to_bytes(4), fixed + authority.prefix + authority.spelling)
@@ -104,7 +107,8 @@ def decode_authority(key: bytes, row: bytes) -> Authority:
     texts = value[_AUTHORITY.size :]
     return Authority(
         int.from_bytes(key), texts[:size], texts[size:],
-        bool(flags & CASE_SENSITIVE), created_s, bool(flags & DELEGATED),
+        bool(flags & CASE_SENSITIVE), created_s,
+        bool(flags & DELEGATED), bool(flags & UNHOSTED), bool(flags & PRIVATE),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The reading half of the LMDB engine: one renewed read transaction between ``refresh`` and ``release``.
 
 ``stored`` is the node's hot path: split, fold, one dict look-up for the authority, one get. Authorities are kept in
-memory, topped up when the head says that there are more, and read again when the list of flips says that they were
-delegated or taken back; nothing else about them changes, and none is taken away. Delegated ones are not in ``_hosted``.
+memory, topped up when the head says that there are more, and read again when the list of flips says that their state
+changed; nothing else about them does, and none is taken away. Only those that are ``is_plain`` are in ``_hosted``.
 """
 
 from bisect import bisect_right, insort
@@ -122,7 +122,7 @@ class LmdbReader:
         return AtHand(self._hosted, self._get, self._seen_txn_id)
 
     def kept(self, spelling: bytes) -> bytes | None:
-        """``stored``, whether or not the prefix is delegated."""
+        """``stored``, whatever state the prefix is in."""
         txn = self._snapshot()
         prefix, suffix = split(spelling)
         authority = self._authorities.get(prefix)
@@ -312,14 +312,14 @@ class LmdbReader:
         authority = decode_authority(key, row)
         prefix = authority.prefix
         self._authorities[prefix] = authority
-        if authority.is_delegated:
-            self._hosted.pop(prefix, None)
-        else:
+        if authority.is_plain:
             self._hosted[prefix] = (key, folds(authority))
+        else:
+            self._hosted.pop(prefix, None)
         return prefix
 
     def _flipped(self, txn: "lmdb.Transaction[bytes]", flips: int) -> Iterator[tuple[bytes, bytes]]:
-        """Rows of the authorities that were delegated or taken back since the last look; all, if too many were."""
+        """Rows of the authorities whose state changed since the last look; all, if too many did."""
         auth, meta = self._tables.auth, self._tables.meta
         if flips - self._seen_flips > FLIPS_KEPT:
             yield from walk(txn, auth, b"", b"")

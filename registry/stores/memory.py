@@ -93,7 +93,7 @@ class MemoryReader:
         hosted = {
             prefix: (one.id.to_bytes(4), folds(one))
             for prefix, one in state.authorities.items()
-            if not one.is_delegated
+            if one.is_plain
         }
         return AtHand(hosted, state.records.get, state.head.seq)
 
@@ -101,12 +101,12 @@ class MemoryReader:
         """The stored form under an identifier in any spelling."""
         prefix, suffix = split(spelling)
         authority = self._state.authorities.get(prefix)
-        if authority is None or authority.is_delegated:
+        if authority is None or not authority.is_plain:
             return None
         return self._find(prefix, suffix)[1]
 
     def kept(self, spelling: bytes) -> bytes | None:
-        """``stored``, whether or not the prefix is delegated."""
+        """``stored``, whatever state the prefix is in."""
         return self._find(*split(spelling))[1]
 
     def lookup(self, identifier: Identifier) -> Record | None:

@@ -19,6 +19,9 @@ from registry.stores.store import Authority, Note, RequestMark, Run, Write
 MAX_NOTE_NAME_BYTES = 255
 """Names are a few words; a table key ends at 511 bytes."""
 
+_MAKING = (Operation.HOST, Operation.DELEGATE)
+"""What may make an authority that was not there."""
+
 ABSENT = (0, False)
 """Version and presence of a record that never existed."""
 
@@ -34,7 +37,7 @@ class Plan(NamedTuple):
     hosted: list[Authority]
     """Created here, with their numbers."""
     flipped: list[Authority]
-    """Delegated or taken back here, in the order of the writes."""
+    """Delegated, given up, taken back, made private or ordinary here, in the order of the writes."""
     expected: dict[bytes, tuple[int, bool]]
     """(version, present) that must lie in the store now."""
     placed: dict[bytes, bytes]
@@ -197,37 +200,42 @@ def _misfit(write: Write) -> Conflict:
 def _move(authority: Authority, change: Change, known: Mapping[bytes, Authority]) -> Authority:
     """The authority as it is kept from now on.
 
-    It comes with the change that is about it, so that the feed alone tells whether a prefix is delegated.
+    It comes with the change that is about it, so that the feed alone tells what state a prefix is in.
     """
     prefix = authority.prefix
     if change.key != PREFIX_AUTHORITY + b"/" + prefix:
         raise Conflict(f"prefix {_name(prefix)} must come with its own record, not {change.key!r}")
-    if authority.is_delegated != (change.operation is Operation.DELEGATE):
-        raise Conflict(f"prefix {_name(prefix)}: {change.operation.value} says something else")
     present = known.get(prefix)
-    return _number(authority, len(known)) if present is None else _flip(authority, present)
+    if present is None:
+        return _number(authority, change.operation, len(known))
+    return _flip(authority, change.operation, present)
 
 
-def _number(authority: Authority, number: int) -> Authority:
+def _number(authority: Authority, operation: Operation, number: int) -> Authority:
     """The new authority with its number."""
     prefix = authority.prefix
     if not prefix or len(prefix) > MAX_PREFIX_BYTES or b"/" in prefix:
         raise Conflict(f"prefix {_name(prefix)}: must have 1 to {MAX_PREFIX_BYTES} bytes, no slash")
     if prefix != authority.spelling.upper():
         raise Conflict(f"prefix {_name(prefix)} is not the folded {_name(authority.spelling)}")
+    if operation not in _MAKING or authority != _untouched(authority).after(operation):
+        raise Conflict(f"prefix {_name(prefix)}: {operation.value} says something else")
     return authority._replace(id=number)
 
 
-def _flip(authority: Authority, present: Authority) -> Authority:
-    """The authority there is, delegated or taken back; nothing else about it can change."""
+def _untouched(authority: Authority) -> Authority:
+    return authority._replace(is_delegated=False, is_unhosted=False, is_private=False)
+
+
+def _flip(authority: Authority, operation: Operation, present: Authority) -> Authority:
+    """The authority there is, as the operation leaves it; nothing else about it can change."""
     if present.prefix == PREFIX_AUTHORITY:
         raise Conflict("0.NA is neither hosted nor delegated")
-    if authority.is_delegated == present.is_delegated:
-        state = "delegated" if present.is_delegated else "hosted"
-        raise Conflict(f"prefix {_name(present.prefix)} is {state} already")
-    moved = present._replace(is_delegated=authority.is_delegated)
+    moved = present.after(operation)
+    if moved == present:
+        raise Conflict(f"prefix {_name(present.prefix)}: {operation.value} was done already")
     if authority._replace(id=present.id) != moved:
-        raise Conflict(f"prefix {_name(present.prefix)} is there already and stays as it was made")
+        raise Conflict(f"prefix {_name(present.prefix)}: {operation.value} says something else")
     return moved
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from protocols.identifier import PREFIX_AUTHORITY, Identifier
+from protocols.message import Operation
 from protocols.record import Record
 from registry.change import Change, genesis
 
@@ -25,6 +26,46 @@ class Authority(NamedTuple):
     created_s: int
     is_delegated: bool = False
     """Others answer for it: what is kept below it is out of sight until responsibility is taken back."""
+    is_unhosted: bool = False
+    """Responsibility was given up, nobody was named: what is kept below it is out of sight, too."""
+    is_private: bool = False
+    """Whoever may not read cannot tell what is absent from what he may not see."""
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether this node is responsible, as long as the prefix's own record is there."""
+        return not (self.is_delegated or self.is_unhosted)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether public values below it are for anybody at once: it is hosted and not private."""
+        return not (self.is_delegated or self.is_unhosted or self.is_private)
+
+    def after(self, operation: Operation) -> "Authority":
+        """As the operation leaves it; itself when the operation is not about prefixes."""
+        match operation:
+            case Operation.HOST:
+                return self._replace(is_delegated=False, is_unhosted=False)
+            case Operation.DELEGATE:
+                return self._replace(is_delegated=True, is_unhosted=False)
+            case Operation.UNHOST:
+                return self._replace(is_delegated=False, is_unhosted=True)
+            case Operation.HIDE | Operation.SHOW:
+                return self._replace(is_private=operation is Operation.HIDE)
+            case _:
+                return self
+
+
+ABOUT_PREFIXES = frozenset(
+    {
+        Operation.HOST,
+        Operation.DELEGATE,
+        Operation.UNHOST,
+        Operation.HIDE,
+        Operation.SHOW,
+    }
+)
+"""Operations that move an authority; they come with a change of the prefix's own record."""
 
 
 ROOT = Authority(0, PREFIX_AUTHORITY, PREFIX_AUTHORITY, is_case_sensitive=False, created_s=0)
@@ -60,8 +101,8 @@ class Write(NamedTuple):
     was_present: bool
     """Whether the record existed, undeleted, before: the counter moves by present-after minus present-before."""
     authority: Authority | None = None
-    """HOST, DELEGATE: the authority to create in the same transaction, or the one there is, with another
-    ``is_delegated``. The store numbers it; the ``id`` given here is ignored."""
+    """Of an operation about prefixes: the authority to create in the same transaction, or the one there is as the
+    operation leaves it. The store numbers it; the ``id`` given here is ignored."""
     is_superseded: bool = False
     """A mirror replays a change whose record has gone on since: the entry joins the feed, the record is left alone."""
     entry: bytes = b""
@@ -115,7 +156,7 @@ class AtHand(NamedTuple):
     """What a look-up in one snapshot takes; valid until ``release`` or ``refresh``."""
 
     hosted: dict[bytes, tuple[bytes, bool]]
-    """Folded prefix, hosted and not delegated -> (how its store keys begin, whether its suffixes are folded)."""
+    """Folded prefix, ``is_plain`` -> (how its store keys begin, whether its suffixes are folded)."""
     get: Callable[[bytes], bytes | None]
     """Store key (``keys.py``) -> stored form."""
     snapshot_number: int
@@ -140,11 +181,11 @@ class Reader(Protocol):
     def stored(self, spelling: bytes) -> bytes | None:
         """Hot path: the stored form (protocols/record.py) under an identifier in any spelling, tombstones included.
 
-        None when absent or the prefix is not hosted here or delegated. May be a view that is valid until ``release``.
+        None when absent or the prefix is not ``is_plain``. May be a view that is valid until ``release``.
         """
 
     def kept(self, spelling: bytes) -> bytes | None:
-        """``stored``, whether or not the prefix is delegated: for who writes below it beforehand."""
+        """``stored``, whatever state the prefix is in: for who writes below it."""
 
     def lookup(self, identifier: Identifier) -> Record | None:
         """The record, None when absent or deleted."""
@@ -159,13 +200,13 @@ class Reader(Protocol):
         """
 
     def authority(self, prefix: bytes) -> Authority | None:
-        """By folded prefix, whether hosted or delegated."""
+        """By folded prefix, hosted or not."""
 
     def has_prefix_record(self, prefix: bytes) -> bool:
         """Whether the folded prefix's own record is there and not deleted. Cheaper than ``lookup``; checks nothing."""
 
     def authorities(self, after: bytes = b"", limit: int = 1000) -> list[Authority]:
-        """In order of folded prefix, those behind ``after``, delegated ones too; 0.NA is not among them."""
+        """In order of folded prefix, those behind ``after``, hosted or not; 0.NA is not among them."""
 
     def list_records(
         self, prefix: bytes, after: bytes = b"", limit: int = 1000, with_deleted: bool = False

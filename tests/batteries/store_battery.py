@@ -272,7 +272,7 @@ class StoreBattery:
         fill(store, prefix="88.118")
         scribe = Scribe(store)
         scribe.host("88.118")
-        with pytest.raises(Conflict, match="hosted already"):
+        with pytest.raises(Conflict, match="host was done already"):
             scribe.commit()
 
     @pytest.mark.parametrize(

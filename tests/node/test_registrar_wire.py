@@ -53,6 +53,7 @@ commands = st.builds(
     st.none() | st.integers(0, 9),
     texts,
     st.booleans(),
+    st.integers(0, 90),
 )
 submissions = st.builds(
     Submission, st.builds(Principal, texts, st.integers(0, 9), st.booleans()), commands, texts

@@ -20,7 +20,8 @@ NOBODY = ANONYMOUS
 
 PUT, ADD, MODIFY = Operation.PUT, Operation.ADD, Operation.MODIFY
 REMOVE, DELETE = Operation.REMOVE, Operation.DELETE
-HOST, DELEGATE = Operation.HOST, Operation.DELEGATE
+HOST, DELEGATE, UNHOST = Operation.HOST, Operation.DELEGATE, Operation.UNHOST
+HIDE, SHOW = Operation.HIDE, Operation.SHOW
 
 
 def url(data="https://example.com/1", index=1, **fields):

@@ -14,6 +14,7 @@ from registry.errors import StoreFailed, StoreFull
 from registry.registrar import MAX_BATCH, Registrar, Submission, decide
 from registry.sealing import Sealer, content_digest
 from registry.stores.memory import MemoryStore
+from registry.stores.store import Authority
 from tests.registry.damage import damaged_store
 from tests.registry.desk import (
     ADD,
@@ -150,8 +151,8 @@ def test_hosting_makes_authority_and_record_together_and_numbers_them_in_order()
     ]
     assert [receipt.seq for receipt in registrar.commit(batch, 5_000)] == [1, 2, 3, 4]
     first, second = store.authority(b"88.B"), store.authority(b"88.A")
-    assert first == (1, b"88.B", b"88.b", True, 5, False)
-    assert second == (2, b"88.A", b"88.A", False, 5, False)
+    assert first == Authority(1, b"88.B", b"88.b", True, 5)
+    assert second == Authority(2, b"88.A", b"88.A", False, 5)
     assert store.lookup(parse_identifier("88.B")).spelling == b"0.NA/88.b"
     assert store.lookup(parse_identifier("0.NA/88.A")).public == NO_VALUES
     assert store.count(b"88.B") == 2

@@ -1,6 +1,7 @@
 import pytest
 
 from protocols.message import OPERATOR, Outcome, Principal
+from registry.chunks import Chunk
 from registry.registrar import Submission, decide
 from tests.registry.desk import (
     ADD,
@@ -138,3 +139,75 @@ def test_commands_without_an_id_are_not_remembered(desk):
     plain = ONE._replace(request_id="")
     receipts = desk.registrar.commit([Submission(OPERATOR, plain, "test")] * 2, 1_000)
     assert [receipt.is_unchanged for receipt in receipts] == [False, True]
+
+
+# -- ids that last some seconds only
+
+BRIEF = command(MODIFY, SN, url("b"), request_id="192.0.2.7 7 d1", request_lasts_s=60)
+
+
+def after(desk, seconds):
+    """The time of the next commit is that much later than the last one's."""
+    desk.now_s += seconds - 10
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 60])
+def test_a_request_that_lasts_is_the_same_until_its_time_is_over(desk, seconds):
+    desk.put(SN, url())
+    first = desk.submit(BRIEF)
+    after(desk, seconds)
+    assert desk.submit(BRIEF) == first
+    assert desk.store.head().seq == first.seq
+
+
+def test_after_that_the_same_id_is_a_new_command_with_whatever_content(desk):
+    desk.put(SN, url())
+    desk.submit(BRIEF)
+    desk.put(SN, url("between"))
+    after(desk, 61)
+    again = desk.submit(BRIEF)
+    assert (again.outcome, again.version, again.is_unchanged) == (Outcome.SUCCESS, 4, False)
+    after(desk, 61)
+    other = desk.submit(BRIEF._replace(values=(url("c"),)))
+    assert (other.outcome, other.version) == (Outcome.SUCCESS, 5)
+    after(desk, 60)
+    assert desk.submit(BRIEF).outcome is Outcome.KEY_REUSED
+
+
+def test_a_repeated_request_that_changed_nothing_undoes_nothing_while_it_lasts(desk):
+    """Its mark names a change that may be old, so the time of that change must not be what counts."""
+    desk.put(SN, url("b"))
+    after(desk, 3600)
+    first = desk.submit(BRIEF)
+    assert first.is_unchanged
+    desk.put(SN, url("between"))
+    assert desk.submit(BRIEF) == first
+    assert desk.values(SN)[0].data == b"between"
+
+
+def test_a_clock_set_back_makes_no_new_request_of_an_old_one(desk):
+    desk.put(SN, url())
+    first = desk.submit(BRIEF)
+    after(desk, -500)
+    assert desk.submit(BRIEF) == first
+
+
+def test_whether_an_id_lasts_is_said_by_who_comes_with_it(desk):
+    """A mark without a time is kept as before, and one with a time counts for ever to who sets no limit."""
+    desk.put(SN, url())
+    endless = BRIEF._replace(request_lasts_s=0)
+    for first, again in ((endless, BRIEF), (BRIEF, endless)):
+        one = first._replace(request_id=f"{first.request_lasts_s}")
+        receipt = desk.submit(one)
+        after(desk, 100)
+        two = again._replace(request_id=one.request_id)
+        assert desk.submit(two) == receipt
+
+
+def test_ids_that_last_work_in_chunks(desk):
+    desk.put(SN, url())
+    chunk = Chunk(OPERATOR, "test", [], [BRIEF], {}, [])
+    first = desk.registrar.carry(chunk, 2_000_000_000)
+    assert desk.registrar.carry(chunk, 2_000_060_000).others == first.others
+    desk.registrar.commit([Submission(OPERATOR, command(PUT, SN, url("x")), "t")], 2_000_061_000)
+    assert desk.registrar.carry(chunk, 2_000_061_000).others[0].version == 4
