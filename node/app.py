@@ -21,7 +21,7 @@ from node.foreign_report import ForeignReport
 from node.forwarding import make_setup, trust_digest, unproved_until_s, upstream_settings
 from node.health import Health
 from node.hot_keys import FILE_NAME, HotKeys, Plan
-from node.keys import read_node_key
+from node.keys import KeyTrouble, read_node_key
 from node.lane.memo import make_memo
 from node.letters import Letters
 from node.listeners import http
@@ -50,10 +50,12 @@ from node.metrics import (
     WORKER,
     HotCounters,
 )  # fmt: skip
+from node.native.office import make_office
 from node.overload import LOOK_EVERY_S, Work
 from node.proving.authenticator import Authenticator
 from node.relay import Relay
 from node.reports import Reporter
+from node.server_keys import ServerKeys
 from node.service import Service
 from node.site import SiteInfo
 from node.sockets import HTTP, TCP, UDP
@@ -124,7 +126,9 @@ class App:
         )  # fmt: skip
         self.service.memo = make_memo(config.memory.looked_up_mib * MIB)
         self.site = SiteInfo(reader, config.node.prefix)
-        self.speaker = NativeSpeaker(self.service, self.site)
+        self.server_keys = ServerKeys.load(config)
+        office = make_office(self.service, self.site, self.server_keys, slot)
+        self.speaker = NativeSpeaker(self.service, self.site, office)
         self.proven = ProvenAddresses(
             config.access.proven_networks, config.limits.proven_s, config.memory.proven_addresses
         )
@@ -316,12 +320,21 @@ class App:
             expected_s = loop.time()
             self._reader.refresh()
             self.site.look()
+            self._look_at_keys()
             if self.follower.is_behind:  # the registrar's word of it was lost with its connection
                 self._catch_up()
             if 0.0 < self._unproved_until_s <= read_clocks().wall_s:
                 self._ask_for_proof_again()
             # An idle worker must not keep pages of old snapshots from being used again.
             self._reader.release()
+
+    def _look_at_keys(self) -> None:
+        """Another server key may have taken over."""
+        try:
+            self.server_keys.look(self.site.serial)
+        except KeyTrouble as trouble:
+            reason = {"reason": str(trouble)}
+            log.error("the server key cannot be read", extra=reason)  # noqa: TRY400
 
     def _gauges(self) -> None:
         """Bring the gauges up to date; called when somebody scrapes."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from node.listeners.limits import is_loopback
-from node.listeners.native import NativeSpeaker, Question
+from node.listeners.native import NativeSpeaker
 from node.mailbox import (
     ANSWER,
     DATAGRAM,
@@ -25,6 +25,7 @@ from node.mailbox import (
     send,
 )  # fmt: skip
 from node.metrics import RELAYED
+from node.native.asked import Asked
 from node.service import Service
 from node.slots import slot_of
 from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
@@ -147,7 +148,7 @@ class Relay:
         """As if it had come here; others may have to be asked first."""
         self._service.refresh()
         answer = self._speaker.answer_here(message, peer, self._service.now(), most_bytes)
-        if not isinstance(answer, Question):
+        if not isinstance(answer, Asked):
             tell(answer)
             return
         question = answer

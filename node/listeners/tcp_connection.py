@@ -12,8 +12,10 @@ from typing import Protocol, cast
 from node.config_sections import LimitsSection
 from node.listeners.handover import HandOver, pass_on
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
-from node.listeners.native import Asked, NativeSpeaker
+from node.listeners.native import NativeSpeaker
 from node.metrics import NATIVE_FAULTS
+from node.native.asked import Asked
+from node.native.link import Link
 from node.service import TOO_LATE, Service, forget_nothing
 from node.site import SiteInfo
 from protocols.handle.codec import encode
@@ -77,6 +79,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Door) -> None:
         self._listener = listener
         self._transport: asyncio.Transport | None = None
+        self._link = Link()
         self._peer = Peer("", 0, "tcp", is_loopback=False)
         limits = listener.limits
         self._stream = MessageStream(listener.request_limits, limits.message_bytes)
@@ -193,8 +196,14 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def give_to(self, hand_over: HandOver) -> None:
-        """Hand the connection over if it rests and the client has its answers."""
-        if self._transport is not None and self._is_resting and not self._is_ending:
+        """Hand the connection over if it rests and the client has its answers.
+
+        One that somebody is logged in on is closed instead: its clients open another and log in there, while a
+        successor that knows nothing of the login would refuse what they ask.
+        """
+        if self._link.logins or self._link.pending:
+            self.close_if_resting()
+        elif self._transport is not None and self._is_resting and not self._is_ending:
             pass_on(self._transport, hand_over)
 
     def drop(self, reason: str) -> None:
@@ -328,7 +337,7 @@ class Connection(asyncio.Protocol):
                 listener.remembered += 1
                 expiration_s = int(now.wall_s) + DEFAULT_EXPIRATION_S
                 return plain_answer(asked, values, listener.site.serial, expiration_s)
-        answer = listener.speaker.answer(message, self._peer, now, MOST_ANSWER_BYTES)
+        answer = listener.speaker.answer(message, self._peer, now, MOST_ANSWER_BYTES, self._link)
         if not isinstance(answer, Asked):
             return answer
         owed = Owed(self, answer)

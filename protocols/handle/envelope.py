@@ -119,8 +119,9 @@ def accept(datagram: bytes) -> Verdict:
     envelope = decode_envelope(datagram)
     if envelope.major not in MAJORS or envelope.sequence:
         return IGNORE
+    # What stands there in an encrypted one is cipher text; answers are plain, so they cannot pass for that.
     (response_code,) = _RESPONSE_CODE.unpack_from(datagram)
-    if response_code:
+    if response_code and not envelope.flags & ENCRYPTED:
         return IGNORE
     return _refusal(envelope, len(datagram) - ENVELOPE_BYTES) or ACCEPT
 
@@ -133,8 +134,6 @@ def _refusal(envelope: Envelope, received_bytes: int) -> Verdict | None:
     if envelope.flags & TRUNCATED:
         # RC 2 sends clients to TCP at once; nothing is kept for an address that may be forged.
         return _refuse(ResponseCode.ERROR, "requests in several packets: use TCP")
-    if envelope.flags & ENCRYPTED:
-        return _refuse(ResponseCode.SESSION_TIMEOUT, "encrypted, but there is no such session")
     if envelope.flags & COMPRESSED:
         return _refuse(ResponseCode.PROTOCOL_ERROR, "compressed messages are not supported")
     if envelope.length != received_bytes:

@@ -9,6 +9,7 @@ from node.driver import Driver, OnReply, OnTrouble
 from node.follower import Follower
 from node.listeners.limits import NetworkSet, ProvenAddresses
 from node.listeners.native import NativeSpeaker
+from node.native.office import make_office
 from node.proving.authenticator import Authenticator
 from node.site import SiteInfo
 from protocols.message import Operation, Outcome
@@ -130,5 +131,13 @@ def make_foreign_parts(
     rate = RateLimit(
         config.limits.udp_answers_per_s, config.limits.udp_burst, config.access.proven_networks
     )
-    parts = Parts(store, service, NativeSpeaker(service, site), site, proven, rate, config)
+    parts = Parts(
+        store,
+        service,
+        NativeSpeaker(service, site, make_office(service, site, None)),
+        site,
+        proven,
+        rate,
+        config,
+    )
     return ForeignParts(parts, network, driver, follower)

@@ -13,6 +13,7 @@ from node.listeners.limits import ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
+from node.native.office import make_office
 from node.proving.authenticator import Authenticator
 from node.service import Service
 from node.site import SiteInfo
@@ -107,7 +108,15 @@ def make_parts(config: Config | None = None) -> Parts:
     limits = config.limits
     proven = ProvenAddresses(config.access.proven_networks, limits.proven_s, 64)
     rate = RateLimit(limits.udp_answers_per_s, limits.udp_burst, config.access.proven_networks)
-    return Parts(store, service, NativeSpeaker(service, site), site, proven, rate, config)
+    return Parts(
+        store,
+        service,
+        NativeSpeaker(service, site, make_office(service, site, None)),
+        site,
+        proven,
+        rate,
+        config,
+    )
 
 
 def make_config(**limits: float) -> Config:

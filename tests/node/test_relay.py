@@ -8,6 +8,7 @@ from unittest.mock import ANY
 
 from node.listeners.native import NativeSpeaker, Relayed
 from node.mailbox import Mailbox, make_mailbox
+from node.native.office import make_office
 from node.relay import MOST_WAITING, Relay
 from node.slots import new_id
 from protocols.handle.codec import decode
@@ -27,7 +28,11 @@ class Worker:
         self.parts: Parts = make_parts()
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
-        self.speaker = NativeSpeaker(self.parts.service, self.parts.site)
+        self.speaker = NativeSpeaker(
+            self.parts.service,
+            self.parts.site,
+            make_office(self.parts.service, self.parts.site, None),
+        )
         self.relay = Relay(slot, boxes, self.speaker, self.parts.service, [self.udp])
         self.speaker.siblings = self.relay
         self.mailbox = Mailbox(reading, self.relay.receivers)

@@ -5,6 +5,7 @@ import socket
 
 from node.follower import Follower
 from node.listeners.native import NativeSpeaker
+from node.native.office import make_office
 from node.proving.authenticator import Authenticator
 from registry.errors import StoreFailed
 from registry.holdings import Holdings
@@ -46,7 +47,10 @@ def breakable_parts() -> tuple[Parts, BreakableService]:
         reader, holdings, NoWriter(), Follower(reader), Authenticator(holdings, lambda: 0.0)
     )  # type: ignore[arg-type]
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-    return parts._replace(service=service, speaker=NativeSpeaker(service, parts.site)), service
+    return parts._replace(
+        service=service,
+        speaker=NativeSpeaker(service, parts.site, make_office(service, parts.site, None)),
+    ), service
 
 
 async def test_a_tcp_client_of_a_store_that_cannot_be_read_is_let_go() -> None:

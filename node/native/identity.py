@@ -1,0 +1,112 @@
+"""Identity: who is speaking in a native message, and how far that is proved.
+
+A MAC under a session's key proves the session; a login counts on its connection, under the session id that the client
+chose. A session id alone proves nothing: whoever has heard one can write it into his messages. The rules, by what the
+message shows:
+
+==============================  =========================================================================
+credential HS_MAC               the session's; RC 500 unknown session, 404 wrong MAC, 505 seen before
+credential of another type      RC 404: clients sign nothing else (RFC 3652 §2.2.4)
+session id with a login on it   who has logged in there, on this connection
+unknown session id, UDP         RC 500
+unknown session id, TCP         nobody, with an id of its own: the national SDK before its login
+no session id                   nobody
+==============================  =========================================================================
+"""
+
+import hashlib
+
+from node.native.exchange import Refusal, Speaking
+from node.native.link import Link
+from node.native.sessions import Repeatable, Sessions
+from protocols.errors import ProtocolError
+from protocols.handle.codec import Message
+from protocols.handle.codes import OpCode, ResponseCode
+from protocols.handle.credential import MAC_TYPE, Credential
+from protocols.handle.encryption import decrypt
+from protocols.handle.envelope import Envelope
+from protocols.handle.signing import mac_is_right
+from resolver.source import Now, Peer
+
+NO_SESSION = Refusal(ResponseCode.SESSION_TIMEOUT, "there is no such session; set up a new one")
+WRONG_MAC = Refusal(ResponseCode.INVALID_CREDENTIAL, "the MAC is not the session's")
+OTHER_CREDENTIAL = Refusal(
+    ResponseCode.INVALID_CREDENTIAL, "requests carry a session's HS_MAC or no credential"
+)
+REPLAYED = Refusal(
+    ResponseCode.SESSION_MESSAGE_REJECTED, "a message with this number was seen before"
+)
+BAD_CIPHERTEXT = Refusal(
+    ResponseCode.PROTOCOL_ERROR, "the encrypted message cannot be read with the session's key"
+)
+"""In these words whatever is wrong with it: who tries ciphertexts learns nothing from the answers."""
+
+
+def open_sealed(
+    sessions: Sessions, envelope: Envelope, message: bytes, now: Now
+) -> bytes | Refusal:
+    """The plain message out of an encrypted one."""
+    session = sessions.find(envelope.session_id, now.monotonic_s)
+    if session is None:
+        return NO_SESSION
+    try:
+        return decrypt(message, session.key)
+    except ProtocolError:
+        return BAD_CIPHERTEXT
+
+
+def identify(  # noqa: PLR0913  # everything it rests on
+    sessions: Sessions,
+    request: Message,
+    message: bytes,
+    peer: Peer,
+    link: Link | None,
+    now: Now,
+    *,
+    is_encrypted: bool = False,
+) -> Speaking | Refusal | Repeatable:
+    """Who speaks, why he is not listened to, or what the same message got before."""
+    id_ = request.envelope.session_id
+    if request.credential is not None:
+        return _by_mac(sessions, request, request.credential, message, peer, link, now,
+                       is_encrypted=is_encrypted)  # fmt: skip
+    session = sessions.find(id_, now.monotonic_s) if id_ else None
+    if is_encrypted:
+        # Whoever made it has the key, but somebody else may have changed or repeated it: good for questions.
+        return Speaking(session=session, is_encrypted=True)
+    if link is not None and id_ in link.logins:
+        return Speaking(link.logins[id_])
+    if not id_ or session is not None:
+        return Speaking()
+    if peer.transport == "udp" and request.header.op_code != OpCode.CHALLENGE_ANSWER:
+        return NO_SESSION
+    return Speaking(has_own_id=True)
+
+
+def _by_mac(  # noqa: PLR0913  # as above
+    sessions: Sessions,
+    request: Message,
+    credential: Credential,
+    message: bytes,
+    peer: Peer,
+    link: Link | None,
+    now: Now,
+    *,
+    is_encrypted: bool,
+) -> Speaking | Refusal | Repeatable:
+    if credential.type.upper() != MAC_TYPE:
+        return OTHER_CREDENTIAL
+    session = sessions.find(request.envelope.session_id, now.monotonic_s)
+    if session is None:
+        return NO_SESSION
+    try:
+        if not mac_is_right(credential, session.key, request.envelope, request.received):
+            return WRONG_MAC
+    except ProtocolError:
+        return WRONG_MAC
+    sessions.touch(session, now.monotonic_s)
+    if not session.window.is_new(credential.counter):
+        digest = hashlib.sha256(message).digest()
+        repeated = session.recall(digest, peer.address, link, now.monotonic_s)
+        return REPLAYED if repeated is None else repeated
+    return Speaking(session.principal, session, credential.counter, is_encrypted)

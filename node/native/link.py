@@ -1,0 +1,30 @@
+"""Link: what one TCP connection knows of who is speaking on it.
+
+The national SDK chooses its session ids itself, from 10001 upwards, and every client process chooses the same ones. So
+a login is worth something only together with the connection it was made on, and ends with it.
+"""
+
+import asyncio
+
+from protocols.message import Principal
+
+MOST_LOGINS = 64
+"""Of one connection, pending ones included; the SDK makes one."""
+
+
+class Link:
+    """One connection. ``turn`` is held while a message that takes time is worked at, so that they go in order."""
+
+    __slots__ = ("logins", "pending", "turn")
+
+    def __init__(self) -> None:
+        self.logins: dict[int, Principal] = {}
+        """Session id, as the client chose it -> who has proved to be there."""
+        self.pending: dict[int, int] = {}
+        """Session id -> id of the challenge that a login on it still has to answer."""
+        self.turn = asyncio.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """No room for one more login."""
+        return len(self.logins) + len(self.pending) >= MOST_LOGINS

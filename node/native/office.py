@@ -1,0 +1,223 @@
+"""Office: what is done with native requests that need to know who is speaking, or take time.
+
+``take`` says at once what can be said at once, challenges among it; everything else comes back as work. One table says
+who does which operation; every answer that somebody wants proved or encrypted leaves through ``Dresser``.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from node.logs import get_log
+from node.metrics import QUERY_ERRORS
+from node.native.administering import OPERATIONS, Administration, refused
+from node.native.challenging import Challenger
+from node.native.dressing import Dresser
+from node.native.exchange import Exchange, Said
+from node.native.key_exchange import KeyExchange
+from node.native.listing import Listing
+from node.native.resolving import read_query, say
+from node.native.sessions import Repeatable, Sessions
+from node.native.telling import Teller
+from node.proving.claim import read_proof
+from node.proving.pool import PoolFull
+from node.server_keys import ServerKeys
+from node.service import Service
+from node.site import SiteInfo
+from node.slots import new_id
+from protocols.errors import ProtocolError, Unsupported
+from protocols.handle.authentication import SECRET_KEY, VerifyAnswer, VerifyRequest
+from protocols.handle.codec import Message
+from protocols.handle.codes import OpCode, ResponseCode
+from protocols.handle.proof import challenge_content
+from protocols.handle.site_info import SiteAnswer
+from protocols.message import Answer, Outcome, Query
+from resolver.source import Now
+
+USE_TCP = "answer too large for UDP: use TCP"
+PROVED_OVER_TCP = "signed answers are told over TCP only"
+NO_ADMIN = "not supported by this server: operation {}"
+POOL_FULL = "too many proofs and signatures wait; ask again"
+LISTS = frozenset({OpCode.LIST_HANDLES, OpCode.LIST_DERIVED_PREFIXES, OpCode.LIST_HOMED_PREFIXES})
+
+Work = Callable[[], Awaitable[bytes]]
+"""Makes the encoded answer; raises nothing."""
+
+log = get_log("native")
+
+
+class Office:
+    """One for all native listeners of a worker. ``new_id``: of a challenge or session (``node/slots.py``)."""
+
+    def __init__(
+        self,
+        service: Service,
+        site: SiteInfo,
+        keys: ServerKeys | None,
+        new_id: Callable[[], int],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._service, self._site = service, site
+        self.sessions = Sessions(new_id)
+        self._teller = Teller(site)
+        self._dresser = Dresser(keys, service.pool, random)
+        self._administration = Administration(service)
+        self._listing = Listing(service)
+        self._key_exchange = KeyExchange(self.sessions, service.pool, random)
+        self._challenger = Challenger(service, self._teller, self.sessions, new_id, random)
+
+    def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Work | Query:
+        """The answer, work that makes it, or the question that another node must be asked."""
+        if exchange.wants_proof and exchange.peer.transport == "udp":
+            return self._teller.message(exchange, refused(Outcome.ERROR, PROVED_OVER_TCP), now)
+        said = self._at_once(exchange, now)
+        if said is not None and exchange.is_plain:
+            return said if isinstance(said, Query) else self.message(exchange, said, now)
+        if exchange.speaking.session is not None:
+            return partial(self._in_session, exchange, message, said, now)
+        return partial(self._work, exchange, message, said)
+
+    def _at_once(self, exchange: Exchange, now: Now) -> Said | Query | None:
+        """What needs no waiting; None = it takes time."""
+        op_code = exchange.op_code
+        if op_code in OPERATIONS:
+            return self._administration.look(exchange, now)
+        if op_code in _WORK:
+            return None
+        look = _AT_ONCE.get(op_code)
+        if look is None:
+            return refused(Outcome.NOT_SUPPORTED, NO_ADMIN.format(op_code))
+        return look(self, exchange, now)
+
+    def _resolve(self, exchange: Exchange, now: Now) -> Said | Query:
+        query = read_query(exchange.request, exchange.speaking.principal)
+        if isinstance(query, Said):
+            return query
+        answer = self._service.resolve_now(query, exchange.peer, now)
+        return query if answer is None else _asking_who(say(exchange.request, answer), answer)
+
+    async def _in_session(
+        self, exchange: Exchange, message: bytes, said: Said | Query | None, now: Now
+    ) -> bytes:
+        """The same, kept for a while: the client may not hear the answer and send the message again."""
+        session = exchange.speaking.session
+        assert session is not None
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        if exchange.speaking.counter:
+            digest = hashlib.sha256(message).digest()
+            kept = Repeatable(future, exchange.peer.address, exchange.link, now.monotonic_s)
+            session.remember(digest, kept)
+        answer = await self._work(exchange, message, said)
+        future.set_result(answer)
+        return answer
+
+    async def _work(self, exchange: Exchange, message: bytes, said: Said | Query | None) -> bytes:
+        if exchange.op_code == OpCode.CHALLENGE_ANSWER:
+            return await self._challenger.pass_on(exchange, message, self._carry_out)
+        return await self._carry_out(exchange, said)
+
+    async def _carry_out(self, exchange: Exchange, said: Said | Query | None = None) -> bytes:
+        """The request itself, for whoever is speaking. A bug here costs one question."""
+        try:
+            if exchange.op_code == OpCode.SESSION_SETUP:
+                return await self._set_up(exchange)
+            return await self._carried_out(exchange, said)
+        except PoolFull:
+            failed = refused(Outcome.BUSY, POOL_FULL)
+        except Unsupported as error:
+            failed = refused(Outcome.NOT_SUPPORTED, str(error))
+        except Exception:  # one question must not stop the worker
+            QUERY_ERRORS.inc()
+            log.exception("a request met a bug", extra={"op_code": exchange.op_code})
+            failed = refused(Outcome.ERROR, "internal error")
+        now = self._service.now()
+        return self._dresser.sealed(self._teller.message(exchange, failed, now), exchange)
+
+    async def _carried_out(self, exchange: Exchange, said: Said | Query | None) -> bytes:
+        saids = await self._saids(exchange, said)
+        now = self._service.now()
+        parts = [
+            await self._dresser.dress(self.message(exchange, said, now), exchange) for said in saids
+        ]
+        return b"".join(parts)
+
+    async def _saids(self, exchange: Exchange, said: Said | Query | None) -> list[Said]:
+        if said is None:
+            said = self._at_once(exchange, self._service.now())
+        if isinstance(said, Said):
+            return [said]
+        if isinstance(said, Query):
+            answer = await self._service.resolve(said, exchange.peer)
+            return [_asking_who(say(exchange.request, answer), answer)]
+        if exchange.op_code in OPERATIONS:
+            return [await self._administration.carry_out(exchange)]
+        if exchange.op_code in LISTS:
+            return await self._listing.tell(exchange)
+        assert exchange.op_code == OpCode.VERIFY_CHALLENGE, "what takes time is in _WORK"
+        return [await self._verified(exchange)]
+
+    async def _verified(self, exchange: Exchange) -> Said:
+        """Op 201: another node asks whether a proof by a secret key that is held here is right."""
+        body = exchange.request.body
+        assert isinstance(body, VerifyRequest)
+        content = challenge_content(body.nonce, body.digest_value)
+        try:
+            proof = read_proof(SECRET_KEY, body.signed_response)
+            handle = body.user_handle.decode()
+        except (ProtocolError, UnicodeDecodeError):
+            return Said(ResponseCode.SUCCESS, VerifyAnswer(0))
+        assert proof is not None, "that type is known"
+        right = await self._service.verify(handle, body.user_index, content, proof, exchange.peer)
+        if isinstance(right, Outcome):
+            return refused(right, "this proof cannot be verified here")
+        return Said(ResponseCode.SUCCESS, VerifyAnswer(int(right)))
+
+    async def _set_up(self, exchange: Exchange) -> bytes:
+        said, session = await self._key_exchange.set_up(exchange, self._service.now())
+        id_ = None if session is None else session.id
+        made = self._teller.message(exchange, said, self._service.now(), id_)
+        return await self._dresser.dress(made, exchange)
+
+    def _told_site(self, _exchange: Exchange, _now: Now) -> Said:
+        self._site.look()
+        if not self._site.data:
+            return refused(Outcome.NOT_SUPPORTED, "this node publishes no site")
+        return Said(ResponseCode.SUCCESS, SiteAnswer(self._site.data))
+
+    def _login(self, exchange: Exchange, _now: Now) -> Said:
+        return self._challenger.begin_login(exchange)
+
+    def _end_session(self, exchange: Exchange, _now: Now) -> Said:
+        return self._key_exchange.end(exchange)
+
+    def message(self, exchange: Exchange, said: Said, now: Now) -> Message:
+        """What is said as a message; "who are you" becomes a challenge."""
+        if said.code == ResponseCode.AUTHENTICATION_NEEDED:
+            return self._challenger.challenge(exchange, now)
+        return self._teller.message(exchange, said, now)
+
+
+_WORK = LISTS | {OpCode.CHALLENGE_ANSWER, OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP}
+"""Operations that always take time."""
+
+
+_AT_ONCE: dict[int, Callable[[Office, Exchange, Now], Said | Query]] = {
+    OpCode.RESOLVE: Office._resolve,  # noqa: SLF001  # the class's own table
+    OpCode.GET_SITE_INFO: Office._told_site,  # noqa: SLF001
+    OpCode.SDK_LOGIN: Office._login,  # noqa: SLF001
+    OpCode.SESSION_TERMINATE: Office._end_session,  # noqa: SLF001
+}
+
+
+def _asking_who(said: Said, answer: Answer) -> Said:
+    """A value that only administrators see asks for a login."""
+    if answer.outcome is Outcome.AUTHENTICATION_NEEDED:
+        return said._replace(code=ResponseCode.AUTHENTICATION_NEEDED)
+    return said
+
+
+def make_office(service: Service, site: SiteInfo, keys: ServerKeys | None, slot: int = 0) -> Office:
+    """The office of the worker in ``slot``."""
+    return Office(service, site, keys, lambda: new_id(slot), secrets.token_bytes)
