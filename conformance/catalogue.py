@@ -4,12 +4,25 @@ import importlib
 
 from conformance.check import TABLE, Check
 
-MODULES = ("conformance.checks.native_envelope",)
-"""Files of checks; those of HTTP come after the native ones."""
+NATIVE_SUBJECTS = (
+    "envelope",
+    "header",
+    "connection",
+    "site",
+    "resolve",
+    "selection",
+    "limits",
+    "udp",
+)
+"""``conformance/checks/native_….py``."""
+HTTP_SUBJECTS = ("reading", "names", "values")
+"""``conformance/checks/http_….py``."""
 
 
 def all_checks() -> list[Check]:
     """Imports every file and hands back the table in order."""
-    for module in MODULES:
-        importlib.import_module(module)
+    names = [f"native_{subject}" for subject in NATIVE_SUBJECTS]
+    names += [f"http_{subject}" for subject in HTTP_SUBJECTS]
+    for name in names:
+        importlib.import_module(f"conformance.checks.{name}")
     return list(TABLE.values())

@@ -63,16 +63,21 @@ TABLE: dict[str, Check] = {}
 Function = Callable[[Visit], None]
 
 
+def add(row: Check) -> None:
+    """Put a row into ``TABLE``. Raises ``ValueError`` for an id used twice, or without requirement or source."""
+    if row.id in TABLE or not row.requirement or not row.source:
+        raise ValueError(f"check {row.id}: id used twice, or requirement or source is missing")
+    TABLE[row.id] = row
+
+
 def check(
     id_: str, source: str, *needs: Need, deadline_s: float = DEADLINE_S
 ) -> Callable[[Function], Function]:
-    """Put the function into ``TABLE``. Raises ``ValueError`` for an id used twice, or without a requirement."""
+    """``add`` for a function whose docstring is the requirement."""
 
     def note(function: Function) -> Function:
         requirement = " ".join((function.__doc__ or "").split())
-        if id_ in TABLE or not requirement or not source:
-            raise ValueError(f"check {id_}: id used twice, or requirement or source is missing")
-        TABLE[id_] = Check(id_, requirement, source, frozenset(needs), function, deadline_s)
+        add(Check(id_, requirement, source, frozenset(needs), function, deadline_s))
         return function
 
     return note

@@ -4,6 +4,7 @@ Silence and hang-ups where an answer is due are ``Failed``: that is what a clien
 listens at all is ``Unable``.
 """
 
+import secrets
 import socket
 from abc import ABC, abstractmethod
 
@@ -118,7 +119,7 @@ class TcpClient(Client):
         """The next whole message; a late, cut or malformed one is ``Failed``."""
         deadline_s = monotonic_s() + self.answer_s
         while not self._waiting:
-            data = self._read(deadline_s - monotonic_s())
+            data = self.read(deadline_s - monotonic_s())
             if data is None:
                 raise Failed(f"an answer within {self.answer_s:g} s", "silence")
             if not data:
@@ -130,12 +131,12 @@ class TcpClient(Client):
 
     def is_silent(self, for_s: float) -> bool:
         """Whether nothing comes and nobody hangs up for so long."""
-        return not self._waiting and self._read(for_s) is None
+        return not self._waiting and self.read(for_s) is None
 
     def is_closed(self, within_s: float) -> bool:
         """Whether the peer hangs up; what still comes before is thrown away."""
         deadline_s = monotonic_s() + within_s
-        while (data := self._read(deadline_s - monotonic_s())) is not None:
+        while (data := self.read(deadline_s - monotonic_s())) is not None:
             if not data:
                 return True
         return False
@@ -144,7 +145,7 @@ class TcpClient(Client):
         """Hang up."""
         self.socket.close()
 
-    def _read(self, patience_s: float) -> bytes | None:
+    def read(self, patience_s: float) -> bytes | None:
         """None = nothing came; empty = hung up."""
         self.socket.settimeout(max(patience_s, 0.001))
         try:
@@ -158,13 +159,22 @@ class TcpClient(Client):
 class UdpClient(Client):
     """One local port, which hears only the node."""
 
-    def __init__(self, host: str, port: int, answer_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, answer_s: float, *, from_stranger: bool = False
+    ) -> None:
+        """``from_stranger``: from a loopback address that nobody has used, where the node is on loopback."""
         super().__init__(answer_s)
+        self.is_stranger = False
+        """Whether the local address is a fresh one."""
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_DGRAM
             )[0]
             self.socket = socket.socket(family, kind, protocol)
+            if from_stranger and family == socket.AF_INET and str(address[0]).startswith("127."):
+                middle, last = 1 + secrets.randbelow(254), 2 + secrets.randbelow(250)
+                self.socket.bind((f"127.{middle}.{secrets.randbelow(256)}.{last}", 0))
+                self.is_stranger = True
             self.socket.connect(address)
         except OSError as error:
             raise Unable(f"{host}:{port}: {error}") from None

@@ -90,7 +90,8 @@ class Registering:
 
 
 def _who(target: Target) -> Account:
-    assert target.administrator is not None, "the check did not say that it needs an administrator"
+    if target.administrator is None:
+        raise Unable("no administrator was named")
     return target.administrator
 
 

@@ -80,9 +80,10 @@ class Visit:
         self._clients.append(client)
         return client
 
-    def udp(self) -> UdpClient:
-        """A new local port. Raises ``Unable``."""
-        client = UdpClient(self.target.host, self.target.native_port or 0, self.left_s)
+    def udp(self, *, from_stranger: bool = False) -> UdpClient:
+        """A new local port, from an address nobody has used where that is possible. Raises ``Unable``."""
+        port = self.target.native_port or 0
+        client = UdpClient(self.target.host, port, self.left_s, from_stranger=from_stranger)
         self._clients.append(client)
         return client
 
@@ -92,9 +93,13 @@ class Visit:
         self._clients.append(client)
         return client
 
+    def free_name(self, more: str = "") -> bytes:
+        """A name below the test prefix that nobody has used."""
+        return f"{self.prefix}/{NAME_LEAD}{secrets.token_hex(6)}{more}".encode()
+
     def new_name(self, more: str = "") -> bytes:
-        """A name below the test prefix that nobody has used; removed at the end when it then exists."""
-        name = f"{self.prefix}/{NAME_LEAD}{secrets.token_hex(6)}{more}".encode()
+        """A free name that the check will register; removed at the end."""
+        name = self.free_name(more)
         self._made.append(name)
         return name
 
