@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from typing import cast
 
 from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
 from tests.broken_nodes.breakage import CLOSED, Breakage, Cut, Question, Scene
@@ -131,8 +132,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._port = transport
+        self._port = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """From a client."""
