@@ -109,7 +109,16 @@ RECEIPTS = Counter(
     registry=WORKER,
 )
 FAILED_LOGINS = Gauge(
-    "biaojie_failed_logins", "Wrong secrets since the start of the worker.", registry=WORKER
+    "biaojie_failed_logins",
+    "Wrong secrets and proofs since the start of the worker.",
+    registry=WORKER,
+)
+PROOFS = Counter(
+    "biaojie_proofs",
+    "Passwords and proofs, by kind (password, secret, signature) and what came of them; no-key: no such handle or"
+    " value, not-accepted: an algorithm or a key that is refused.",
+    ["kind", "result"],
+    registry=WORKER,
 )
 IS_WRITABLE = Gauge(
     "biaojie_registrar_connected", "1 while this worker has a registrar.", registry=WORKER
@@ -188,6 +197,12 @@ KEPT_KEYS = Gauge(
 DAMAGED_RECORDS = Counter(
     "biaojie_damaged_records",
     "Questions that met a record which cannot be read; `biaojie verify` names it.",
+    registry=WORKER,
+)
+ENUMERATION = Counter(
+    "biaojie_enumeration",
+    "Guessing below private prefixes: alarm = a source has used up its misses of a minute, refused = a question after.",
+    ["event"],
     registry=WORKER,
 )
 HOT_ANSWERS = (

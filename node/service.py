@@ -7,19 +7,28 @@ passed the change, so whoever wrote can read what was written.
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
+from hashlib import sha256
 from typing import Protocol
 
 from node.clock import read_clocks
 from node.driver import Driver, Then
 from node.follower import Follower, KeepsAnything, OnChanges
 from node.lane.memo import Memo
-from node.metrics import DAMAGED_RECORDS, RECEIPTS, REGISTER_SECONDS
+from node.logs import get_log
+from node.metrics import DAMAGED_RECORDS, ENUMERATION, RECEIPTS, REGISTER_SECONDS
 from node.overload import TOO_BUSY, Overload, Work
 from node.proving.authenticator import Authenticator
 from node.proving.claim import Claim, Proof
+from node.proving.keys import Elsewhere, Key, KeyType, fetch_public, find_here
 from node.registrar_wire import Parcel
 from node.writer import Writer
-from protocols.identifier import MAX_PREFIX_BYTES, PREFIX_AUTHORITY, Identifier, parent_prefix
+from protocols.identifier import (
+    MAX_PREFIX_BYTES,
+    PREFIX_AUTHORITY,
+    Identifier,
+    parent_prefix,
+    parse_identifier,
+)
 from protocols.message import ANONYMOUS, Answer, Command, Outcome, Principal, Query, Receipt
 from protocols.trail import Trail
 from registry.chunks import ChunkReceipt
@@ -30,11 +39,14 @@ from registry.stores.store import Reader
 from resolver.answering import answer_now
 from resolver.delegation import Local, locate
 from resolver.forwarding import OVER_BUDGET
+from resolver.policies.enumeration import TOO_MANY_MISSES, Alarm, MissLimit
 from resolver.source import Now, Peer
 
 UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
 TOO_LATE = Answer(Outcome.BUSY, reason="no answer in time; ask again")
 NOBODY_ASKED = Answer(Outcome.BUSY, reason=TOO_BUSY, is_authoritative=False)
+
+log = get_log("service")
 
 
 class Client(Protocol):
@@ -46,6 +58,13 @@ class Client(Protocol):
 
 def _nothing(_spelling: bytes, _now_s: float) -> bytes | None:
     return None
+
+
+def _tell_of_enumeration(alarm: Alarm) -> None:
+    """Once a minute for each source at most: somebody goes through the numbers below a private prefix."""
+    ENUMERATION.labels("alarm").inc()
+    facts = {"source": alarm.source, "prefix": alarm.prefix.decode()}
+    log.warning("identifiers below a private prefix are being guessed", extra=facts)
 
 
 def forget_nothing() -> None:
@@ -76,6 +95,7 @@ class Service:
         self.recursion_networks = recursion_networks
         """Addresses that may have others asked, and be told who was."""
         self._name = name
+        self._misses = MissLimit(_tell_of_enumeration)
         self.pool = authenticator.pool
         """Where whatever takes more than a millisecond is computed: derivations, signatures, key agreements."""
         self.memo: Memo | None = None
@@ -145,11 +165,15 @@ class Service:
         """The answer to one question from what is at hand, None when another node must be asked."""
         query = self._honest(query, peer)
         try:
-            answer = answer_now(query, self._holdings, peer, now, foreign=self._driver)
+            answer = answer_now(
+                query, self._holdings, peer, now, foreign=self._driver, misses=self._misses
+            )
         except DamagedRecord:
             # Counted, not logged: whoever asks for it again and again must not fill the log.
             DAMAGED_RECORDS.inc()
             return Answer(Outcome.ERROR, reason=UNREADABLE)
+        if answer is TOO_MANY_MISSES:
+            ENUMERATION.labels("refused").inc()
         if query.wants_trail and answer is not None and answer.trail is None:
             return answer._replace(trail=Trail(self._name, answer.verdict))
         return answer
@@ -247,6 +271,34 @@ class Service:
         ``content``: nonce ‖ request digest.
         """
         return await self._authenticator.verify(handle, index, content, proof, peer)
+
+    def hosts(self, prefix: bytes) -> bool:
+        """Whether this node is responsible for the folded prefix."""
+        return self._holdings.hosts(prefix)
+
+    async def public_key(self, handle: str, index: int, peer: Peer) -> bytes | None | Outcome:
+        """HS_PUBKEY data at ``index`` of ``handle``, here or elsewhere; None = no such key. BUSY, UNREACHABLE.
+
+        Raises ``ProtocolError`` when the handle is none, ``StoreError``.
+        """
+        identifier = parse_identifier(handle)
+        found = find_here(identifier, index, KeyType.PUBLIC, self._holdings)
+        if isinstance(found, Elsewhere):
+            fetched = await fetch_public(identifier, index, self.resolve, peer)
+            return fetched if isinstance(fetched, Outcome) else fetched.data
+        return found.data
+
+    def key_print(self, handle: str, index: int) -> bytes:
+        """Of the key at ``index`` of ``handle`` as it is now, secret or public; b"" when it is not held here.
+
+        A login by that key is worth nothing any more once this changes.
+        """
+        identifier = parse_identifier(handle)
+        for type_ in KeyType:
+            found = find_here(identifier, index, type_, self._holdings)
+            if isinstance(found, Key) and found.data is not None:
+                return sha256(type_.value.encode() + found.data).digest()
+        return b""
 
     def may(self, principal: Principal, identifier: Identifier, permission: int) -> Outcome:
         """SUCCESS when the principal has the HS_ADMIN bits over the identifier, else the outcome to refuse with."""

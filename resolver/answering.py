@@ -8,12 +8,14 @@ answers plain public questions straight from stored bytes; a property test holds
 from collections.abc import Sequence
 from typing import Protocol
 
-from protocols.identifier import prefix_record_of
+from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
 from protocols.message import Answer, Outcome, Query
+from protocols.record import NO_VALUES
 from protocols.values.site import SITE_TYPES
 from protocols.values.value_list import decode_values
 from resolver.delegation import Delegated, Local, NotHere, locate
-from resolver.policies.visibility import visible_answer
+from resolver.policies.enumeration import MissLimit
+from resolver.policies.visibility import refused_alike, visible_answer
 from resolver.policy import Stage, first_refusal
 from resolver.source import LocalRecords, Now, Peer
 
@@ -27,20 +29,26 @@ class Foreign(Protocol):
         """What is remembered or refused at once; None when somebody must be asked."""
 
 
-def answer_now(  # everything an answer depends on, and nothing else
+def answer_now(  # noqa: PLR0913  # everything an answer depends on, and nothing else
     query: Query,
     records: LocalRecords,
     peer: Peer,
     now: Now,
     stages: Sequence[Stage] = (),
     foreign: Foreign | None = None,
+    misses: MissLimit | None = None,
 ) -> Answer | None:
-    """The answer from what is at hand; None when another node would have to be asked."""
+    """The answer from what is at hand; None when another node would have to be asked.
+
+    ``misses`` limits who asks for what is not there below private prefixes; None = the operator's own look.
+    """
     refusal = first_refusal(stages, query, peer, now)
     if refusal is not None:
         return refusal
     place = locate(query.identifier, records)
     if isinstance(place, Local):
+        if records.is_private(query.identifier.prefix):
+            return _private_answer(query, records, misses, peer, now)
         return _local_answer(query, records)
     if foreign is not None and query.may_recurse and is_askable(place):
         return foreign.lookup(query, place, peer, now)
@@ -56,9 +64,35 @@ def is_askable(place: Delegated | NotHere) -> bool:
 
 def _local_answer(query: Query, records: LocalRecords) -> Answer:
     record = records.lookup(query.identifier)
+    return _absent(query) if record is None else visible_answer(query, record, records)
+
+
+def _private_answer(
+    query: Query, records: LocalRecords, misses: MissLimit | None, peer: Peer, now: Now
+) -> Answer:
+    """The same bytes and as good as the same work, whether a record is absent or may not be seen."""
+    outcome = records.may_read(query.principal, query.identifier)
+    if outcome is Outcome.SUCCESS:
+        return _local_answer(query, records)
+    if not query.public_only:
+        return refused_alike(outcome, query)
+    refusal = None if misses is None else misses.before(peer, now)
+    if refusal is not None:
+        return refusal
+    record = records.lookup(query.identifier)
     if record is None:
-        return Answer(Outcome.NOT_FOUND, reason=f"{query.identifier.text} is not registered")
+        # Reading another record takes as long as reading this one would.
+        prefix = query.identifier.prefix
+        records.lookup(Identifier(PREFIX_AUTHORITY + b"/" + prefix, PREFIX_AUTHORITY, prefix))
+    if record is None or record.public == NO_VALUES:
+        if misses is not None:
+            misses.miss(query, peer, now)
+        return _absent(query)
     return visible_answer(query, record, records)
+
+
+def _absent(query: Query) -> Answer:
+    return Answer(Outcome.NOT_FOUND, reason=f"{query.identifier.text} is not registered")
 
 
 def _referral(place: Delegated, records: LocalRecords) -> Answer:

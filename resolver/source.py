@@ -41,6 +41,9 @@ class LocalRecords(Protocol):
     def hosts(self, prefix: bytes) -> bool:
         """Whether this node is responsible for the folded prefix."""
 
+    def is_private(self, prefix: bytes) -> bool:
+        """Whether those who may not read must not learn what there is below the folded prefix."""
+
     def delegation(self, prefix: bytes) -> tuple[Site, ...] | None:
         """The sites of the folded prefix if it was delegated from here: not hosted, and its record has HS_SITE."""
 

@@ -4,6 +4,9 @@
 * Otherwise every selected value that is not public needs the permission of authorised read. One that is selected and
   may not be seen refuses the whole question, so that an answer is never silently incomplete.
 * A value that neither the public nor administrators may read is shown to the operator alone.
+
+Below a private prefix, whoever may not read gets no answer that depends on more than public values: a record without
+any is absent, and every question for more is refused in the same words, whether the record is there or not.
 """
 
 from protocols.message import Answer, Outcome, Query
@@ -19,6 +22,10 @@ _REFUSALS = {
     Outcome.AUTHENTICATION_NEEDED: "a value asked for is shown to administrators only",
     Outcome.NOT_ADMINISTRATOR: "a value asked for is shown to administrators only; {who} is not one",
     Outcome.PERMISSION_DENIED: "a value asked for needs a permission to read that {who} has not",
+}
+_PRIVATE_REFUSALS = {
+    Outcome.AUTHENTICATION_NEEDED: "the prefix is private: more than public values needs a login",
+    Outcome.PERMISSION_DENIED: "the prefix is private: {who} may ask for public values only",
 }
 
 
@@ -40,6 +47,14 @@ def visible_answer(query: Query, record: Record, records: LocalRecords) -> Answe
             reason=_NOTHING_SELECTED,
         )
     return Answer(Outcome.SUCCESS, tuple(chosen), record.version, record.modified_s)
+
+
+def refused_alike(outcome: Outcome, query: Query) -> Answer:
+    """The refusal below a private prefix, of a question for more than public values by one who may not read."""
+    if outcome is not Outcome.AUTHENTICATION_NEEDED:
+        outcome = Outcome.PERMISSION_DENIED
+    reason = _PRIVATE_REFUSALS[outcome].format(who=query.principal.name)
+    return Answer(outcome, reason=f"{reason} (stage: {NAME})")
 
 
 def _verdict(query: Query, hidden: list[Value], records: LocalRecords) -> Outcome:

@@ -92,6 +92,9 @@ class Records:
         key = identifier.folded()
         return Record(key, key, 1, 1, 0, 0, encode_values(values))
 
+    def is_private(self, prefix):
+        return False
+
     def delegation(self, prefix):
         return self.delegated.get(prefix)
 

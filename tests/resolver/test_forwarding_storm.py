@@ -63,6 +63,9 @@ class Records:
     def lookup(self, identifier: Identifier) -> Record | None:
         return None
 
+    def is_private(self, prefix: bytes) -> bool:
+        return False
+
     def delegation(self, prefix: bytes) -> tuple[Site, ...] | None:
         return SITES[DELEGATED] if prefix == DELEGATED else None
 
