@@ -13,6 +13,9 @@ NATIVE_SUBJECTS = (
     "selection",
     "limits",
     "udp",
+    "creating",
+    "changing",
+    "rights",
 )
 """``conformance/checks/native_….py``."""
 HTTP_SUBJECTS = ("reading", "names", "values")

@@ -116,8 +116,12 @@ class Visit:
     def make_bare(self, values: Sequence[Value], more: str = "") -> bytes:
         """Register exactly ``values``."""
         name = self.new_name(more)
-        self._registering.create(name, values)
+        self.make_named(name, values)
         return name
+
+    def make_named(self, name: bytes, values: Sequence[Value]) -> None:
+        """Register exactly ``values`` under a name that ``new_name`` gave."""
+        self._registering.create(name, values)
 
     def admin_value(
         self,
