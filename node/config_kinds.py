@@ -12,9 +12,14 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.rest.dates import parse_date
+from protocols.values.value import MAX_TYPE_BYTES
 
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*(\.[0-9A-Za-z][0-9A-Za-z_-]*)*")
 _ADMIN = re.compile(r"(\d{1,10}):([^\s/]+/\S+)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}")
+_HEADER = re.compile(r"[0-9A-Za-z-]{1,64}")
+CODE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "view-source"})
+"""A browser runs what is in these, or reads its user's own files."""
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
 _HOST = re.compile(
     r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*\.?"
@@ -101,6 +106,19 @@ class NetworkList:
         return ""
 
 
+class TypeList:
+    """Names of value types that may be searched."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        for item in _items(value):
+            if not item or " " in item or len(item.encode()) > MAX_TYPE_BYTES:
+                return f'"{item[:40]}" is not the name of a value type; write for example "URL"'
+            if item.upper() == "HS_SECKEY":
+                return '"HS_SECKEY" is never searched; write for example "URL"'
+        return ""
+
+
 class AdminList:
     """``index:handle`` names of administrators."""
 
@@ -112,6 +130,19 @@ class AdminList:
                 return f'"{item}" is not index:handle; write for example "300:0.NA/88.118"'
             if int(match[1]) > 0xFFFFFFFF:
                 return f'"{item}": the index is above 4294967295'
+        return ""
+
+
+class RootList:
+    """``index:handle=file`` names of trusted keys."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        for item in _items(value):
+            name, equals, file = item.partition("=")
+            if not equals or not file.strip() or not _ADMIN.fullmatch(name.strip()):
+                example = '"301:88.111.1/0.0=keys/root.pem"'
+                return f'"{item}" is not index:handle=file; write for example {example}'
         return ""
 
 
@@ -225,6 +256,29 @@ class DateText:
         except ProtocolError as error:
             return error.reason
         return ""
+
+
+class SchemeList:
+    """Schemes of URLs, in lower case, that lead somewhere and run nothing."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        for item in _items(value):
+            if item in CODE_SCHEMES:
+                return f'"{item}" runs or shows what was registered and is never followed; write for example "https"'
+            if not _SCHEME.fullmatch(item):
+                return f'"{item}" is not a scheme in lower case; write for example "https"'
+        return ""
+
+
+class HeaderName:
+    """The name of an HTTP header field, or "" for none."""
+
+    def explain(self, value: object) -> str:
+        """What is wrong with the value, or ""."""
+        if value == "" or _HEADER.fullmatch(str(value)):
+            return ""
+        return 'is not the name of a header field; write for example "CF-IPCountry"'
 
 
 class PrefixText:

@@ -16,11 +16,15 @@ from node.config_kinds import (
     Bounds,
     Choice,
     DateText,
+    HeaderName,
     NetworkList,
     OrAuto,
     PinList,
     PrefixText,
+    RootList,
+    SchemeList,
     ServerList,
+    TypeList,
 )
 from node.cpus import MOST_WORKERS, auto_workers
 
@@ -86,6 +90,10 @@ class HttpSection:
     """Ask HTTPS clients for a certificate, which they may log in with; those that show none are served as before."""
     jsonp: bool = False
     """Answer `callback=` with JSONP for old web pages. Open to every page anyway; others need CORS, which is always on."""
+    redirect_schemes: Annotated[tuple[str, ...], SchemeList()] = ("http", "https")
+    """Schemes of registered URLs that `/{handle}` may send somebody to, e.g. also "ftp"; never any that runs code."""
+    country_header: Annotated[str, HeaderName()] = ""
+    """Header in which a trusted proxy names its client's country, for 10320/loc. "" = the country is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +240,34 @@ class AccessSection:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchSection:
+    """Reverse look-up, /hrls/handles: identifiers by their publicly readable values. See docs/search.md for its cost."""
+
+    enabled: bool = True
+    """Keep an index beside the store and answer from it: a process at low priority, some 400 bytes for a record."""
+    public: bool = False
+    """Answer without login, too. Otherwise any administrator whom the node knows may search."""
+    types: Annotated[tuple[str, ...], TypeList()] = ()
+    """Value types that are searchable, e.g. ["URL", "CHECKSUM"]. () = all but HS_SECKEY."""
+    text_bytes: Annotated[int, Bounds(64, 65_536)] = 2048
+    """So much of each value is searched; of a longer one its beginning."""
+    question_s: Annotated[float, Bounds(0.1, 60)] = 5.0
+    """How long one question may take before it is given up as too broad."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSection:
+    """Which keys vouch for signed records (HS_SIGNATURE, HS_CERT); `biaojie resolve --verify` asks."""
+
+    roots: Annotated[tuple[str, ...], RootList()] = ()
+    """Trusted keys, "index:handle=file" with the public key in PEM; paths count from the file's own directory."""
+    max_links: Annotated[int, Bounds(1, 50)] = 4
+    """Certificates between a record and a root; the format allows 50."""
+    max_checks: Annotated[int, Bounds(1, 64)] = 4
+    """Signatures checked for one record, so that a long chain costs its reader no more than a few milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogsSection:
     """One event per line on standard error, for the service manager to keep."""
 
@@ -255,6 +291,8 @@ class Config:
     limits: LimitsSection = LimitsSection()
     memory: MemorySection = MemorySection()
     access: AccessSection = AccessSection()
+    search: SearchSection = SearchSection()
+    trust: TrustSection = TrustSection()
     logs: LogsSection = LogsSection()
     path: Path | None = field(default=None)
     """The file it was read from; None = embedded default."""

@@ -30,7 +30,7 @@ class KeyTrouble(Exception):
 
 def read_node_key(path: Path) -> bytes:
     """64 bytes. Raises ``KeyTrouble``."""
-    text = _read_private(path)
+    text = read_private(path)
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error:
@@ -42,7 +42,7 @@ def read_node_key(path: Path) -> bytes:
 
 def read_server_key(path: Path) -> rsa.RSAPrivateKey:
     """Raises ``KeyTrouble``."""
-    data = _read_private(path)
+    data = read_private(path)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError) as error:
@@ -54,7 +54,7 @@ def read_server_key(path: Path) -> rsa.RSAPrivateKey:
 
 def make_node_key(path: Path) -> None:
     """Write a new one; the file must not exist. Raises ``OSError``."""
-    _write_private(path, base64.b64encode(os.urandom(NODE_KEY_BYTES)) + b"\n")
+    write_private(path, base64.b64encode(os.urandom(NODE_KEY_BYTES)) + b"\n")
 
 
 def make_server_key(path: Path) -> rsa.RSAPrivateKey:
@@ -65,14 +65,14 @@ def make_server_key(path: Path) -> rsa.RSAPrivateKey:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write_private(path, pem)
+    write_private(path, pem)
     return key
 
 
 def make_secret(path: Path) -> bytes:
     """Write a new secret and return it without the line end; the file must not exist. Raises ``OSError``."""
     secret = secrets.token_urlsafe(SECRET_BYTES).encode()
-    _write_private(path, secret + b"\n")
+    write_private(path, secret + b"\n")
     return secret
 
 
@@ -98,7 +98,16 @@ def explain_mode(path: Path) -> str:
     return ""
 
 
-def _read_private(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
+    """The secret in a file, without line ends around it. Raises ``KeyTrouble``; what is in the file is never shown."""
+    secret = read_private(path, "name the file that holds the secret").strip()
+    if not secret:
+        raise KeyTrouble(f"{path}: the file is empty, so there is no secret in it")
+    return secret
+
+
+def read_private(path: Path, if_absent: str = "`biaojie init` makes it") -> bytes:
+    """A file that only its owner can read. Raises ``KeyTrouble``; ``if_absent``: what to do then."""
     try:
         trouble = explain_mode(path)
         if trouble:
@@ -106,14 +115,33 @@ def _read_private(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_KEY_FILE_BYTES)
     except FileNotFoundError:
-        raise KeyTrouble(f"{path}: no such file; `biaojie init` makes it") from None
+        raise KeyTrouble(f"{path}: no such file; {if_absent}") from None
     except OSError as error:
         raise KeyTrouble(f"{path}: {error.strerror}") from None
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def write_private(path: Path, data: bytes) -> None:
+    """Make a file that only its owner can read: whole and durable, or none. It must not exist. Raises ``OSError``."""
+    hidden = path.with_name(f".{path.name}.{os.getpid()}")
+    hidden.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(
+            hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(hidden, path)  # unlike a rename, it replaces nothing
+    finally:
+        hidden.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names and renames in it durable. Raises ``OSError``."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,1 +1,1 @@
-"""Trusted resolution as the node and its commands use it: keys, certificates, signing."""
+"""Keys and trust on disk: key files of people and nodes, the roots that are trusted, who administers what."""
