@@ -23,6 +23,11 @@ PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
     "limit": ("Changes in one answer", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
     "receipts": ("`rejected` sends receipts of rejected rows only", {"type": "string", "enum": ["all", "rejected"]}),
     "noredirect": ("Show the values instead of redirecting", {"type": "boolean"}),
+    "action": ("`showlocations` or `showvalues` instead of redirecting", {"type": "string"}),
+    "cert": ("As `auth`; what proves an answer is in the settings (`upstream.pinned_keys`)", {"type": "boolean"}),
+    "ignore_aliases": ("Do not go on to the identifier in HS_ALIAS", {"type": "boolean"}),
+    "locatt": ("Choose a location of 10320/loc with this attribute, `name:value`; repeat for several", _LIST),
+    "urlappend": ("Put this behind the URL; it cannot change scheme, host or port", {"type": "string"}),
     "lang": ("Language of the page", {"type": "string", "enum": ["zh", "en"]}),
     "handle": ("An identifier to go to", {"type": "string"}),
 }  # fmt: skip
@@ -36,7 +41,10 @@ HEADERS: dict[str, str] = {
     "Accept-Language": "zh or en",
 }
 STATUS_TEXTS: dict[int, str] = {
-    200: "Done", 201: "The record was created", 204: "Nothing to say", 302: "Go there",
+    200: "Done", 201: "The record was created", 204: "Nothing to say",
+    301: "Go to the identifier in HS_ALIAS", 302: "Go there",
+    303: "Go there (as a location wants it)", 307: "Go there (as a location wants it)",
+    308: "Go there (as a location wants it)",
     304: "The version you have is the present one",
     400: "Not readable, or not an identifier, or not hosted here: `message` and `field` say what and where",
     401: "Log in, or the password is wrong", 403: "The right is missing, or a password came over plain HTTP",
@@ -47,7 +55,7 @@ STATUS_TEXTS: dict[int, str] = {
     500: "A fault of this node; `requestId` finds it in the log",
     502: "Another node's answer could not be proved",
     503: "Busy, draining or writes stopped; see Retry-After",
-    504: "No node that is responsible answered in time",
+    504: "No node that is responsible answered in time", 508: "Aliases lead in a circle",
 }  # fmt: skip
 _OWN_HEADERS = frozenset({"Authorization"})
 """Described as security, not as a parameter (OpenAPI 3.1 §4.8.12.2)."""

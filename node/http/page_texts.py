@@ -46,6 +46,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请核对标识的每个字符，或向标签上的企业核实；新标识登记后即可解析。",
         "Check every character, or ask the company named on the label; a new one resolves as soon as it is registered.",
     ),
+    "inactive": ("该前缀已停用", "Prefix not in use"),
+    "inactive_text": (
+        "该前缀的登记者声明其标识已不再使用。",
+        "Whoever registered this prefix says that its identifiers are not in use any more.",
+    ),
+    "inactive_next": (
+        "请向标签上的企业询问新的标识。",
+        "Ask the company named on the label for the new identifier.",
+    ),
+    "circle": ("别名循环", "Aliases without an end"),
+    "circle_text": (
+        "该标识的别名（HS_ALIAS）互相指向，或没有尽头。",
+        "The aliases (HS_ALIAS) of this identifier lead back to each other, or never end.",
+    ),
+    "circle_next": (
+        "请告知登记该标识的企业；在地址后加 ?noredirect 可查看其公开值。",
+        "Tell the company that registered it; with ?noredirect behind the address its public values are shown.",
+    ),
     "unanswered": ("暂时无法解析", "No answer at the moment"),
     "unanswered_text": (
         "该标识由其他节点登记，那里现在没有给出可用的答复。",

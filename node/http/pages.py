@@ -87,13 +87,18 @@ def record_page(identifier: Identifier, answer: Answer, language: str) -> bytes:
     return _page(language, name, f"/{path}?noredirect&", "".join(parts))
 
 
-def trouble_page(kind: str, handle: str, language: str) -> bytes:
-    """ "400", "404" or "unanswered": what is wrong and what to do next."""
+def trouble_page(kind: str, handle: str, language: str, detail: str = "") -> bytes:
+    """ "400", "404", "inactive", "circle" or "unanswered": what is wrong and what to do next.
+
+    ``detail``: words of whoever registered something, shown as they are.
+    """
     example = f"{EXAMPLE_PREFIX}/SN-000123"
     parts = [f"<h1>{_say(kind, language)}</h1>"]
     if handle:
         parts.append(f'<p class="handle">{escape(handle)}</p>')
     parts.append(f"<p>{_say(f'{kind}_text', language, example=example)}</p>")
+    if detail:
+        parts.append(f"<p>{escape(detail)}</p>")
     parts.append(f"<p>{_say(f'{kind}_next', language)}</p>")
     parts.append(_form(language, "", handle))
     here = f"/{encode_path(handle.encode())}?" if handle else "/?"

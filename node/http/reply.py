@@ -11,6 +11,7 @@ import orjson
 JSON = "application/json;charset=UTF-8"
 NDJSON = "application/x-ndjson"
 HTML = "text/html; charset=utf-8"
+XML = "application/xml; charset=utf-8"
 
 _ALWAYS = "Server: biaojie\r\nX-Content-Type-Options: nosniff\r\n"
 """Nothing here is to be guessed: what is registered may look like HTML."""

@@ -51,9 +51,19 @@ _PAGE = Operation(
 _REDIRECT = Operation(
     redirect,
     "Go to where the identifier points (302), or see its public values",
-    (*_SELECTION, "noredirect", "lang"),
+    (
+        *_SELECTION,
+        "auth",
+        "cert",
+        "noredirect",
+        "action",
+        "ignore_aliases",
+        "locatt",
+        "urlappend",
+        "lang",
+    ),
     ("Accept", "Accept-Language", "Cache-Control"),
-    (200, 302, 404, 502, 504),
+    (200, 301, 302, 303, 307, 308, 404, 502, 504, 508),
     answer=HTML,
 )
 

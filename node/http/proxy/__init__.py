@@ -1,1 +1,1 @@
-"""Proxy behaviour: where an identifier leads people."""
+"""What a Handle proxy does beyond the first URL: several locations, aliases, content negotiation, namespaces."""

@@ -117,6 +117,9 @@ BIG = {"Content_Type": "application/json", "body": b" " * 2_000_001}
 RECORD = "/api/handles/88.118/1"
 
 PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
+    ("GET", "/88.118/alias", 301, {}),
+    *(("GET", f"/88.118/loc?locatt=id:{n}", n, {}) for n in (303, 307, 308)),
+    ("GET", "/88.118/circle", 508, {}),
     ("GET", RECORD, 200, {}),
     ("GET", RECORD, 304, {"If_None_Match": "*"}),
     ("GET", RECORD + "?publicOnly=false", 401, {}),
@@ -174,6 +177,13 @@ FORWARDED = {
     (path, status) for path in ("/{handle}", "/api/handles/{handle}") for status in (502, 504)
 }
 """Covered in test_forwarded.py, where there are other nodes to ask."""
+LOCATIONS = (
+    b"<locations>"
+    + b"".join(
+        b'<location id="%d" http="%d" href="https://a.cn/"/>' % (n, n) for n in (303, 307, 308)
+    )
+    + b"</locations>"
+)
 NOT_PROVOKED = {("/api/site", 200), *FORWARDED}
 """Covered in test_listing.py, where a site is registered first."""
 
@@ -191,6 +201,9 @@ async def test_every_documented_status_is_really_given_and_no_other():
             "PUT", "/api/handles/88.118/k", BODY, Idempotency_Key="used", **LOGIN
         )
         running_node.writer.registrar._store.truncate_changes(3)
+        running_node.put("88.118/loc", Value(1, "10320/loc", LOCATIONS))
+        running_node.put("88.118/alias", Value(1, "HS_ALIAS", b"88.118/1"))
+        running_node.put("88.118/circle", Value(1, "HS_ALIAS", b"88.118/circle"))
         admit = running_node.listener.admit
         for method, target, status, given in PROVOKE:
             headers = dict(given)
