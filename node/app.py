@@ -53,6 +53,8 @@ from node.metrics import (
 from node.native.office import make_office
 from node.overload import LOOK_EVERY_S, Work
 from node.proving.authenticator import Authenticator
+from node.proving.far_secrets import FarSecrets, Surroundings
+from node.proving.pool import CpuPool
 from node.relay import Relay
 from node.reports import Reporter
 from node.server_keys import ServerKeys
@@ -62,12 +64,14 @@ from node.sockets import HTTP, TCP, UDP
 from node.store import open_view
 from node.upstream.client import UpstreamClient
 from node.writer import Writer
+from protocols.message import Answer, Query
 from registry.change import Change
 from registry.holdings import Holdings
 from registry.sealing import Sealer
 from registry.stores.lmdb_reader import LmdbReader
-from resolver.forwarding import Forwarder
+from resolver.forwarding import Forwarder, Setup
 from resolver.policies.ratelimit import RateLimit
+from resolver.source import Peer
 
 TICK_S = 0.5
 """Site record, snapshot and lag are looked at twice a second."""
@@ -102,7 +106,7 @@ class App:
         )
         sealer = Sealer(read_node_key(config.node.key_file))
         holdings = Holdings(reader, sealer, frozenset(config.node.admins))
-        self.authenticator = Authenticator(holdings, lambda: read_clocks().monotonic_s)
+        self.pool = CpuPool()
         recursive = NetworkSet(config.access.recursion_networks)
         setup = make_setup(
             config, reader.head().log_id, places,
@@ -112,6 +116,7 @@ class App:
         until_s = unproved_until_s(config)
         self._unproved_until_s = until_s if until_s > read_clocks().wall_s else 0.0
         self.driver = Driver(self.forwarder, self._connect, read_clocks)
+        self.authenticator = self._make_authenticator(holdings, setup)
         self.follower.listen(self._drop_changed, self._keeps_foreign)
         plan = Plan(
             config.node.data_dir / FILE_NAME, config.memory.kept_keys, slot == 0,
@@ -145,6 +150,22 @@ class App:
         self._count_hot()
         self._report.count_in(self._counters)
         self._tasks: list[asyncio.Task[Any]] = []
+
+    def _make_authenticator(self, holdings: Holdings, setup: Setup) -> Authenticator:
+        """Who logs in may keep his key at another node; that one is asked as for any question."""
+
+        async def resolve(query: Query, peer: Peer) -> Answer:
+            return await self.service.resolve(query, peer)
+
+        teller = setup.upstreams[0] if setup.upstreams else None
+        around = Surroundings(resolve, self.driver.verify, setup.own_places, teller)
+        return Authenticator(
+            holdings,
+            lambda: read_clocks().monotonic_s,
+            pool=self.pool,
+            resolve=resolve,
+            far_secrets=FarSecrets(around),
+        )
 
     async def start(self, sockets: dict[str, list[socket.socket]]) -> None:
         """Serve on bound sockets."""
@@ -216,6 +237,7 @@ class App:
         await asyncio.gather(*closing)
         await self.hot_keys.close()
         await self.driver.close()
+        self.pool.close()
         await letters.end()
         for task in self._tasks:
             task.cancel()

@@ -11,8 +11,9 @@ from typing import NamedTuple, Protocol
 
 from node.logs import get_log
 from node.metrics import QUERY_ERRORS, UPSTREAM_SECONDS
+from protocols.handle.authentication import VerifyRequest
 from protocols.message import Answer, Query
-from resolver.asking import Cancel, Reply, Send, Trouble
+from resolver.asking import Cancel, Reply, Send, Target, Trouble
 from resolver.delegation import Delegated, NotHere
 from resolver.forwarding import Forwarder
 from resolver.source import Now, Peer
@@ -36,6 +37,11 @@ class Asker(Protocol):
 
     def cancel(self, number: int) -> None:
         """Nobody waits for it any more."""
+
+    async def verify(
+        self, target: Target, request: VerifyRequest, patience_s: float
+    ) -> bool | None:
+        """Whether a proof is right by a secret kept there; None when nothing came that counts."""
 
     async def close(self) -> None:
         """End every connection."""
@@ -96,6 +102,12 @@ class Driver:
         """The client is gone; its ``then`` is not called any more."""
         if self._waiting.pop(ticket, None) is not None:
             self.forwarder.forget(ticket)
+
+    async def verify(
+        self, target: Target, request: VerifyRequest, patience_s: float
+    ) -> bool | None:
+        """See ``Asker``; beside the forwarder, which knows questions about records only."""
+        return None if self._is_closed else await self._asker.verify(target, request, patience_s)
 
     def wake(self) -> None:
         """Have the forwarder looked at in this turn of the loop."""

@@ -14,10 +14,12 @@ from node.upstream.messages import TELLS_NOTHING, question_message, reply_of
 from node.upstream.proof import parse_pin
 from node.upstream.tcp import TcpCarrier
 from node.upstream.udp import UdpCarrier
+from node.upstream.verification import Verifications
 from node.upstream.web import WebCarrier
+from protocols.handle.authentication import VerifyRequest
 from protocols.handle.codec import Message
 from protocols.values.site import HTTP, HTTPS, TCP, UDP
-from resolver.asking import Reply, Role, Send, Trouble
+from resolver.asking import Reply, Role, Send, Target, Trouble
 from resolver.source import Now
 
 __all__ = ["UpstreamClient", "UpstreamSettings"]
@@ -52,6 +54,7 @@ class UpstreamClient:
         }  # fmt: skip
         pins = tuple(map(parse_pin, settings.pins))
         self._keys = KeyFinder(pins, self.tcp, wall_s) if pins else None
+        self._verifications = Verifications(self.tcp, wall_s)
         self._is_closed = False
 
     @property
@@ -88,6 +91,14 @@ class UpstreamClient:
         if job is not None:
             self._end(job)
             self._drop(job)
+
+    async def verify(
+        self, target: Target, request: VerifyRequest, patience_s: float
+    ) -> bool | None:
+        """Whether a proof is right by a secret that ``target`` keeps; None when nothing came that counts."""
+        return (
+            None if self._is_closed else await self._verifications.ask(target, request, patience_s)
+        )
 
     async def close(self) -> None:
         """Let go of every socket, task and timer; what is under way is not told any more."""

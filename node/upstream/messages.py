@@ -6,6 +6,7 @@ Asked is always for the whole public record: no indexes, no types, PUBL set.
 from node.upstream.job import Job
 from protocols.errors import Malformed
 from protocols.handle.administration import HandleRequest
+from protocols.handle.authentication import VerifyRequest
 from protocols.handle.codec import Message, decode, encode
 from protocols.handle.codes import AUTH, CACR, CERT, PUBL, RECU, RRDG, OpCode, outcome_of
 from protocols.handle.envelope import ENVELOPE_BYTES, HEADER_BYTES, Envelope
@@ -50,6 +51,16 @@ def site_message(request_id: int, wall_s: float) -> bytes:
     """A get-site-info request: the server's site names its keys."""
     header = Header(OpCode.GET_SITE_INFO, expiration_s=int(wall_s) + DEFAULT_EXPIRATION_S)
     return encode(Message(Envelope(request_id=request_id), header, HandleRequest()))
+
+
+def verify_message(body: VerifyRequest, request_id: int, wall_s: float) -> bytes:
+    """Is this proof right (op 201)? The answer shall be signed, and name its request by digest."""
+    header = Header(
+        OpCode.VERIFY_CHALLENGE,
+        op_flags=CERT | RRDG,
+        expiration_s=int(wall_s) + DEFAULT_EXPIRATION_S,
+    )
+    return encode(Message(Envelope(request_id=request_id), header, body))
 
 
 def signed_part(message: bytes) -> bytes:

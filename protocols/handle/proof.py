@@ -4,22 +4,38 @@ Both kinds are over nonce ‖ digest of the challenged request (``challenge_cont
 
 * HS_SECKEY: u8 MAC code · MAC; code 0x22: counted salt · i4 iterations · i4 key bits · counted MAC, where MAC =
   HMAC-SHA-1 under the key PBKDF2-HMAC-SHA-1(secret, salt). 0x22 is what Java clients send from 2.7.
-* HS_PUBKEY: counted hash name · counted signature
+* HS_PUBKEY: counted hash name · counted signature; which names and which signatures is the table of ``signatures``,
+  and for SM2 keys ``SM3`` with a signature in DER. The national SDK hashes the content once more with SM3 before, and
+  takes the user handle for SM2's user id; other tools do neither. All four readings are accepted: whoever can make a
+  signature that is right in one of them holds the key.
+
+A key of HS_SECKEY may be the hash of a pass phrase (``values.secret``): then the client hashes it, too, and the 40
+digits are the secret of the MAC on both sides.
 """
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocols.cursor import Reader, Writer
 from protocols.errors import Malformed, TooLarge, Unsupported
 from protocols.handle.macs import ACCEPTED_MACS, HMAC_SHA1, PBKDF2_HMAC_SHA1, SHA1, mac
+from protocols.handle.signatures import (
+    ED25519,
+    SigningKey,
+    VerifyingKey,
+    hash_for_curve,
+    sign,
+    verify,
+)
 from protocols.handle.signatures import SHA1 as SHA1_NAME
 from protocols.handle.signatures import SHA256 as SHA256_NAME
-from protocols.handle.signatures import VerifyingKey, sign, verify
 from protocols.handle.versions import Version, since
+from protocols.values import sm2
 
 MAX_ITERATIONS = 100_000
 """Ten times what Java clients use, about 17 ms; the client chooses, we compute."""
@@ -28,6 +44,8 @@ MAX_DERIVED_KEY_BITS = 512
 MAX_MAC_BYTES = 64
 MAX_HASH_NAME_BYTES = 32
 MAX_SIGNATURE_BYTES = 4096
+
+SM3 = b"SM3"
 
 DEFAULT_ITERATIONS, DEFAULT_KEY_BITS = 10_000, 160
 
@@ -104,7 +122,14 @@ def prove_secret(version: Version, secret: bytes, content: bytes, salt: bytes) -
 
 
 def secret_is_right(proof: SecretProof, secret: bytes, content: bytes) -> bool:
-    """In constant time. With code 0x22 it takes up to ``MAX_ITERATIONS`` hashes: keep it off the event loop."""
+    """In constant time. With code 0x22 it takes up to ``MAX_ITERATIONS`` hashes: keep it off the event loop.
+
+    Raises ``Unsupported`` for a MAC that is not accepted here, or that does not go with what the proof brings along.
+    """
+    if proof.code not in ACCEPTED_MACS or (proof.code == PBKDF2_HMAC_SHA1) != bool(
+        proof.derivation
+    ):
+        raise Unsupported(f"MAC algorithm 0x{proof.code:02x}")
     expected = _secret_mac(proof.code, proof.derivation, secret, content)
     return hmac.compare_digest(proof.mac, expected)
 
@@ -133,15 +158,60 @@ def encode_signature_proof(proof: SignatureProof) -> bytes:
     return writer.finish()
 
 
-def prove_key(version: Version, key: RSAPrivateKey, content: bytes) -> bytes:
-    """The signed response a client of ``version`` with an RSA key sends."""
-    hash_name = since(HASH_BY_VERSION, version)
+def prove_key(version: Version, key: SigningKey, content: bytes) -> bytes:
+    """The signed response of a client with this key; for RSA, what a client of ``version`` sends."""
+    match key:
+        case EllipticCurvePrivateKey():
+            hash_name = hash_for_curve(key)
+        case Ed25519PrivateKey():
+            hash_name = ED25519
+        case _:
+            hash_name = since(HASH_BY_VERSION, version)
     return encode_signature_proof(SignatureProof(hash_name, sign(key, hash_name, content)))
 
 
-def signature_is_right(proof: SignatureProof, key: VerifyingKey, content: bytes) -> bool:
-    """Raises ``Unsupported`` for an unknown hash or a key of unfit length."""
-    return verify(key, proof.hash_name, content, proof.signature)
+def prove_sm2(
+    key: sm2.Sm2PrivateKey,
+    content: bytes,
+    user_handle: bytes,
+    random_bits: Callable[[int], int],
+) -> bytes:
+    """The signed response the national SDK sends with an SM2 key. Raises ``Unsupported`` without the extra ``sm``."""
+    signature = sm2.sign(key, sm2.sm3(content), user_handle, random_bits)
+    return encode_signature_proof(SignatureProof(SM3, signature))
+
+
+def signature_is_right(
+    proof: SignatureProof,
+    key: VerifyingKey | sm2.Sm2PublicKey,
+    content: bytes,
+    user_handle: bytes = b"",
+) -> bool:
+    """``user_handle``: as the client wrote it; only SM2 asks for it.
+
+    Raises ``Unsupported`` for a hash that does not belong to the key, ``TooLarge`` for a key that would cost too much.
+    """
+    if not isinstance(key, sm2.Sm2PublicKey):
+        return verify(key, proof.hash_name, content, proof.signature)
+    if proof.hash_name.upper() != SM3:
+        raise Unsupported(f"signature hash {proof.hash_name!r} with an SM2 key")
+    hashed = sm2.sm3(content)
+    readings = [
+        (text, user_id)
+        for user_id in (user_handle, sm2.DEFAULT_USER_ID)
+        for text in (hashed, content)
+    ]
+    return sm2.verify_any(key, readings, proof.signature)
+
+
+def is_affordable(derivation: Derivation) -> bool:
+    """Whether PBKDF2 with these numbers, which the client chose, makes sense and costs what we are willing to spend."""
+    return (
+        len(derivation.salt) <= MAX_SALT_BYTES
+        and 0 < derivation.iterations <= MAX_ITERATIONS
+        and 0 < derivation.key_bits <= MAX_DERIVED_KEY_BITS
+        and derivation.key_bits % 8 == 0
+    )
 
 
 def _read_derivation(reader: Reader) -> Derivation:

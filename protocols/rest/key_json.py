@@ -1,12 +1,31 @@
-"""Public keys as JSON: RSA and DSA as a JWK (``format`` ``key``), the other kinds as PEM text or base64."""
+"""Public keys as JSON: RSA, DSA, EC and Ed25519 as a JWK (``format`` ``key``), the other kinds as PEM text or base64.
+
+RSA and DSA are kept as the classic blob, EC and Ed25519 as the text of the JWK; text that was written in another way
+(with spaces, with more members) is told as the text it is, so that nothing is lost.
+"""
 
 from collections.abc import Callable
 
 from protocols.errors import ProtocolError
 from protocols.rest.json_reader import JsonReader
 from protocols.rest.plain_json import PLAIN_FORMATS, binary_to_json, plain_to_json
-from protocols.values.jwk import key_from_jwk, key_to_jwk
-from protocols.values.keys import BARE_PEM, PemKey, decode_public_key, encode_public_key
+from protocols.values.jwk import (
+    JsonKey,
+    jwk_text,
+    key_from_jwk,
+    key_from_jwk_text,
+    key_to_jwk,
+)
+from protocols.values.keys import (
+    BARE_PEM,
+    DsaKey,
+    JwkKey,
+    PemKey,
+    PublicKey,
+    RsaKey,
+    decode_public_key,
+    encode_public_key,
+)
 
 _MAX_FORMAT_BYTES = 16
 
@@ -14,7 +33,11 @@ _MAX_FORMAT_BYTES = 16
 def key_data_to_json(data: bytes) -> dict[str, object]:
     """The ``data`` object of HS_PUBKEY data, whatever it holds."""
     try:
-        key = decode_public_key(data)
+        key: PublicKey | JsonKey = decode_public_key(data)
+        if isinstance(key, JwkKey):
+            key = key_from_jwk_text(key.text)
+            if jwk_text(key).encode() != data:
+                return plain_to_json(data)
     except ProtocolError:
         return plain_to_json(data)
     if isinstance(key, PemKey) and key.key_type == BARE_PEM:
@@ -29,9 +52,10 @@ def read_jwk(reader: JsonReader) -> bytes:
     if not isinstance(jwk, dict):
         reader.refuse("a JSON Web Key (an object) expected")
     try:
-        return encode_public_key(key_from_jwk(jwk))
+        key = key_from_jwk(jwk)
     except ProtocolError as error:
         raise reader.locate(error) from None
+    return encode_public_key(key if isinstance(key, RsaKey | DsaKey) else JwkKey(jwk_text(key)))
 
 
 KEY_FORMATS: dict[str, Callable[[JsonReader], bytes]] = {"key": read_jwk, **PLAIN_FORMATS}

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from protocols.values.admin import Admin, decode_admin, encode_admin
-from protocols.values.keys import PublicKey, decode_public_key, encode_public_key
+from protocols.values.jwk import key_from_jwk_text
+from protocols.values.keys import JwkKey, PublicKey, decode_public_key, encode_public_key
 from protocols.values.secret import decode_secret, encode_secret
 from protocols.values.site import Site, decode_site, encode_site
 from protocols.values.text import decode_text, encode_text
@@ -38,10 +39,19 @@ AnyDataType = (
 TEXT_FORMAT = "string"
 """Of text and secrets; the data of every other format has a structure that other programs rely on."""
 
+
+def _decode_key(data: bytes) -> PublicKey:
+    """Text of a JSON Web Key is looked into as well: it might be a private key's."""
+    key = decode_public_key(data)
+    if isinstance(key, JwkKey):
+        key_from_jwk_text(key.text)
+    return key
+
+
 _ADMIN = DataType("admin", decode_admin, encode_admin)
 _VLIST: DataType[Sequence[Reference]] = DataType("vlist", decode_vlist, encode_vlist)
 _SITE = DataType("site", decode_site, encode_site)
-_KEY = DataType("key", decode_public_key, encode_public_key)
+_KEY = DataType("key", _decode_key, encode_public_key)
 _SECRET = DataType(TEXT_FORMAT, decode_secret, encode_secret)
 _TEXT = DataType(TEXT_FORMAT, decode_text, encode_text)
 

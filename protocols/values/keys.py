@@ -1,6 +1,6 @@
 """HS_PUBKEY data: a public key (Handle.Net manual; the IDIS key types as the national SDK writes them).
 
-Two shapes exist. The classic blob::
+Three shapes exist. The classic blob::
 
     counted key type · i2 flags (0) · fields [· spare zero bytes]
 
@@ -9,9 +9,10 @@ Two shapes exist. The classic blob::
     DH_PUB_KEY                              counted y · p · g
     SM2_PUB_KEY, SM9_PUB_KEY, EC_PUB_KEY    counted PEM text
 
-where an integer is big-endian with a leading zero byte if its top bit would be set (Java's two's complement); and
-bare PEM text, beginning with ``-----BEGIN``. What stood behind the last field is kept, so that a key travels
-unchanged. Turning a key into one that verifies is ``key_objects.py``, its JSON form ``jwk.py``.
+where an integer is big-endian with a leading zero byte if its top bit would be set (Java's two's complement); bare
+PEM text, beginning with ``-----BEGIN``; and the JSON text of a JSON Web Key, beginning with ``{``. What stood behind
+the last field is kept, so that a key travels unchanged. Text is not looked into here: turning a key into one that
+verifies is ``key_objects.py``, reading JSON Web Keys ``jwk.py``.
 """
 
 from typing import NamedTuple
@@ -24,6 +25,7 @@ PEM_TYPES = ("SM2_PUB_KEY", "SM9_PUB_KEY", "EC_PUB_KEY")
 BARE_PEM = ""
 
 PEM_LEAD = b"-----BEGIN "
+JWK_LEAD = b"{"
 RSA_SPARE_BYTES = bytes(4)
 
 MAX_INTEGER_BITS = 8192
@@ -31,7 +33,7 @@ MAX_INTEGER_BITS = 8192
 MAX_INTEGER_BYTES = MAX_INTEGER_BITS // 8 + 1
 """With the sign byte."""
 MAX_PEM_BYTES = 8192
-"""A PEM key of 8,192 bits has 1.5 KiB; certificates with a long subject fit too."""
+"""A PEM key of 8,192 bits has 1.5 KiB; certificates with a long subject fit too, and any JSON Web Key."""
 _MAX_TYPE_BYTES = 32
 
 
@@ -70,7 +72,13 @@ class PemKey(NamedTuple):
     spare: bytes = b""
 
 
-PublicKey = RsaKey | DsaKey | DhKey | PemKey
+class JwkKey(NamedTuple):
+    """A key as the JSON text of a JSON Web Key."""
+
+    text: str
+
+
+PublicKey = RsaKey | DsaKey | DhKey | PemKey | JwkKey
 
 
 def decode_public_key(data: bytes) -> PublicKey:
@@ -79,7 +87,9 @@ def decode_public_key(data: bytes) -> PublicKey:
     Integers are read as unsigned, whatever their top bit: no key has a negative number in it.
     """
     if data.startswith(PEM_LEAD):
-        return PemKey(_decode_bare_pem(data))
+        return PemKey(_decode_text("PEM key", data))
+    if data.startswith(JWK_LEAD):
+        return JwkKey(_decode_text("JSON Web Key", data))
     reader = Reader(data)
     key_type = reader.read_text("key type", _MAX_TYPE_BYTES)
     flags = reader.read_u16("key flags")
@@ -116,15 +126,17 @@ def encode_public_key(key: PublicKey) -> bytes:
             writer.write_text(pem)
             writer.write_bytes(spare)
             return writer.finish()
+        case JwkKey(text):
+            return text.encode()
 
 
-def _decode_bare_pem(data: bytes) -> str:
+def _decode_text(what: str, data: bytes) -> str:
     if len(data) > MAX_PEM_BYTES:
-        raise TooLarge(f"PEM key: {len(data)} bytes, at most {MAX_PEM_BYTES} allowed", 0)
+        raise TooLarge(f"{what}: {len(data)} bytes, at most {MAX_PEM_BYTES} allowed", 0)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise Malformed("PEM key: not UTF-8", error.start) from None
+        raise Malformed(f"{what}: not UTF-8", error.start) from None
 
 
 def _read_integers(reader: Reader, *fields: str) -> list[int]:

@@ -3,6 +3,9 @@
 The data is the secret itself. A second habit, from servers that did not want to keep passwords, stores the
 lower-case hexadecimal SHA-1 of the secret instead; the bytes do not say which, so a presented secret is
 compared with both, in constant time.
+
+Where not the secret but a MAC under it is shown (challenge answers), the data is the MAC's key as it is: a client with
+that habit hashes the pass phrase before it makes the MAC, so that both sides use the 40 digits.
 """
 
 import hashlib

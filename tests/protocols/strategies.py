@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from protocols.values.admin import Admin
-from protocols.values.keys import PEM_TYPES, DhKey, DsaKey, PemKey, RsaKey
+from protocols.values.keys import PEM_TYPES, DhKey, DsaKey, JwkKey, PemKey, RsaKey
 from protocols.values.site import Attribute, Interface, Server, Site
 from protocols.values.value import Reference, Value
 
@@ -37,7 +37,8 @@ dsa_keys = st.builds(DsaKey, numbers, numbers, numbers, numbers, spares)
 dh_keys = st.builds(DhKey, numbers, numbers, numbers, spares)
 bare_pem_keys = texts.map(lambda text: PemKey(f"-----BEGIN PUBLIC KEY-----\n{text}"))
 pem_keys = bare_pem_keys | st.builds(PemKey, texts, st.sampled_from(PEM_TYPES), spares)
-keys = rsa_keys | dsa_keys | dh_keys | pem_keys
+jwk_keys = texts.map(lambda text: JwkKey("{" + text))
+keys = rsa_keys | dsa_keys | dh_keys | pem_keys | jwk_keys
 
 
 def servers(public_keys=short_bytes):

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from node.proving.authenticator import (
+from node.proving.authenticator import Authenticator
+from node.proving.guessing import (
     FORGET_S,
     MAX_ACCOUNT_DELAY_S,
     MAX_DELAY_S,
     MAX_REMEMBERED,
     MAX_WAITING_PER_SOURCE,
-    Authenticator,
 )
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Principal
@@ -151,4 +151,4 @@ async def test_what_is_remembered_is_bounded() -> None:
         await authenticator.authenticate(
             f"{PREFIX}/{n}", 300, b"guess", peer(f"10.0.{n >> 8}.{n & 255}")
         )
-    assert len(authenticator._sources) == len(authenticator._accounts) == MAX_REMEMBERED
+    assert authenticator.guesses.remembered == (MAX_REMEMBERED, MAX_REMEMBERED)

@@ -4,17 +4,26 @@ import base64
 from contextlib import suppress
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import Malformed, ProtocolError, TooLarge, Unsupported
-from protocols.values.jwk import key_from_jwk, key_to_jwk
+from protocols.values.data import TYPES
+from protocols.values.jwk import (
+    EcKey,
+    OkpKey,
+    jwk_text,
+    key_from_jwk,
+    key_from_jwk_text,
+    key_to_jwk,
+)
 from protocols.values.key_objects import key_from_object, load_key
 from protocols.values.keys import (
     DhKey,
     DsaKey,
+    JwkKey,
     PemKey,
     RsaKey,
     decode_public_key,
@@ -44,7 +53,11 @@ def spki_with_curve(curve_oid: str, point: bytes) -> str:
     return f"-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n"
 
 
-SM2_PEM = spki_with_curve("2a811ccf5501822d", b"\4" + bytes(range(64)))
+SM2_OFF_CURVE = spki_with_curve("2a811ccf5501822d", b"\4" + bytes(range(64)))
+SM2_COMPRESSED = spki_with_curve("2a811ccf5501822d", b"\2" + bytes(range(32)))
+BRAINPOOL = spki_with_curve("2b2403030208010107", b"\4" + bytes(range(64)))
+ED25519_KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+ED25519_PEM = ED25519_KEY.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 # the blob
@@ -169,13 +182,27 @@ def test_a_certificate_gives_its_key():
     assert load_key(PemKey(pem)) == EC_KEY
 
 
-def test_a_national_curve_is_unsupported_not_a_crash():
-    with pytest.raises(Unsupported):
-        load_key(PemKey(SM2_PEM, "SM2_PUB_KEY"))
+@pytest.mark.parametrize("pem", [SM2_OFF_CURVE, SM2_COMPRESSED, BRAINPOOL])
+def test_a_curve_that_is_not_spoken_or_a_point_beside_it_is_refused_not_a_crash(pem):
+    with pytest.raises(ProtocolError):
+        load_key(PemKey(pem, "SM2_PUB_KEY"))
+
+
+def test_a_curve_nobody_signs_with_is_unsupported():
+    public = ec.derive_private_key(7, ec.SECP256K1()).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(Unsupported, match="secp256k1"):
+        load_key(PemKey(pem))
+
+
+def test_an_ed25519_key_in_pem_loads_and_comes_back():
+    loaded = load_key(PemKey(ED25519_PEM))
+    assert isinstance(loaded, ed25519.Ed25519PublicKey)
+    assert key_from_object(loaded) == PemKey(ED25519_PEM)
 
 
 def test_a_kind_of_key_the_protocol_does_not_use_is_unsupported():
-    public = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    public = x25519.X25519PrivateKey.from_private_bytes(bytes(32)).public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with pytest.raises(Unsupported):
         load_key(PemKey(pem))
@@ -223,6 +250,57 @@ def test_jwk_and_key_are_one_but_for_the_spare_bytes(key):
     assert key_from_jwk(key_to_jwk(key))[:-1] == key[:-1]
 
 
+@pytest.mark.parametrize(
+    ("curve", "kind"), [("P-256", ec.SECP256R1), ("P-384", ec.SECP384R1), ("P-521", ec.SECP521R1)]
+)
+def test_a_point_as_a_jwk_is_the_key_it_was(curve, kind):
+    public = ec.derive_private_key(0xB1A0, kind()).public_key()
+    numbers, size = public.public_numbers(), (public.key_size + 7) // 8
+    key = EcKey(curve, numbers.x.to_bytes(size), numbers.y.to_bytes(size))
+    assert key_from_jwk(key_to_jwk(key)) == key
+    assert load_key(JwkKey(jwk_text(key))) == public
+
+
+def test_the_ed25519_key_of_rfc_8037_is_read():
+    text = '{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
+    x = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    assert key_from_jwk_text(text) == OkpKey("Ed25519", x)
+    assert jwk_text(OkpKey("Ed25519", x)) == text
+    loaded = load_key(decode_public_key(text.encode()))
+    assert loaded == ed25519.Ed25519PublicKey.from_public_bytes(x)
+
+
+def test_jwk_text_alone_is_a_key_and_travels_as_it_was_written():
+    text = ' {"kty":"RSA"}'.lstrip() + " "
+    assert decode_public_key(text.encode()) == JwkKey(text)
+    assert encode_public_key(JwkKey(text)) == text.encode()
+    vector = jwk_text(decode_public_key(VECTOR))
+    spaced = vector.replace(",", ", ").replace("{", '{"kid": "mine", ')
+    assert load_key(JwkKey(spaced)) == load_key(decode_public_key(VECTOR))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "{}",
+        '{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}',
+        '{"a":' + "[" * 4000 + "]" * 4000 + "}",
+        "{" + " " * 9000 + "}",
+        '{"kty":"EC","crv":"P-256","x":"' + "A" * 43 + '","y":"' + "A" * 43 + '"}',
+    ],
+)
+def test_json_text_that_is_no_public_key_is_refused_not_a_crash(text):
+    with pytest.raises(ProtocolError):
+        load_key(decode_public_key(text.encode()))
+
+
+def test_a_private_key_as_json_text_is_no_value_of_a_record():
+    private = '{"kty":"OKP","crv":"Ed25519","x":"' + "A" * 43 + '","d":"' + "A" * 43 + '"}'
+    with pytest.raises(Malformed):
+        TYPES["HS_PUBKEY"].decode(private.encode())
+
+
 def test_other_kinds_have_no_jwk():
     assert key_to_jwk(DhKey(1, 2, 3)) is None
     assert key_to_jwk(PemKey(EC_PEM)) is None
@@ -232,7 +310,15 @@ def test_other_kinds_have_no_jwk():
     ("jwk", "field"),
     [
         ({}, "kty"),
-        ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "kty"),
+        ({"kty": "oct", "k": "AA"}, "kty"),
+        ({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, "x"),
+        ({"kty": "EC", "crv": "P-256", "x": "A" * 43}, "y"),
+        ({"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43}, "crv"),
+        ({"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43, "d": "AA"}, "d"),
+        ({"kty": "EC", "x": "A" * 43, "y": "A" * 43}, "crv"),
+        ({"kty": "OKP", "crv": "X25519", "x": "A" * 43}, "crv"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": "A" * 42}, "x"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "d": "A" * 43}, "d"),
         ({"kty": ["RSA"]}, "kty"),
         ({"kty": "RSA", "n": "AQAB"}, "e"),
         ({"kty": "RSA", "n": 5, "e": "AQAB"}, "n"),
