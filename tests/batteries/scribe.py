@@ -37,6 +37,10 @@ class Scribe:
         """Give responsibility for a prefix away, to a server that nobody runs."""
         return self._move(prefix, Operation.DELEGATE, (SOMEWHERE,), case_sensitive)
 
+    def move(self, prefix: str, operation: Operation, *, case_sensitive: bool = False) -> Write:
+        """Any operation about prefixes. Its record names a server that nobody runs."""
+        return self._move(prefix, operation, (SOMEWHERE,), case_sensitive)
+
     def _move(
         self, prefix: str, operation: Operation, values: tuple[Value, ...], case_sensitive: bool
     ) -> Write:
@@ -44,7 +48,7 @@ class Scribe:
         authority = self._new.get(name.upper()) or self.store.authority(name.upper())
         if authority is None:
             authority = Authority(0, name.upper(), name, case_sensitive, T0_MS // 1000)
-        authority = authority._replace(is_delegated=operation is Operation.DELEGATE)
+        authority = authority.after(operation)
         self._new[authority.prefix] = authority
         record = prefix_record_of(prefix)
         return self.write(record.spelling, operation, values, authority=authority)

@@ -368,6 +368,59 @@ class StoreBattery:
             reader.release()
         reader.close()
 
+    def test_each_state_of_a_prefix_is_kept_and_only_a_plain_one_is_in_sight(self, store):
+        scribe = fill(store, "88.118/A")
+        reader, state = store.reader(), store.authority(b"88.118")
+        for word in (
+            "hide",
+            "unhost",
+            "show",
+            "delegate",
+            "hide",
+            "host",
+            "unhost",
+            "host",
+            "show",
+        ):
+            operation = Operation(word)
+            reader.refresh()
+            scribe.move("88.118", operation)
+            scribe.commit()
+            assert reader.authority(b"88.118") == state
+            state = state.after(operation)
+            reader.refresh()
+            for one in (reader, store):
+                assert one.authority(b"88.118") == state
+                assert (one.stored(b"88.118/A") is not None) == state.is_plain
+                assert (b"88.118" in one.at_hand().hosted) == state.is_plain
+                assert one.kept(b"88.118/A") is not None
+                assert look(one, "88.118/A") is not None
+            assert store.changes(store.head().seq - 1)[0].operation is operation
+            reader.release()
+        assert state.is_plain
+        reader.close()
+
+    @pytest.mark.parametrize("word", ["unhost", "hide", "show"])
+    def test_only_hosting_and_delegating_make_a_prefix(self, store, word):
+        scribe = Scribe(store)
+        scribe.move("88.118", Operation(word))
+        with pytest.raises(Conflict, match="says something else"):
+            scribe.commit()
+        assert store.authorities() == []
+
+    @pytest.mark.parametrize(
+        ("before", "again"),
+        [("host", "show"), ("host", "host"), ("hide", "hide"), ("unhost", "unhost")],
+    )
+    def test_a_state_is_not_entered_twice(self, store, before, again):
+        scribe = fill(store, "88.118/A")
+        if before != "host":
+            scribe.move("88.118", Operation(before))
+            scribe.commit()
+        scribe.move("88.118", Operation(again))
+        with pytest.raises(Conflict, match="was done already"):
+            scribe.commit()
+
     @pytest.mark.parametrize("moves", [1, 255, 256, 257, 600])
     def test_a_reader_that_looked_away_for_many_moves_knows_how_they_ended(self, store, moves):
         prefixes = [f"88.{n}" for n in range(7)]
@@ -643,6 +696,8 @@ class StoreBattery:
         scribe.commit([RequestMark(b"k" * 16, b"c" * 16, 3)], [Note(b"n", b"v")])
         scribe.host("88.119")
         scribe.put("88.119/A")
+        for word in ("host", "hide", "unhost"):
+            scribe.move("88.121", Operation(word))
         scribe.delegate("88.120")
         scribe.put("88.120/A")
         scribe.commit()
@@ -658,6 +713,8 @@ class StoreBattery:
         assert again.count(b"88.118") == 1
         assert again.stored(b"88.119/A") is not None
         assert again.stored(b"88.120/A") is None
+        assert again.authority(b"88.121").is_private
+        assert again.authority(b"88.121").is_unhosted
         assert again.request(b"k" * 16).seq == 3
         assert again.note(b"n") == b"v"
         scribe = Scribe(again)

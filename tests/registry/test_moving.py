@@ -5,19 +5,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.identifier import parse_identifier
-from protocols.message import OPERATOR, Outcome, Receipt
-from protocols.values.admin import ADD_DERIVED_PREFIX, DELETE_DERIVED_PREFIX
+from protocols.message import OPERATOR, Outcome, Principal, Query, Receipt
+from protocols.values.admin import (
+    ADD_DERIVED_PREFIX,
+    ALL_PERMISSIONS,
+    DELETE_DERIVED_PREFIX,
+    MODIFY_ADMIN,
+)
 from protocols.values.value_list import encode_values
+from registry.chunks import Chunk
 from registry.loading import Load
 from registry.registrar import Submission
+from resolver.answering import answer_now
+from resolver.source import Now, Peer
 from tests.registry.desk import (
     ADMIN,
     DELEGATE,
     DELETE,
+    HIDE,
     HOST,
     MODIFY,
     PUT,
+    SHOW,
     STRANGER,
+    UNHOST,
     Desk,
     admin,
     command,
@@ -204,6 +215,147 @@ def test_nothing_is_kept_below_a_prefix_whose_delegation_has_ended():
     assert desk.put("88.118.5/x", url()).outcome is Outcome.NOT_RESPONSIBLE
 
 
+# -- given up, and hosted as it is
+
+
+def test_a_prefix_given_up_keeps_its_record_and_what_is_below_it_out_of_sight(desk):
+    before, authority = desk.values(PREFIX), desk.store.authority(PREFIX.encode())
+    receipt = desk.submit(command(UNHOST, PREFIX))
+    assert receipt == Receipt(Outcome.SUCCESS, version=2, seq=4)
+    assert desk.values(PREFIX) == before
+    assert desk.store.authority(PREFIX.encode()) == authority._replace(is_unhosted=True)
+    assert not desk.holdings.hosts(PREFIX.encode())
+    assert sites(desk) is None, "its HS_SITE names this node; nobody is sent in a circle"
+    assert desk.holdings.lookup(parse_identifier(f"{PREFIX}/x")) is None
+    assert desk.store.count(PREFIX.encode()) == 1
+    query = Query(parse_identifier(f"{PREFIX}/x"))
+    answer = answer_now(query, desk.holdings, Peer("192.0.2.7", 1, "tcp", False), Now(0.0, 0.0))
+    assert answer.outcome is Outcome.NOT_RESPONSIBLE
+    assert desk.submit(command(UNHOST, PREFIX)).is_unchanged
+
+
+def test_nothing_is_written_below_a_prefix_that_was_given_up_not_even_by_the_operator(desk):
+    desk.submit(command(UNHOST, PREFIX))
+    for one in (command(PUT, f"{PREFIX}/y", url()), command(DELETE, f"{PREFIX}/x")):
+        assert desk.submit(one).outcome is Outcome.NOT_RESPONSIBLE
+    assert set(load(desk).statuses) == set(b"x")
+    chunk = Chunk(OPERATOR, "test", [], [command(PUT, f"{PREFIX}/y", url())], {}, [])
+    (receipt,) = desk.registrar.carry(chunk, 3_000_000_000).others.values()
+    assert receipt.outcome is Outcome.NOT_RESPONSIBLE
+
+
+def test_its_record_can_still_be_changed_but_not_deleted_while_something_lies_below(desk):
+    desk.submit(command(UNHOST, PREFIX))
+    assert not desk.submit(command(MODIFY, PREFIX, FAR), Principal(ADMIN.handle, 300)).reason
+    assert desk.submit(command(DELETE, PREFIX)).outcome is Outcome.ALREADY_EXISTS
+
+
+def test_hosting_without_values_takes_back_everything_as_it_was(desk):
+    before = desk.values(PREFIX)
+    desk.commit(command(UNHOST, PREFIX), command(HOST, PREFIX))
+    assert desk.values(PREFIX) == before
+    assert desk.holdings.hosts(PREFIX.encode())
+    assert desk.holdings.lookup(parse_identifier(f"{PREFIX}/x"))
+    assert desk.submit(command(HOST, PREFIX)).outcome is Outcome.ALREADY_EXISTS
+
+
+def test_a_record_made_before_its_prefix_was_hosted_is_kept_by_hosting_without_values():
+    desk = Desk()
+    desk.put("0.NA/88.118.5", name(), secret())
+    receipt = desk.submit(command(HOST, "88.118.5"))
+    assert (receipt.outcome, receipt.version, receipt.was_created) == (Outcome.SUCCESS, 2, False)
+    assert [value.index for value in desk.values("88.118.5")] == [2, 300]
+    assert not desk.put("88.118.5/x", url()).reason
+
+
+def test_hosting_with_values_over_such_a_record_replaces_it():
+    desk = Desk()
+    desk.put("0.NA/88.118.5", name(), secret())
+    assert not desk.submit(command(HOST, "88.118.5", url())).reason
+    assert [value.index for value in desk.values("88.118.5")] == [1]
+
+
+def test_hosting_without_values_keeps_the_case_rule_whatever_it_was():
+    desk = Desk()
+    desk.commit(
+        command(HOST, "88.cs", HERE, case_sensitive=True),
+        command(PUT, "88.cs/Ab", url()),
+        command(UNHOST, "88.cs"),
+    )
+    assert not desk.submit(command(HOST, "88.cs")).reason
+    assert desk.holdings.lookup(parse_identifier("88.cs/Ab"))
+    assert not desk.holdings.lookup(parse_identifier("88.cs/ab"))
+
+
+@pytest.mark.parametrize(
+    ("one", "needed"),
+    [
+        (command(HOST, "88.118.new"), ADD_DERIVED_PREFIX),
+        (command(HOST, "88.118.record"), ADD_DERIVED_PREFIX),
+        (command(HOST, "88.118.record", url()), ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX),
+        (command(HOST, "88.118.away"), ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX),
+        (command(HOST, "88.118.quit"), ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX),
+        (command(UNHOST, "88.118.here"), DELETE_DERIVED_PREFIX),
+        (command(UNHOST, "88.118.away"), DELETE_DERIVED_PREFIX),
+    ],
+    ids=str,
+)
+def test_who_may_move_a_prefix_is_said_by_the_prefix_above(one, needed):
+    desk = Desk()
+    desk.commit(
+        command(PUT, "0.NA/88.118.record", name()),
+        command(DELEGATE, "88.118.away", FAR),
+        command(HOST, "88.118.quit"),
+        command(UNHOST, "88.118.quit"),
+        command(HOST, "88.118.here", admin()),
+    )
+    grants = [bit for bit in (ADD_DERIVED_PREFIX, DELETE_DERIVED_PREFIX) if needed & bit]
+    for missing in grants:
+        desk.put("0.NA/88.118", admin(permissions=ALL_PERMISSIONS & ~missing))
+        assert desk.submit(one, ADMIN).outcome is Outcome.PERMISSION_DENIED
+    assert desk.submit(one, STRANGER).outcome is Outcome.NOT_ADMINISTRATOR
+    desk.put("0.NA/88.118", admin(permissions=needed))
+    assert desk.submit(one, ADMIN).outcome is Outcome.SUCCESS
+
+
+def test_the_own_administrators_make_a_prefix_private_and_ordinary_again(desk):
+    desk.submit(command(MODIFY, PREFIX, admin("0.NA/88.118.7", 300)))
+    owner = Principal("0.NA/88.118.7", 300)
+    for operation, is_private in ((HIDE, True), (SHOW, False)):
+        assert desk.submit(command(operation, PREFIX), ADMIN).outcome is Outcome.NOT_ADMINISTRATOR
+        receipt = desk.submit(command(operation, PREFIX), owner)
+        assert (receipt.outcome, receipt.is_unchanged) == (Outcome.SUCCESS, False)
+        assert desk.holdings.is_private(PREFIX.encode()) is is_private
+        assert desk.submit(command(operation, PREFIX), owner).is_unchanged
+    weak = admin(owner.handle, 300, ALL_PERMISSIONS & ~MODIFY_ADMIN)
+    desk.submit(command(MODIFY, PREFIX, weak))
+    assert desk.submit(command(HIDE, PREFIX), owner).outcome is Outcome.PERMISSION_DENIED
+
+
+def test_a_private_prefix_stays_private_wherever_it_moves_and_even_when_deleted(desk):
+    desk.commit(
+        command(HIDE, PREFIX), command(DELETE, f"{PREFIX}/x"), command(DELEGATE, PREFIX, FAR),
+        command(UNHOST, PREFIX), command(DELETE, PREFIX), command(HOST, PREFIX),
+    )  # fmt: skip
+    assert desk.store.authority(PREFIX.encode()).is_private
+    assert desk.holdings.hosts(PREFIX.encode())
+
+
+def test_rows_of_a_file_are_settled_below_a_private_prefix_as_below_any():
+    statuses = []
+    for operation in (SHOW, HIDE):
+        desk = Desk()
+        same = url("https://example.com/1")
+        desk.commit(
+            command(HOST, PREFIX, HERE),
+            command(operation, PREFIX),
+            command(PUT, f"{PREFIX}/x", same),
+            command(PUT, f"{PREFIX}/old", name()),
+        )
+        statuses.append(load(desk).statuses)
+    assert statuses == [b"=ruux", b"=ruux"]
+
+
 # -- files
 
 
@@ -240,7 +392,7 @@ def test_a_file_can_be_loaded_below_a_delegated_prefix_beforehand():
 
 moves = st.builds(
     lambda operation, prefix, value: command(operation, prefix, value),
-    st.sampled_from([HOST, DELEGATE, DELEGATE, DELETE]),
+    st.sampled_from([HOST, DELEGATE, DELEGATE, DELETE, UNHOST, HIDE, SHOW]),
     st.sampled_from(["88.118.7", "88.118.8"]),
     st.sampled_from([HERE, FAR, url()]),
 )
@@ -285,4 +437,5 @@ def test_a_prefix_is_never_hosted_and_delegated_and_a_delegated_one_names_a_serv
             for suffix in "ab":
                 asked = prefix + b"/" + suffix.encode()
                 stored = desk.store.stored(asked)
-                assert (stored is None) == (is_delegated or desk.store.kept(asked) is None)
+                is_sight = authority is not None and authority.is_plain
+                assert (stored is not None) == (is_sight and desk.store.kept(asked) is not None)

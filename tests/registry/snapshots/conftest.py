@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocols.message import Operation
 from protocols.values.value import TTL_ABSOLUTE, Reference, Value
 from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
@@ -11,8 +12,8 @@ from tests.registry.stores.settings import SMALL
 
 
 def fill_richly(store):
-    """Prefixes hosted, delegated and taken back, all kinds of names and values, updates, tombstones, marks and notes;
-    the oldest change is 3."""
+    """Prefixes in all states, all kinds of names and values, updates, tombstones, marks and notes; the oldest change is
+    3."""
     scribe = Scribe(store)
     for prefix in ("88.b", "88.A", "88.empty"):
         scribe.host(prefix)
@@ -46,6 +47,11 @@ def fill_richly(store):
         scribe.delegate(prefix)
     scribe.commit()
     scribe.host("88.gone")
+    scribe.commit()
+    for prefix, word in (("88.quit", "unhost"), ("88.own", "hide")):
+        scribe.host(prefix)
+        scribe.put(f"{prefix}/kept")
+        scribe.move(prefix, Operation(word))
     scribe.commit()
     store.truncate_changes(3)
     return scribe

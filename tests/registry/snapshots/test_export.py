@@ -196,6 +196,20 @@ def test_a_delegated_prefix_is_told_by_one_word_and_others_by_none():
     assert store.stored(b"88.gone/kept") is not None
 
 
+@pytest.mark.parametrize(("name", "word"), [(b"88.quit", b"unhosted"), (b"88.own", b"private")])
+def test_a_prefix_that_was_given_up_or_is_private_is_told_by_one_word(name, word):
+    number = next(n for n, line in enumerate(LINES) if b'"authority":"' + name in line)
+    told = b'"' + word + b'":true'
+    assert [n for n, line in enumerate(LINES) if told in line] == [number]
+    damaged = LINES[number].replace(told, b'"' + word + b'":false')
+    with pytest.raises(DamagedExport):
+        imported(resealed([*LINES[:number], damaged, *LINES[number + 1 :]]))
+    store = imported(LINES)
+    assert not store.authority(name.upper()).is_plain
+    assert store.stored(name + b"/kept") is None
+    assert store.kept(name + b"/kept") is not None
+
+
 @pytest.mark.parametrize("number", [2, 8])
 def test_lines_out_of_order_are_refused(number):
     lines = list(LINES)

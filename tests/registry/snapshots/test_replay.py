@@ -11,13 +11,15 @@ from registry.snapshots.read_export import Export, seed_from
 from registry.snapshots.replay import replay
 from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
+from registry.stores.store import ABOUT_PREFIXES
 from tests.batteries.scribe import LOG_ID, SOMEWHERE, Scribe, fill
 from tests.registry.stores.settings import SMALL
 
+MOVES = {operation.value: operation for operation in sorted(ABOUT_PREFIXES, key=str)}
 STEPS = st.lists(
     st.lists(
         st.tuples(
-            st.sampled_from(["put", "put", "delete", "host", "move", "release"]),
+            st.sampled_from(["put", "put", "delete", "record", "release", *MOVES]),
             st.sampled_from(["88.a", "88.B", "88.cs"]),
             st.sampled_from(["x", "X", "y", "L" * 500, "L" * 500 + "z", "é"]),
         ),
@@ -30,20 +32,26 @@ STEPS = st.lists(
 
 def write(store, acts):
     scribe = Scribe(store)
-    delegated = {authority.prefix: authority.is_delegated for authority in store.authorities()}
+    known = {authority.prefix: authority for authority in store.authorities()}
     for act, prefix, suffix in acts:
         folded = prefix.encode().upper()
-        if folded not in delegated or act == "move":
-            delegated[folded] = act == "move" and not delegated.get(folded)
-            move = scribe.delegate if delegated[folded] else scribe.host
-            move(prefix, case_sensitive=prefix == "88.cs")
+        before = known.get(folded)
+        if before is None or act in MOVES:
+            operation = MOVES.get(act, Operation.HOST)
+            if before is None:
+                operation = operation if act == "delegate" else Operation.HOST
+            elif before.after(operation) == before:
+                continue
+            made = scribe.move(prefix, operation, case_sensitive=prefix == "88.cs")
+            known[folded] = made.authority
         elif (
             act == "release"
         ):  # what a prefix leaves that is deleted and then hosted once more: no new authority
-            operation = Operation.DELEGATE if delegated[folded] else Operation.HOST
-            scribe.delete(prefix)
-            scribe.write(f"0.NA/{prefix}", operation, (SOMEWHERE,))
-        elif act == "host":
+            operation = Operation.DELEGATE if before.is_delegated else Operation.HOST
+            if before.after(operation) == before:
+                scribe.delete(prefix)
+                scribe.write(f"0.NA/{prefix}", operation, (SOMEWHERE,))
+        elif act == "record":
             scribe.put(prefix)
         elif act == "delete":
             scribe.delete(f"{prefix}/{suffix}")
@@ -66,6 +74,8 @@ def test_a_mirror_that_begins_anywhere_ends_with_the_same_export(before, after, 
     for authority in source.authorities():
         name = authority.spelling + b"/x"
         assert (mirror.stored(name) is None) == (source.stored(name) is None)
+        there = mirror.authority(authority.prefix)
+        assert there._replace(id=0) == authority._replace(id=0)
     assert mirror.changes(mirror.head().oldest_available - 1) == source.changes(
         mirror.head().oldest_available - 1
     )

@@ -12,7 +12,7 @@ from protocols.identifier import parse_identifier
 from registry.errors import Conflict, Gone
 from registry.stores.lmdb import create_store, open_writer
 from registry.stores.memory import MemoryStore
-from registry.stores.store import Note, RequestMark
+from registry.stores.store import ABOUT_PREFIXES, Note, RequestMark
 from tests.batteries.scribe import LOG_ID, Scribe
 from tests.registry.stores.settings import SMALL
 
@@ -37,7 +37,7 @@ class Engines(RuleBasedStateMachine):
         self.oldest = 1
         self.pinned = None
         self.commits = 0
-        self.delegated = frozenset()
+        self.moved = {}  # prefix -> its authority, once it was moved
 
     @initialize()
     def host(self):
@@ -82,12 +82,20 @@ class Engines(RuleBasedStateMachine):
         self.marks |= {mark.key: mark for mark in marks}
         self.notes |= {note.name: note.value for note in notes}
 
-    @rule(prefix=st.sampled_from(PREFIXES))
-    def move(self, prefix):
+    @rule(
+        prefix=st.sampled_from(PREFIXES), operation=st.sampled_from(sorted(ABOUT_PREFIXES, key=str))
+    )
+    def move(self, prefix, operation):
         scribe = Scribe(self.store)
-        (scribe.host if prefix in self.delegated else scribe.delegate)(prefix)
+        before = self.store.authority(prefix.upper().encode())
+        after = before.after(operation)
+        scribe.move(prefix, operation)
+        if after == before:
+            with pytest.raises(Conflict):
+                scribe.commit()
+            return
         scribe.commit()
-        self.delegated = self.delegated ^ {prefix}
+        self.moved = self.moved | {prefix: after}
         self.remember(f"0.NA/{prefix.upper()}", scribe.seq, False)
 
     @rule(name=NAMES, off_by=st.sampled_from([-1, 1, 7]))
@@ -121,7 +129,7 @@ class Engines(RuleBasedStateMachine):
         self.unpin()
         reader = self.store.reader()
         reader.refresh()
-        self.pinned = reader, dict(self.records), len(self.changed), self.delegated
+        self.pinned = reader, dict(self.records), len(self.changed), self.moved
 
     def unpin(self):
         if self.pinned:
@@ -131,15 +139,15 @@ class Engines(RuleBasedStateMachine):
     @invariant()
     def a_pinned_reader_sees_what_it_saw(self):
         if self.pinned:
-            reader, records, seq, delegated = self.pinned
+            reader, records, seq, moved = self.pinned
             assert reader.head().seq == seq
-            self.compare_records(reader, records, delegated)
+            self.compare_records(reader, records, moved)
 
     @invariant()
     def everything_is_as_the_model_says(self):
         head = self.store.head()
         assert (head.seq, head.oldest_available) == (len(self.changed), self.oldest)
-        self.compare_records(self.store, self.records, self.delegated)
+        self.compare_records(self.store, self.records, self.moved)
         changes = self.store.changes(self.oldest - 1, 1000)
         assert [change.seq for change in changes] == list(range(self.oldest, head.seq + 1))
         assert [change.key.decode() for change in changes] == self.changed[self.oldest - 1 :]
@@ -152,10 +160,11 @@ class Engines(RuleBasedStateMachine):
         for name in (b"n0", b"n1", b"n2", b"x"):
             assert self.store.note(name) == (self.notes.get(name) or None)
 
-    def compare_records(self, store, records, delegated):
+    def compare_records(self, store, records, moved):
         for prefix in [*PREFIXES, "0.NA"]:
-            is_seen = prefix not in delegated
-            assert store.authority(prefix.upper().encode()).is_delegated != is_seen
+            authority = store.authority(prefix.upper().encode())
+            assert authority == moved.get(prefix, authority)
+            is_seen = prefix not in moved or moved[prefix].is_plain
             folded_prefix = prefix.upper()
             mine = {n: r for n, r in records.items() if n.startswith(folded_prefix + "/")}
             pages, after = [], b""
