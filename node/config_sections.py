@@ -241,7 +241,7 @@ class AccessSection:
 
 @dataclass(frozen=True, slots=True)
 class SearchSection:
-    """Reverse look-up, /hrls/handles: identifiers by their publicly readable values. See docs/search.md for its cost."""
+    """Reverse look-up, /hrls/handles: identifiers by their public values; docs/search.md tells what it costs."""
 
     enabled: bool = True
     """Keep an index beside the store and answer from it: a process at low priority, some 400 bytes for a record."""

@@ -1,6 +1,7 @@
-"""Posts: the places that the supervisor keeps filled: the registrar, the operations process, worker n."""
+"""Posts: the places that the supervisor keeps filled: registrar, operations process, search process, worker n."""
 
 import time
+from collections.abc import Callable
 
 from node.child import SILENCE_S, Boot, Child
 from node.config import Config
@@ -13,10 +14,10 @@ STEADY_S = 30.0
 """A child that lived so long died of something new: the pause starts small again."""
 MOST_FIRST_DEATHS = 5
 """Children of one post that may be killed before one comes up; by then it is no accident."""
-REGISTRAR, WORKER, OPERATIONS = (
-    "node.registrar_process", "node.worker", "node.operations_process"
+REGISTRAR, WORKER, OPERATIONS, SEARCH = (
+    "node.registrar_process", "node.worker", "node.operations_process", "node.search_process"
 )  # fmt: skip
-_NAMES = {REGISTRAR: "registrar", OPERATIONS: "operations"}
+_NAMES = {REGISTRAR: "registrar", OPERATIONS: "operations", SEARCH: "search"}
 
 log = get_log("supervisor")
 
@@ -119,3 +120,16 @@ class Post:
     def _wait_longer(self) -> None:
         self.next_start_s = time.monotonic() + self.backoff_s
         self.backoff_s = min(self.backoff_s * 2, MAX_BACKOFF_S)
+
+
+def lives_by_other(module: str, old: Config, fresh: Config) -> bool:
+    """Whether settings that such a child lives by have changed."""
+    view = _LIVES_BY[module]
+    return view(old) != view(fresh)
+
+
+_LIVES_BY: dict[str, Callable[[Config], tuple[object, ...]]] = {
+    REGISTRAR: lambda it: (it.store, it.node.admins, it.node.key_file, it.logs),
+    OPERATIONS: lambda it: (it.operations, it.search, it.logs),
+    SEARCH: lambda it: (it.search, it.store, it.logs),
+}

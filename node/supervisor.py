@@ -18,7 +18,16 @@ from node.config_check import check_config
 from node.logs import get_log
 from node.mailbox import GONE, OPERATIONS_SLOT, WORKERS, make_mailbox, send
 from node.notify import notify
-from node.posts import FIRST_BACKOFF_S, OPERATIONS, REGISTRAR, WORKER, Post, StartFailed
+from node.posts import (
+    FIRST_BACKOFF_S,
+    OPERATIONS,
+    REGISTRAR,
+    SEARCH,
+    WORKER,
+    Post,
+    StartFailed,
+    lives_by_other,
+)
 from node.sockets import PortTaken, Sockets, make_sockets
 from node.store import has_store
 
@@ -46,6 +55,9 @@ class Supervisor:
         self._sockets = Sockets()
         self._registrar = Post(REGISTRAR, 0, config, self._sockets)
         self._operations = Post(OPERATIONS, 0, config, self._sockets)
+        self._search = Post(SEARCH, 0, config, self._sockets)
+        self._is_started = False
+        """The workers answer; now there is time for what nobody waits for."""
         self._workers: list[Post] = []
         self._candidates: list[Post] = []
         """Workers of a reload that have no place yet."""
@@ -82,6 +94,7 @@ class Supervisor:
             if isinstance(trouble, _Told):
                 raise StartFailed("stopped while starting", 0) from None  # as it was told to
             raise
+        self._is_started = True
         notify("READY=1", f"STATUS=serving {' '.join(listening.get('udp', []))}")
         log.info("serving", extra={"listening": listening, "pid": os.getpid()})
         return listening
@@ -108,7 +121,7 @@ class Supervisor:
             child.stop()
         self._sockets.close()  # the workers have theirs, and empty the queues before they close them
         is_clean = self._end([*children, *(child for child, _ in self._retired)])
-        for post in (self._operations, self._registrar):
+        for post in (self._search, self._operations, self._registrar):
             if post.child is not None:
                 is_clean &= self._end([post.child])
         return is_clean
@@ -130,6 +143,8 @@ class Supervisor:
         yield from self._candidates
         if self._config.operations.enabled:
             yield self._operations
+        if self._config.search.enabled and self._is_started:
+            yield self._search
 
     def _fill(self, post: Post, config: Config, sockets: Sockets | None = None) -> None:
         """Start a child that lives by these settings."""
@@ -306,13 +321,14 @@ class Supervisor:
         """Registrar and operations process, where what they live by has changed."""
         boxes = [self._boxes[slot][1].fileno() for slot in range(fresh.node.workers)]
         send(self._boxes[OPERATIONS_SLOT][1], WORKERS, len(boxes), boxes)
-        registrar, watch = self._registrar, self._operations
-        for post in (registrar, watch):
+        registrar, watch, search = self._registrar, self._operations, self._search
+        for post in (registrar, watch, search):
             post.config, post.sockets = fresh, self._sockets
             post.backoff_s = FIRST_BACKOFF_S
-        if _registrar_view(fresh) != _registrar_view(old) and registrar.child is not None:
-            registrar.child.stop()  # it finishes what is queued; its post is filled again at once
-        if _watch_view(fresh) != _watch_view(old) and watch.child is not None:
+        for post in (registrar, search):
+            if lives_by_other(post.module, old, fresh) and post.child is not None:
+                post.child.stop()  # it finishes what is queued; its post is filled again at once
+        if lives_by_other(OPERATIONS, old, fresh) and watch.child is not None:
             watch.child.stop()
             self._retired.append((watch.child, time.monotonic() + KILL_AFTER_S))
             watch.child = None
@@ -377,13 +393,3 @@ class Supervisor:
         if time.monotonic() - slept_s > FROZEN_S:
             for post in self._posts():
                 post.heard_s = time.monotonic()
-
-
-def _registrar_view(config: Config) -> tuple[object, ...]:
-    """The settings the registrar lives by."""
-    return (config.store, config.node.admins, config.node.key_file, config.logs)
-
-
-def _watch_view(config: Config) -> tuple[object, ...]:
-    """The settings the operations process lives by."""
-    return (config.operations, config.logs)

@@ -1,0 +1,206 @@
+"""Finding: the identifiers whose values meet all terms, in order of the folded identifier, page by page.
+
+What is rare is found by what is rare about it: a whole text or a beginning that few values have, else three characters
+in a row. What is common is found by walking through the identifiers in their order, which then need not go far. Which
+of these is tried is decided by looking, not by estimates. Whatever finds a candidate, ``_CELL`` conditions decide.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from node.search.cells import Term
+from node.search.layout import LEAD, PLACES
+from node.search.patterns import TRIGRAM, Pattern
+
+MOST_TRIGRAMS = 48
+"""Of one question; more find nothing more exactly, and each is a list to be read."""
+
+
+class Asked(NamedTuple):
+    """One question."""
+
+    terms: tuple[Term, ...]
+    limit: int
+    skip: int = 0
+    after: str = ""
+    """Folded identifier behind which to go on."""
+    prefix: str = ""
+    """Folded; "" = below all prefixes."""
+    hidden_prefixes: tuple[str, ...] = ()
+    """Folded; nothing below them is told."""
+    hidden_records: tuple[str, ...] = ()
+    """Folded identifiers that are not told."""
+
+
+class Effort(NamedTuple):
+    """What counts as rare."""
+
+    few: int = 2000
+    """Cells with one text, or one beginning, that are looked at one by one."""
+    most_candidates: int = 100_000
+    """Identifiers found by something rare and then sorted; with more of them it was not rare."""
+
+
+USUAL = Effort()
+
+
+class Hit(NamedTuple):
+    """One identifier."""
+
+    key: str
+    """Folded."""
+    spelling: str
+
+
+class _Sql:
+    """A piece of SQL and what its question marks stand for."""
+
+    def __init__(self, text: str, values: Iterable[object] = ()) -> None:
+        self.text, self.values = text, tuple(values)
+
+    def __add__(self, other: "_Sql") -> "_Sql":
+        return _Sql(f"{self.text} {other.text}", (*self.values, *other.values))
+
+
+def find(connection: sqlite3.Connection, asked: Asked, effort: Effort = USUAL) -> list[Hit]:
+    """One page, the same whatever ``effort`` is. Raises ``sqlite3.Error``, also when the progress handler ends it."""
+    types = dict(connection.execute("SELECT name, id FROM type"))
+    numbered = [(types[term.type], term) for term in asked.terms if term.type in types]
+    if len(numbered) < len(asked.terms):
+        return []  # no value has that type
+    visible = _visible(asked)
+    source = _rare_cells(connection, numbered, effort.few) or _grams(asked.terms)
+    if source is not None:
+        numbers = _candidates(
+            connection, source, _meets(numbered) + visible, effort.most_candidates
+        )
+        if len(numbers) <= effort.most_candidates:
+            return _page(connection, numbers, asked)
+    return _walk(connection, numbered, visible, asked)
+
+
+def _rare_cells(
+    connection: sqlite3.Connection, terms: Sequence[tuple[int, Term]], few: int
+) -> _Sql | None:
+    """Numbers of the records by a text or beginning that at most ``few`` cells have; None when there is none."""
+    for type_, term in terms:
+        for pattern in term.patterns:
+            where = _by_text(pattern)
+            if where is None:
+                continue
+            cells = _Sql("FROM cell WHERE type = ?", (type_,)) + where
+            count = _Sql("SELECT count(*) FROM (SELECT 1") + cells + _Sql("LIMIT ?)", (few + 1,))
+            (found,) = connection.execute(count.text, count.values).fetchone()
+            if found <= few:
+                return _Sql(f"SELECT DISTINCT id / {PLACES} AS id") + cells
+    return None
+
+
+def _by_text(pattern: Pattern) -> _Sql | None:
+    """What ``cell_by_text`` can be asked for a pattern."""
+    lead = pattern.pieces[0][:LEAD]
+    column = f"substr(text, 1, {LEAD})"
+    if pattern.is_exact or len(lead) == LEAD:
+        return _Sql(f"AND {column} = ?", (lead,))
+    if not lead:
+        return None
+    end = _successor(lead)
+    if end is None:
+        return _Sql(f"AND {column} >= ?", (lead,))
+    return _Sql(f"AND {column} >= ? AND {column} < ?", (lead, end))
+
+
+def _successor(text: str) -> str | None:
+    """The first text, in order of code points, behind all that begin with this one; None when there is none."""
+    for size in range(len(text), 0, -1):
+        point = ord(text[size - 1])
+        if point < 0x10FFFF:
+            following = 0xE000 if point == 0xD7FF else point + 1  # what lies between is in no UTF-8
+            return text[: size - 1] + chr(following)
+    return None
+
+
+def _grams(terms: Sequence[Term]) -> _Sql | None:
+    """Numbers of the records that have all the three characters in a row; None when the patterns have none."""
+    found = (trigram for term in terms for one in term.patterns for trigram in one.trigrams())
+    trigrams = list(islice(dict.fromkeys(found), MOST_TRIGRAMS))
+    if not trigrams:
+        return None
+    assert all(len(trigram) == TRIGRAM for trigram in trigrams)
+    question = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in trigrams)
+    return _Sql("SELECT rowid AS id FROM gram WHERE gram MATCH ?", (question,))
+
+
+def _candidates(
+    connection: sqlite3.Connection, source: _Sql, conditions: _Sql, most: int
+) -> list[int]:
+    """Numbers of the records from ``source`` that meet everything, one more than ``most`` at most."""
+    chosen = _Sql("SELECT record.id FROM (") + source + _Sql(") AS source")
+    chosen += _Sql("CROSS JOIN record ON record.id = source.id WHERE 1")
+    chosen += conditions + _Sql("LIMIT ?", (most + 1,))
+    return [number for (number,) in connection.execute(chosen.text, chosen.values)]
+
+
+def _page(connection: sqlite3.Connection, numbers: Sequence[int], asked: Asked) -> list[Hit]:
+    rows = connection.execute(
+        "SELECT key, coalesce(spelling, key) FROM record WHERE id IN (SELECT value FROM json_each(?)) "
+        "ORDER BY key LIMIT ? OFFSET ?",
+        (json.dumps(numbers), asked.limit, asked.skip),
+    )
+    return [Hit(*row) for row in rows]
+
+
+def _walk(
+    connection: sqlite3.Connection, terms: Sequence[tuple[int, Term]], visible: _Sql, asked: Asked
+) -> list[Hit]:
+    """Identifier by identifier, until the page is full."""
+    walk = _Sql("SELECT key, coalesce(spelling, key) FROM record WHERE 1") + visible
+    walk += _meets(terms) + _Sql("ORDER BY key LIMIT ? OFFSET ?", (asked.limit, asked.skip))
+    return [Hit(*row) for row in connection.execute(walk.text, walk.values)]
+
+
+def _visible(asked: Asked) -> _Sql:
+    """Which records may be told."""
+    chosen = _Sql("")
+    if asked.prefix:
+        first = f"{asked.prefix}/"
+        chosen += _Sql("AND key >= ? AND key < ?", (first, f"{asked.prefix}0"))  # 0 follows /
+    if asked.after:
+        chosen += _Sql("AND key > ?", (asked.after,))
+    if asked.hidden_prefixes:
+        names = json.dumps(asked.hidden_prefixes)
+        chosen += _Sql(
+            "AND prefix NOT IN (SELECT id FROM prefix WHERE name IN (SELECT value FROM json_each(?)))",
+            (names,),
+        )
+    if asked.hidden_records:
+        keys = json.dumps(asked.hidden_records)
+        chosen += _Sql("AND key NOT IN (SELECT value FROM json_each(?))", (keys,))
+    return chosen
+
+
+def _meets(terms: Sequence[tuple[int, Term]]) -> _Sql:
+    """That the record has a cell for each term."""
+    chosen = _Sql("")
+    for type_, term in terms:
+        chosen += _Sql(
+            "AND EXISTS (SELECT 1 FROM cell NOT INDEXED WHERE cell.id "
+            f"BETWEEN record.id * {PLACES} AND record.id * {PLACES} + {PLACES - 1} AND type = ?",
+            (type_,),
+        )
+        for pattern in term.patterns:
+            chosen += _is_like(pattern)
+        chosen += _Sql(")")
+    return chosen
+
+
+def _is_like(pattern: Pattern) -> _Sql:
+    if pattern.is_anything:
+        return _Sql("")
+    uncut = _Sql("" if pattern.is_open else "AND NOT is_cut")
+    if pattern.is_exact:
+        return uncut + _Sql("AND text = ?", pattern.pieces)
+    return uncut + _Sql("AND text GLOB ?", (pattern.as_glob(),))
