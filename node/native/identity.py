@@ -8,7 +8,7 @@ message shows:
 credential HS_MAC               the session's; RC 500 unknown session, 404 wrong MAC, 505 seen before
 credential of another type      RC 404: clients sign nothing else (RFC 3652 §2.2.4)
 session id with a login on it   who has logged in there, on this connection
-unknown session id, UDP         RC 500
+unknown session id, UDP         nobody for what anybody may ask, else RC 500
 unknown session id, TCP         nobody, with an id of its own: the national SDK before its login
 no session id                   nobody
 ==============================  =========================================================================
@@ -36,6 +36,7 @@ OTHER_CREDENTIAL = Refusal(
 REPLAYED = Refusal(
     ResponseCode.SESSION_MESSAGE_REJECTED, "a message with this number was seen before"
 )
+_OF_ANYBODY = frozenset({OpCode.RESOLVE, OpCode.GET_SITE_INFO, OpCode.CHALLENGE_ANSWER})
 BAD_CIPHERTEXT = Refusal(
     ResponseCode.PROTOCOL_ERROR, "the encrypted message cannot be read with the session's key"
 )
@@ -78,9 +79,9 @@ def identify(  # noqa: PLR0913  # everything it rests on
         return Speaking(link.logins[id_])
     if not id_ or session is not None:
         return Speaking()
-    if peer.transport == "udp" and request.header.op_code != OpCode.CHALLENGE_ANSWER:
-        return NO_SESSION
-    return Speaking(has_own_id=True)
+    if peer.transport != "udp":
+        return Speaking(has_own_id=True)
+    return Speaking() if request.header.op_code in _OF_ANYBODY else NO_SESSION
 
 
 def _by_mac(  # noqa: PLR0913  # as above

@@ -35,10 +35,14 @@ class Listing:
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    def look(self, exchange: Exchange) -> Said | None:
+        """What can be said without looking anything up; None = ``tell``."""
+        if exchange.peer.transport == "udp":
+            return refused(Outcome.ERROR, OVER_UDP)
+        return NEEDS_CHALLENGE if exchange.speaking.principal == ANONYMOUS else None
+
     async def tell(self, exchange: Exchange) -> list[Said]:
         """The messages of one list, or one refusal."""
-        if exchange.peer.transport == "udp":
-            return [refused(Outcome.ERROR, OVER_UDP)]
         if exchange.op_code == OpCode.LIST_HOMED_PREFIXES:
             return await self._homed(exchange)
         body = exchange.request.body
@@ -105,8 +109,6 @@ class Listing:
     async def _homed(self, exchange: Exchange) -> list[Said]:
         """Of the prefixes hosted here, those below which whoever asks may list."""
         principal, names, after = exchange.speaking.principal, [], b""
-        if principal == ANONYMOUS:
-            return [NEEDS_CHALLENGE]
         while True:
             page = self._service.reader.authorities(after, STEP)
             for authority in page:

@@ -84,6 +84,8 @@ class Office:
         op_code = exchange.op_code
         if op_code in OPERATIONS:
             return self._administration.look(exchange, now)
+        if op_code in LISTS:
+            return self._listing.look(exchange)
         if op_code in _WORK:
             return None
         look = _AT_ONCE.get(op_code)
@@ -199,7 +201,7 @@ class Office:
         return self._teller.message(exchange, said, now)
 
 
-_WORK = LISTS | {OpCode.CHALLENGE_ANSWER, OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP}
+_WORK = frozenset({OpCode.CHALLENGE_ANSWER, OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP})
 """Operations that always take time."""
 
 

@@ -1,6 +1,7 @@
 """What listeners may call: damage to one record stays with that record."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from node.service import Service
 from protocols.identifier import parse_identifier
@@ -20,7 +21,9 @@ def test_a_damaged_record_is_an_error_of_its_own_and_the_others_are_answered(
     names = ("88.118/WHOLE", "88.118/HURT")
     with damaged_store(tmp_path / "store", "88.118/HURT", *names) as desk:
         reader = desk.store.reader()
-        service = Service(reader, Holdings(reader, Sealer(bytes(64))), None, None, None)  # type: ignore[arg-type]
+        service = Service(
+            reader, Holdings(reader, Sealer(bytes(64))), None, None, SimpleNamespace(pool=None)
+        )  # type: ignore[arg-type]
         hurt = service.resolve_now(Query(parse_identifier("88.118/hurt")), STRANGER, NOW)
         whole = service.resolve_now(Query(parse_identifier("88.118/whole")), STRANGER, NOW)
         reader.close()
