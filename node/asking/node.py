@@ -5,7 +5,7 @@ straight from its store and written through its registrar, running or not; it ne
 the 0600 socket and the node key is the operator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
@@ -21,14 +21,17 @@ from node.store import open_view
 from protocols.identifier import Identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Query, Receipt
 from protocols.rest.codes import response_code
+from protocols.rest.json_reader import JsonReader
 from protocols.rest.record_json import render_no_values, render_outcome, render_record
-from protocols.rest.value_json import value_to_json
+from protocols.rest.value_json import read_values_json, value_to_json
+from protocols.values.value import Value
 from registry.holdings import Holdings
 from registry.registrar import Submission
 from registry.sealing import Sealer
 from resolver.answering import answer_now
 from resolver.source import Peer
 
+_NOTHING = (response_code(Outcome.NOT_FOUND), response_code(Outcome.VALUES_NOT_FOUND))
 CREATED = 201
 """HTTP's status when the record is new."""
 _LOCAL = Peer("127.0.0.1", 0, "command", is_loopback=True)
@@ -42,8 +45,19 @@ class Selection(NamedTuple):
     public_only: bool = True
 
 
+class Kept(NamedTuple):
+    """A record as values, for commands that work on them."""
+
+    values: tuple[Value, ...] = ()
+    version: int = 0
+    """0 = there is none."""
+
+
 class Node(Protocol):
     """What a command can ask of a node."""
+
+    def read(self, identifier: Identifier, *, public_only: bool = False) -> Kept:
+        """The record, empty when there is none; other refusals raise ``Refused``."""
 
     def get(self, identifier: Identifier, selection: Selection) -> dict[str, Any]:
         """``{"responseCode", "handle", "values"}`` or an error document."""
@@ -55,11 +69,37 @@ class Node(Protocol):
         """``{"head", "next", "changes": [...]}``, never with values. Raises ``Gone``."""
 
 
+class Refused(Exception):
+    """A node did not give a record; ``document`` says why."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        super().__init__(document.get("message", ""))
+        self.document = document
+
+
 class OwnNode:
     """The node of a settings file."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
+
+    @property
+    def config(self) -> Config:
+        """Its settings."""
+        return self._config
+
+    def read(self, identifier: Identifier, *, public_only: bool = False) -> Kept:
+        """As ``Node`` says; what is kept out of sight, too."""
+        reader = open_view(self._config)
+        try:
+            holdings = Holdings(reader, Sealer(read_node_key(self._config.node.key_file)))
+            record = reader.lookup(identifier)
+            if record is None:
+                return Kept()
+            values = holdings.all_values(record)
+        finally:
+            reader.close()
+        return Kept(tuple(v for v in values if v.is_public or not public_only), record.version)
 
     def get(self, identifier: Identifier, selection: Selection) -> dict[str, Any]:
         """As ``Node`` says."""
@@ -111,6 +151,15 @@ class FarNode:
     def __init__(self, server: WebServer) -> None:
         self._server = server
 
+    def read(self, identifier: Identifier, *, public_only: bool = False) -> Kept:
+        """As ``Node`` says; non-public values come when the login may read them."""
+        document = self.get(identifier, Selection(public_only=public_only))
+        if document.get("responseCode") in _NOTHING:
+            return Kept((), int(document.get("version", 0)))
+        if document.get("responseCode") != response_code(Outcome.SUCCESS):
+            raise Refused(document)
+        return Kept(document_values(document), int(document.get("version", 0)))
+
     def get(self, identifier: Identifier, selection: Selection) -> dict[str, Any]:
         """As ``Node`` says."""
         query = [("index", str(index)) for index in selection.indexes]
@@ -146,6 +195,11 @@ class FarNode:
         """As ``Node`` says."""
         query = urlencode({"after": after, "limit": limit})
         return self._server.ask("GET", f"/api/changes?{query}").document
+
+
+def document_values(document: Mapping[str, Any]) -> tuple[Value, ...]:
+    """The values of a record's document. Raises ``ProtocolError``."""
+    return read_values_json(JsonReader(list(document.get("values", ()))))
 
 
 def with_version(document: dict[str, Any], headers: Any) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from node.asking.node import FarNode, Node, OwnNode
+from node.asking.node import FarNode, Node, OwnNode, Refused
 from node.asking.web import Login, WebServer, WebTrouble
 from node.config import Config, ConfigError, load_config
-from node.keys import KeyTrouble
+from node.keys import KeyTrouble, read_secret
 from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from node.registrar_client import RegistrarGone, RegistrarRefused
 from protocols.errors import ProtocolError
@@ -134,7 +134,9 @@ def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
             f"--user {user}: not INDEX:HANDLE", "for example --user 300:0.NA/88.118", EXIT_USAGE
         )
     try:
-        secret = secret_file.read_text(encoding="utf-8").strip()
+        secret = read_secret(secret_file).decode()
+    except KeyTrouble as trouble:
+        raise CommandError(str(trouble), "", EXIT_USAGE) from None
     except UnicodeDecodeError as error:
         raise CommandError(
             f"{secret_file}: not a secret, byte {error.start} is not text", "", EXIT_USAGE
@@ -165,6 +167,10 @@ def plain_errors() -> Iterator[None]:
         raise CommandError(str(gone), _how_to_a_node("check-config"), EXIT_UNREACHABLE) from None
     except KeyTrouble as trouble:
         raise CommandError(str(trouble), "") from None
+    except Refused as refused:
+        said, code = refused.document.get("message"), refused.document.get("responseCode")
+        step = "say who you are: --user INDEX:HANDLE --secret-file FILE"
+        raise CommandError(f"{said or 'refused'} (response code {code})", step) from None
     except FileNotFoundError as error:
         raise CommandError(
             f"{error.filename or error}: there is no store yet", _how_to_a_node("serve")

@@ -2,46 +2,32 @@
 
 import shlex
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from node.asking.native import Hop, Manner, Resolution, Server, ask, resolve_question
 from node.asking.web import WebServer, WebTrouble, handle_target
+from node.commands.asked import Asked, Told
 from node.commands.options import json_option, read_config, read_identifier_argument, same_node
 from node.commands.show import refuse_failure, show_record
 from node.commands.trace import show_referral, show_trace
+from node.commands.verified import verify_answer
 from node.output import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError, print_json, say
 from protocols.handle.codes import ResponseCode
-from protocols.handle.resolution import Referral
-from protocols.identifier import Identifier
 from protocols.rest.value_json import values_to_json
 from protocols.trail import trail_document
+from protocols.trust.chain import FORMAT_LINKS
 
 NATIVE_PORT, HTTP_PORT = 2641, 8000
 USUAL = ("udp", "tcp")
 """As clients do."""
 TRACED = ("tcp", "udp")
 """The way to an answer seldom fits the rest of a datagram, and asked again it would be another way: to the cache."""
-
-
-class Asked(NamedTuple):
-    """The question, whatever the transport."""
-
-    identifier: Identifier
-    indexes: tuple[int, ...]
-    types: tuple[str, ...]
-    manner: Manner
-
-
-class Told(NamedTuple):
-    """What became of it."""
-
-    hops: list[Hop]
-    document: dict[str, Any] | None
-    """As the JSON API tells it, with the node's trail when it was wanted and told; None = nobody answered."""
-    referral: Referral | None = None
 
 
 @click.command(name="resolve")
@@ -61,6 +47,12 @@ class Told(NamedTuple):
               help="From the responsible node's records, not from a cache on the way.")  # fmt: skip
 @click.option("--trace", is_flag=True,
               help="Show every question on the way: server, node, time, answer, and whether from a cache.")  # fmt: skip
+@click.option("--verify", is_flag=True,
+              help="Prove every value by signatures up to a root you trust; exit status 0 = all proved.")  # fmt: skip
+@click.option("--trust", "trust_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="With --verify: the roots, as [trust] in a TOML file; else those of --config.")  # fmt: skip
+@click.option("--max-links", type=click.IntRange(1, FORMAT_LINKS), metavar="N",
+              help="With --verify: certificates between the record and a root; else trust.max_links.")  # fmt: skip
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
     *,
@@ -73,6 +65,9 @@ def command(  # noqa: PLR0913  one parameter for each option
     no_recurse: bool,
     authoritative: bool,
     trace: bool,
+    verify: bool,
+    trust_path: Path | None,
+    max_links: int | None,
     as_json: bool,
 ) -> None:
     """Resolve IDENTIFIER, e.g. 88.118/SN-1, over the network; UDP first, then TCP, as clients do.
@@ -80,25 +75,43 @@ def command(  # noqa: PLR0913  one parameter for each option
     Any Handle server can be asked: --server HOST:2641, or --http --server https://HOST:8000. With --trace, a Biaojie
     node that resolves elsewhere for you tells whom it asked, and so do the nodes behind it; TCP comes first then,
     because all that seldom fits a datagram.
+
+    \b
+    With --verify the answer is proved, whoever gave it:
+      biaojie resolve 88.118.7/SN-1 --verify --trust trust.toml
+    where trust.toml says [trust] roots = ["301:88.111.1/0.0=root.pem"].
     """
     manner = Manner(may_recurse=not no_recurse, is_authoritative=authoritative, wants_trail=trace)
+    if (trust_path or max_links) and not verify:
+        raise CommandError("--trust and --max-links go with --verify", "", EXIT_USAGE)
     asked = Asked(read_identifier_argument(identifier), indexes, types, manner)
+    ask_server = _choose_server(server, transport, config_path, asked)
+    if verify:
+        settings = read_config(trust_path or (Path(config_path) if config_path else None))
+        verify_answer(asked, ask_server, settings, max_links, as_json=as_json)
+        return
+    _tell(asked, ask_server(asked), as_json=as_json)
+
+
+def _choose_server(
+    server: str | None, transport: str | None, config_path: str | None, asked: Asked
+) -> Callable[[Asked], Told]:
+    """How one question is asked, of whom the options name."""
     server, transport = _read_scheme(server, transport)
     is_url = server is not None and server.startswith(("http://", "https://"))
     if transport == "http" or is_url:
         if transport in {"udp", "tcp"}:
             raise CommandError("a URL is asked over HTTP", "leave --udp and --tcp out", EXIT_USAGE)
-        if no_recurse:
+        if not asked.manner.may_recurse:
             next_step = "ask over --udp or --tcp"
             raise CommandError(
                 "over HTTP a node never refers to another one", next_step, EXIT_USAGE
             )
-        told = _over_http(asked, server or _own_server(config_path, "http"))
-    else:
-        target = _native_server(server or _own_server(config_path, "native"))
-        usual = TRACED if trace else USUAL
-        told = _over_native(asked, target, (transport,) if transport else usual)
-    _tell(asked, told, as_json=as_json)
+        return partial(_over_http, url=server or _own_server(config_path, "http"))
+    target = _native_server(server or _own_server(config_path, "native"))
+    usual = TRACED if asked.manner.wants_trail else USUAL
+    transports = (transport,) if transport else usual
+    return partial(_over_native, server=target, transports=transports)
 
 
 def _tell(asked: Asked, told: Told, *, as_json: bool) -> None:
@@ -159,7 +172,7 @@ def _over_native(asked: Asked, server: Server, transports: tuple[str, ...]) -> T
         asked.manner,
     )
     result = ask(server, question, transports)
-    return Told(result.hops, _document(asked, result), result.referral)
+    return Told(result.hops, _document(asked, result), result.referral, result.values)
 
 
 def _document(asked: Asked, result: Resolution) -> dict[str, Any] | None:
@@ -204,8 +217,6 @@ def _over_http(asked: Asked, url: str) -> Told:
 
 def _own_server(config_path: str | None, kind: str) -> str:
     """Where the node of the settings listens; an "all addresses" listener is asked on loopback."""
-    from pathlib import Path
-
     config = read_config(Path(config_path) if config_path else None)
     section = config.http if kind == "http" else config.listen
     host = section.addresses[0] if section.addresses else "127.0.0.1"

@@ -1,5 +1,6 @@
 """What verification tells: what is wrong, by name, and which values are vouched for."""
 
+from collections.abc import Set
 from enum import Enum
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ class State(Enum):
     """A good signature names an index at which the record has no value."""
 
 
-GOOD, PARTLY, NONE, BAD = "verified", "partly-verified", "unsigned", "not-verified"
+GOOD, PARTLY, NONE = "verified", "partly-verified", "unsigned"
 
 
 class Verdict(NamedTuple):
@@ -90,15 +91,20 @@ class Verdict(NamedTuple):
         """Every value is vouched for, and none is missing."""
         return self.word == GOOD
 
+    def about(self, indexes: Set[int]) -> "Verdict":
+        """The same about some of the values only."""
+        states = {index: state for index, state in self.states.items() if index in indexes}
+        return self._replace(states=states)
+
     @property
     def word(self) -> str:
         """The whole in a word: ``verified``, ``partly-verified``, ``unsigned``, or what is wrong."""
-        found = set(self.states.values())
-        if found == {State.VERIFIED}:
+        found, is_good = set(self.states.values()), any(chain.is_good for chain in self.chains)
+        if found <= {State.VERIFIED} and is_good:
             return GOOD
         if State.DIGEST_MISMATCH in found:
             return State.DIGEST_MISMATCH.value
-        if not any(chain.is_good for chain in self.chains):
+        if not is_good:
             findings = [finding for chain in self.chains for finding in chain.findings]
             return findings[0].fault.value if findings else NONE
         return State.MISSING.value if State.MISSING in found else PARTLY

@@ -82,7 +82,19 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence():
 def test_a_secret_file_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "secret"
     path.write_bytes(b"\xff\xfe")
+    path.chmod(0o600)
     asked = ["get", "88.118/x", "--server", "http://127.0.0.1:1", "--user", "300:0.NA/88.118"]
     done = CliRunner().invoke(main, [*asked, "--secret-file", str(path)])
     assert done.exit_code == 2
     assert f"{path}: not a secret" in done.stderr
+
+
+def test_a_secret_file_that_others_can_read_is_refused(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("Vertraulich-1234")
+    path.chmod(0o644)
+    asked = ["get", "88.118/x", "--server", "http://127.0.0.1:1", "--user", "300:0.NA/88.118"]
+    done = CliRunner().invoke(main, [*asked, "--secret-file", str(path)])
+    assert done.exit_code == 2
+    assert f"chmod 600 {path}" in done.stderr
+    assert "Vertraulich" not in done.output
