@@ -16,9 +16,14 @@ NATIVE_SUBJECTS = (
     "creating",
     "changing",
     "rights",
+    "listing",
+    "signed",
+    "session",
+    "sdk",
+    "auth",
 )
 """``conformance/checks/native_….py``."""
-HTTP_SUBJECTS = ("reading", "names", "values")
+HTTP_SUBJECTS = ("reading", "names", "values", "errors", "writing", "changing", "listing")
 """``conformance/checks/http_….py``."""
 
 

@@ -95,13 +95,23 @@ class Visit:
 
     def free_name(self, more: str = "") -> bytes:
         """A name below the test prefix that nobody has used."""
-        return f"{self.prefix}/{NAME_LEAD}{secrets.token_hex(6)}{more}".encode()
+        return f"{self.prefix}/{self.free_label()}{more}".encode()
 
     def new_name(self, more: str = "") -> bytes:
         """A free name that the check will register; removed at the end."""
         name = self.free_name(more)
         self._made.append(name)
         return name
+
+    def free_label(self) -> str:
+        """A label that nobody has used, for a prefix."""
+        return NAME_LEAD + secrets.token_hex(6)
+
+    def new_prefix(self) -> str:
+        """A prefix below the test prefix; its record is removed at the end."""
+        prefix = f"{self.prefix}.{self.free_label()}"
+        self._made += [f"0.NA/{prefix}".encode(), f"{prefix}/1".encode()]
+        return prefix
 
     def will_remove(self, name: bytes) -> None:
         """A name the node made up, e.g. a minted one."""

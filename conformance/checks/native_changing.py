@@ -8,7 +8,8 @@ from conformance.clock import now_s
 from conformance.expectations import expect_code, values_of
 from conformance.native_messages import Exchange, Fields
 from conformance.outcome import expect, expect_equal
-from conformance.visit import ADMIN_INDEX, Visit
+from conformance.target import Account
+from conformance.visit import Visit
 from protocols.handle.administration import Done
 from protocols.handle.codes import OVRW, OpCode, ResponseCode
 from protocols.values.value import ADMIN_READ, PUBLIC_READ, Value
@@ -39,7 +40,14 @@ def take(visit: Visit, name: bytes, indexes: Sequence[int]) -> Exchange:
 def expect_data(visit: Visit, name: bytes, *datas: bytes) -> None:
     """The record has these data (and its HS_ADMIN)."""
     came = values_of(resolve(visit.tcp(), name))
-    expect_equal("data", list(datas), [v.data for v in came if v.index != ADMIN_INDEX])
+    expect_equal("data", list(datas), [v.data for v in came if v.type != "HS_ADMIN"])
+
+
+def _write_protected(visit: Visit) -> tuple[Account, bytes]:
+    """A record with such a value, and who administers it. Not the administrator: servers let theirs do everything."""
+    who = visit.make_secret_account()
+    protected = OLD._replace(permissions=ADMIN_READ | PUBLIC_READ)
+    return who, visit.make(protected, visit.admin_value(who, index=101))
 
 
 @check("native.add.added", ADD, Need.TCP, Need.ADMIN)
@@ -144,8 +152,9 @@ def modified_values_get_a_timestamp(visit: Visit) -> None:
 )
 def a_write_protected_value_is_not_modified(visit: Visit) -> None:
     """A value without the admin-write permission is not modified: RC 401."""
-    name = visit.make(OLD._replace(permissions=ADMIN_READ | PUBLIC_READ))
-    expect_code(modify(visit, name, NEW), ResponseCode.INSUFFICIENT_PERMISSIONS)
+    who, name = _write_protected(visit)
+    came = command(visit.tcp(), who, OpCode.MODIFY_VALUE, name, (NEW,))
+    expect_code(came, ResponseCode.INSUFFICIENT_PERMISSIONS)
     expect_data(visit, name, OLD.data)
 
 
@@ -177,8 +186,8 @@ def values_of_unknown_handles_are_not_removed(visit: Visit) -> None:
 )
 def a_write_protected_value_is_not_removed(visit: Visit) -> None:
     """A value without the admin-write permission is not removed: RC 401."""
-    name = visit.make(OLD._replace(permissions=ADMIN_READ | PUBLIC_READ))
-    expect_code(take(visit, name, [1]), ResponseCode.INSUFFICIENT_PERMISSIONS)
+    who, name = _write_protected(visit)
+    expect_code(remove(visit.tcp(), who, name, [1]), ResponseCode.INSUFFICIENT_PERMISSIONS)
     expect_data(visit, name, OLD.data)
 
 
