@@ -171,9 +171,9 @@ def _plan(config: Config, mapping: Mapping, source: Source, reader: Reader) -> P
     """Raises ``CommandError`` when the node does not host the prefix."""
     authority = reader.authority(mapping.prefix)
     name = mapping.prefix.decode()
-    if authority is None or authority.id == 0:
+    if authority is None or authority.id == 0 or authority.is_unhosted:
         known = reader.authorities(limit=NAMED_PREFIXES)
-        hosted = [one.spelling.decode() for one in known if not one.is_delegated]
+        hosted = [one.spelling.decode() for one in known if one.is_hosted]
         raise CommandError(
             f"this node does not host the prefix {name}; it hosts: {', '.join(hosted) or 'none yet'}",
             f"biaojie prefix add {name}{same_node()}",

@@ -1,4 +1,4 @@
-"""``biaojie prefix add|delegate|list``: the prefixes this node is responsible for, or has given to others."""
+"""``biaojie prefix add|delegate|unhost|set|list``: the prefixes this node is responsible for, or has given away."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,12 +57,17 @@ def command() -> None:
     "--new-admin", "secret_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Give the prefix an administrator of its own, 300:0.NA/PREFIX, and write its secret to FILE.",
 )  # fmt: skip
+@click.option(
+    "--private", is_flag=True,
+    help="Whoever may not read cannot tell what is absent from what he may not see, and guessing is slowed down.",
+)  # fmt: skip
 @config_option
 @json_option
 def add(
     *,
     prefix: str,
     case_sensitive: bool,
+    private: bool,
     secret_path: Path | None,
     config_path: Path | None,
     as_json: bool,
@@ -72,8 +77,9 @@ def add(
     Its record 0.NA/PREFIX is made with it: HS_SITE as this node publishes it, and HS_ADMIN for the node's own
     administrators, or for a new one with --new-admin.
 
-    A delegated prefix is taken back: from one moment on this node answers below it again, with what was registered here
-    before, and with what was imported meanwhile so that nothing is missing. All but HS_SITE stays in its record.
+    A prefix that was delegated or given up is taken back: from one moment on this node answers below it again, with
+    what was registered here before, and with what was imported meanwhile so that nothing is missing. All but HS_SITE
+    stays in its record.
     """
     config, identifier = read_config(config_path), _read_prefix(prefix)
     with plain_errors():
@@ -81,14 +87,18 @@ def add(
         values = _hosted_values(config, identifier, present, secret_path)
         order = Command(
             Operation.HOST, identifier, values,
-            expect_version=present.version if present.is_delegated else None,
-            case_sensitive=case_sensitive or (present.is_delegated and present.is_case_sensitive),
+            expect_version=present.version or None,
+            case_sensitive=case_sensitive or (present.is_away and present.is_case_sensitive),
         )  # fmt: skip
-        (receipt,) = OwnNode(config).send_many([order])
-        if receipt.outcome is not Outcome.SUCCESS and secret_path is not None:
+        hide = Command(Operation.HIDE, identifier, expect_version=present.latest + 1)
+        receipts = OwnNode(config).send_many([order, hide] if private else [order])
+        is_done = receipts[0].outcome is Outcome.SUCCESS
+        if not is_done and secret_path is not None:
             secret_path.unlink()  # the administrator it was for was not made
-    done = "taken back" if present.is_delegated else "hosted"
-    show_receipt(receipt_document(order, receipt), as_json=as_json, done=done)
+    done = "taken back" if present.is_away else "hosted"
+    receipt = receipts[0] if not is_done or receipts[-1].is_unchanged else receipts[-1]
+    document = receipt_document(order, receipt)
+    show_receipt(document, as_json=as_json, done=f"{done}, private" if private else done)
     if as_json:
         return
     if secret_path is not None:
@@ -153,9 +163,7 @@ def delegate(  # noqa: PLR0913  # what a site is made of
     may go on asking the servers they know until the TTL of HS_SITE is over, as a rule one day.
     """
     config, identifier = read_config(config_path), _read_prefix(prefix)
-    if identifier.responsible_prefix == config.node.prefix.encode().upper():
-        reason = f"{prefix} is this node's own prefix"
-        raise CommandError(reason, "delegate a prefix below it", EXIT_USAGE)
+    _need_other_than_own(config, identifier, "delegate a prefix below it")
     flags = zip(PROTOCOL_NAMES, (udp, tcp, http, https), strict=True)
     spoken = tuple(name.lower() for name, is_wanted in flags if is_wanted) or NATIVE
     key = read_key_file(key_path) if key_path else b""
@@ -183,11 +191,56 @@ def delegate(  # noqa: PLR0913  # what a site is made of
     say(f"back:  biaojie prefix add {prefix}{same_node()}")
 
 
-@command.command(name="list", short_help="hosted and delegated prefixes")
+@command.command(name="unhost", short_help="give up a prefix")
+@click.argument("prefix")
+@config_option
+@json_option
+def unhost(*, prefix: str, config_path: Path | None, as_json: bool) -> None:
+    """Give up PREFIX: this node says it is not responsible, and its record 0.NA/PREFIX stays as it is.
+
+    Identifiers registered below it stay stored, out of sight, until `biaojie prefix add` takes the prefix back. To send
+    clients to the servers that answer from now on, use `biaojie prefix delegate` instead.
+    """
+    config, identifier = read_config(config_path), _read_prefix(prefix)
+    _need_other_than_own(config, identifier, "give up a prefix below it")
+    with plain_errors():
+        present = read_prefix_record(config, identifier)
+        order = Command(Operation.UNHOST, identifier)
+        (receipt,) = OwnNode(config).send_many([order])
+    show_receipt(receipt_document(order, receipt), as_json=as_json, done="given up")
+    if as_json:
+        return
+    if present.kept:
+        say(f"identifiers kept here out of sight: {present.kept:,}")
+    say(f"back:  biaojie prefix add {prefix}{same_node()}")
+
+
+@command.command(name="set", short_help="make a prefix private or ordinary")
+@click.argument("prefix")
+@click.option(
+    "--private/--public", "is_private", default=None,
+    help="--private: whoever may not read gets one and the same answer for what is absent and what he may not see. "
+    "--public: the difference is told, as the Handle protocol has it.",
+)  # fmt: skip
+@config_option
+@json_option
+def set_(*, prefix: str, is_private: bool | None, config_path: Path | None, as_json: bool) -> None:
+    """Say what those who may not read learn about PREFIX. Public values stay public either way."""
+    config, identifier = read_config(config_path), _read_prefix(prefix)
+    if is_private is None:
+        raise CommandError("nothing to set", "say --private or --public", EXIT_USAGE)
+    order = Command(Operation.HIDE if is_private else Operation.SHOW, identifier)
+    with plain_errors():
+        (receipt,) = OwnNode(config).send_many([order])
+    done = "private from now on" if is_private else "ordinary from now on"
+    show_receipt(receipt_document(order, receipt), as_json=as_json, done=done)
+
+
+@command.command(name="list", short_help="the prefixes this node knows")
 @config_option
 @json_option
 def list_(*, config_path: Path | None, as_json: bool) -> None:
-    """Show the hosted and the delegated prefixes: how many identifiers are kept below each, and who answers for it."""
+    """Show the prefixes: how many identifiers are kept below each, who answers for it, whether it is private."""
     config = read_config(config_path)
     with plain_errors():
         lines = list_prefixes(config)
@@ -195,7 +248,12 @@ def list_(*, config_path: Path | None, as_json: bool) -> None:
         print_json({"prefixes": [line._asdict() for line in lines]})
         return
     titles = ("prefix", "state", "identifiers", "case of suffixes", "servers")
-    print_table("", titles, [(*line[:4], ", ".join(line.servers)) for line in lines])
+    states = [line.state + ", private" * line.private for line in lines]
+    rows = [
+        (line.prefix, state, *line[2:4], ", ".join(line.servers))
+        for line, state in zip(lines, states, strict=True)
+    ]
+    print_table("", titles, rows)
     if not lines:
         say(f"none yet; biaojie prefix add 88.118{same_node()}")
 
@@ -207,11 +265,17 @@ def _read_prefix(text: str) -> Identifier:
         raise CommandError(f"{text!r}: {error}", "a prefix is like 88.118.7", EXIT_USAGE) from None
 
 
+def _need_other_than_own(config: Config, identifier: Identifier, next_step: str) -> None:
+    if identifier.responsible_prefix == config.node.prefix.encode().upper():
+        reason = f"{identifier.responsible_prefix.decode()} is this node's own prefix"
+        raise CommandError(reason, next_step, EXIT_USAGE)
+
+
 def _hosted_values(
     config: Config, identifier: Identifier, present: PrefixRecord, secret_path: Path | None
 ) -> tuple[Value, ...]:
-    """The record of a prefix that is hosted for the first time, or taken back."""
-    kept = present.values if present.is_delegated else ()
+    """The record of a prefix that is hosted for the first time, or taken back: what is in it already stays."""
+    kept = present.values
     if secret_path is not None:
         admin = Admin(identifier.text, SECRET_INDEX, ALL_PERMISSIONS)
         kept = tuple(

@@ -17,7 +17,7 @@ from registry.sealing import Sealer
 from registry.stores.store import Authority, Reader
 from resolver.asking import Target
 
-HOSTED, DELEGATED, DELETED = "hosted", "delegated", "deleted"
+HOSTED, DELEGATED, UNHOSTED, DELETED = "hosted", "delegated", "unhosted", "deleted"
 
 
 class PrefixRecord(NamedTuple):
@@ -27,7 +27,10 @@ class PrefixRecord(NamedTuple):
     """Non-public ones, too."""
     version: int = 0
     """0 = there is none."""
-    is_delegated: bool = False
+    latest: int = 0
+    """The version, even if the record is deleted; the next change makes one more."""
+    is_away: bool = False
+    """Delegated or given up: hosting it takes it back."""
     is_case_sensitive: bool = False
     kept: int = 0
     """Records below the prefix, in sight or not."""
@@ -41,6 +44,7 @@ class PrefixLine(NamedTuple):
     identifiers: int
     case: str
     servers: tuple[str, ...]
+    private: bool = False
 
 
 def read_prefix_record(config: Config, identifier: Identifier) -> PrefixRecord:
@@ -48,11 +52,14 @@ def read_prefix_record(config: Config, identifier: Identifier) -> PrefixRecord:
     with open_view(config) as reader:
         holdings = Holdings(reader, Sealer(read_node_key(config.node.key_file)))
         prefix = identifier.responsible_prefix
-        record, authority = reader.lookup(identifier), reader.authority(prefix)
+        latest, authority = reader.lookup_any(identifier), reader.authority(prefix)
+        record = None if latest is None or latest.is_deleted else latest
+        is_unhosted = authority is not None and authority.is_unhosted
         return PrefixRecord(
             () if record is None else holdings.all_values(record),
             0 if record is None else record.version,
-            holdings.delegation(prefix) is not None,
+            0 if latest is None else latest.version,
+            record is not None and (is_unhosted or holdings.delegation(prefix) is not None),
             authority is not None and authority.is_case_sensitive,
             reader.count(prefix),
         )
@@ -82,14 +89,21 @@ def server_names(sites: tuple[Site, ...]) -> tuple[str, ...]:
 
 def _line(authority: Authority, reader: Reader, sites: tuple[Site, ...] | None) -> PrefixLine:
     """``sites``: of the prefix's own record, None when it is deleted."""
-    state = DELETED if sites is None else DELEGATED if authority.is_delegated else HOSTED
+    state = DELETED if sites is None else _state(authority)
     return PrefixLine(
         authority.spelling.decode(),
         state,
         reader.count(authority.prefix),
         "kept" if authority.is_case_sensitive else "folded",
         server_names(sites or ()) if state == DELEGATED else (),
+        authority.is_private,
     )
+
+
+def _state(authority: Authority) -> str:
+    if authority.is_hosted:
+        return HOSTED
+    return DELEGATED if authority.is_delegated else UNHOSTED
 
 
 def _authorities(reader: Reader) -> Iterator[Authority]:

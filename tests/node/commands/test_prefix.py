@@ -80,6 +80,7 @@ def test_a_prefix_is_delegated_to_udp_and_tcp_unless_something_else_is_said(node
         "identifiers": 0,
         "case": "folded",
         "servers": ["udp://192.0.2.8:3641", "tcp://192.0.2.8:3641"],
+        "private": False,
     }
     told = node.told("prefix", "delegate", "88.118.7", "--to", "192.0.2.9:1", "--udp")
     assert (told["version"], told["servers"]) == (2, ["udp://192.0.2.9:1"])
@@ -147,6 +148,7 @@ def test_a_record_with_a_site_is_listed_as_a_delegation_and_can_be_taken_over(no
         "identifiers": 0,
         "case": "",
         "servers": ["udp://192.0.2.8:1", "tcp://192.0.2.8:1"],
+        "private": False,
     }
     assert "taken back" in node("prefix", "add", "88.118.5").stderr
     assert node.lines()["88.118.5"]["state"] == "hosted"
@@ -205,3 +207,66 @@ def test_what_is_registered_below_a_delegated_prefix_is_said_to_be_out_of_sight(
     assert "88.118.7 is delegated: kept out of sight" in node(*imported).stderr
     node("prefix", "add", "88.118.7")
     assert "out of sight" not in node("put", "88.118.7/y", "--value", "NAME=y").stderr
+
+
+@pytest.mark.process
+def test_a_prefix_given_up_keeps_its_record_and_comes_back_as_it_was(node):
+    node("prefix", "add", "88.118.7", "--case-sensitive")
+    node("put", "88.118.7/Ab", "--value", "URL=https://x")
+    node("put", "0.NA/88.118.7", "--add", "--value", "5:DESC=plant 7")
+    before = node.values("88.118.7")
+    said = node("prefix", "unhost", "88.118.7").stderr
+    assert "0.NA/88.118.7: given up" in said
+    assert "identifiers kept here out of sight: 1" in said
+    assert node.values("88.118.7") == before
+    assert "not hosted" in node("get", "88.118.7/Ab", fails=1).stderr
+    assert node.lines()["88.118.7"]["state"] == "unhosted"
+    assert "not hosted" in node("put", "88.118.7/c", "--value", "URL=x", fails=1).stderr
+    rows = node.directory / "rows.csv"
+    rows.write_text("id\n1\n")
+    words = ("import", rows, "--prefix", "88.118.7", "--suffix", "{id}", "--value", "NAME={id}")
+    assert "does not host" in node(*words, fails=1).stderr
+    assert "was so already" in node("prefix", "unhost", "88.118.7").stderr
+    assert "taken back" in node("prefix", "add", "88.118.7").stderr
+    assert strip(node.values("88.118.7")) == strip(before)
+    assert node.told("get", "88.118.7/Ab")["values"][0]["type"] == "URL"
+    node("verify")
+
+
+@pytest.mark.process
+def test_a_prefix_is_private_from_its_first_moment_and_can_be_made_ordinary(node):
+    said = node("prefix", "add", "88.118.7", "--private").stderr
+    assert "0.NA/88.118.7: hosted, private" in said
+    assert node.lines()["88.118.7"]["private"] is True
+    assert "hosted, private" in node("prefix", "list").stdout
+    assert [c["operation"] for c in node.told("changes")["changes"]][-2:] == ["host", "hide"]
+    assert "ordinary from now on" in node("prefix", "set", "88.118.7", "--public").stderr
+    assert node.lines()["88.118.7"]["private"] is False
+    assert "private from now on" in node("prefix", "set", "88.118.7", "--private").stderr
+    assert "was so already" in node("prefix", "set", "88.118.7", "--private").stderr
+    node("prefix", "delegate", "88.118.7", "--to", "192.0.2.8:1")
+    assert "taken back, private" in node("prefix", "add", "88.118.7", "--private").stderr
+
+
+@pytest.mark.process
+def test_hosting_what_is_hosted_does_not_make_it_private_by_the_way(node):
+    refused = node("prefix", "add", PREFIX, "--private", fails=1).stderr
+    assert "hosted already" in refused
+    assert node.lines()[PREFIX]["private"] is False
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("unhost", PREFIX), "own prefix"),
+        (("unhost", "88.118.404"), "does not exist"),
+        (("set", "88.118.404", "--private"), "does not exist"),
+        (("set", "88.118.7"), "--private"),
+        (("unhost", "0.NA"), "0.NA"),
+    ],
+)
+def test_what_cannot_be_given_up_or_hidden_is_said(node, words, reason):
+    result = CliRunner().invoke(main, ["prefix", *words, "--config", str(node.settings)])
+    assert result.exit_code in (1, 2)
+    assert reason in result.stderr
