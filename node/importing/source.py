@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from node.importing.file_lines import codec_of_lines, decode_head, read_lines, read_samples
 from registry.importing.csv_rows import CsvRows
 from registry.importing.encoding import Encoding, Utf16ToUtf8, choose_encoding
 from registry.importing.format import Format, choose_format
-from registry.importing.lines import MAX_ROW_BYTES, LineCutter, Lines
+from registry.importing.lines import LineCutter
 from registry.importing.mapping import Mapping
 from registry.importing.plain_rows import NdjsonRows, TsvRows, read_object
 from registry.importing.preparing import Shape
@@ -17,16 +18,8 @@ from registry.importing.resume import FileIdentity
 from registry.importing.rows import Block, Fault, RowParser
 from registry.importing.template import MappingError, place_of
 
-HEAD_BYTES = 262_144
-"""Looked at to tell format, encoding and columns; a header is a few hundred bytes."""
-SAMPLE_SEARCH_BYTES = 268_435_456
-"""How far the first non-ASCII text is looked for, a quarter of a second; behind it the file counts as ASCII."""
 ENDS_BYTES = 65_536
 """Digested at either end of the file to know it again."""
-FIRST_CHUNK_BYTES = 65_536
-LEAST_CHUNK_BYTES = 16_384
-MAX_CHUNK_BYTES = MAX_ROW_BYTES // 2
-"""UTF-16 grows by half when it becomes UTF-8, and a chunk must stay below the longest row."""
 NAMED_OBJECTS = 1_000
 """Objects at the start of an NDJSON file whose names count as its columns."""
 
@@ -71,7 +64,7 @@ class Source:
         """All rows, once, from the beginning; blocks of about as many rows as wanted at that moment."""
         parser = _parser(self.format, self.encoding, self.shape)
         header_due = self._has_header
-        for lines, bytes_read, is_last in self._lines(rows_wanted):
+        for lines, bytes_read, is_last in read_lines(self.path, self.encoding, rows_wanted):
             block = parser.parse(lines, is_last=is_last)
             start = 0
             if header_due:
@@ -81,33 +74,12 @@ class Source:
                 header_due, start = False, header + 1
             yield Stretch(block, start, bytes_read)
 
-    def _lines(self, rows_wanted: Callable[[], int]) -> Iterator[tuple[Lines, int, bool]]:
-        cutter, size = LineCutter(), FIRST_CHUNK_BYTES
-        utf16 = (
-            Utf16ToUtf8(self.encoding.codec) if self.encoding.name.startswith("utf-16") else None
-        )
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(len(self.encoding.mark))
-            while chunk := file.read(size):
-                data = utf16.feed(chunk, is_last=False) if utf16 else chunk
-                if lines := cutter.feed(data):
-                    row_bytes = len(lines.data) / max(1, lines.data.count(b"\n"))
-                    size = int(
-                        min(max(rows_wanted() * row_bytes, LEAST_CHUNK_BYTES), MAX_CHUNK_BYTES)
-                    )
-                    yield lines, file.tell(), False
-            if utf16:
-                cutter.feed(
-                    utf16.feed(b"", is_last=True)
-                )  # at most half a character, never a line end
-            yield cutter.finish() or Lines(cutter.next_line, b""), file.tell(), True
-
 
 def open_source(path: Path, declared: Declared, mapping: Mapping) -> Source:
     """Raises ``MappingError`` (cannot be told, or lacks a mapped column) and ``OSError``. Nothing is written."""
-    head, sample = _read_samples(path)
+    head, sample = read_samples(path)
     encoding = choose_encoding(declared.encoding, head, sample)
-    text = _head_text(head, encoding)
+    text = decode_head(head, encoding)
     format_ = choose_format(declared.format, path.name, text, len(declared.columns))
     if format_.name == "ndjson":
         shape = _ndjson_shape(text, mapping)
@@ -141,7 +113,7 @@ def header_place(block: Block) -> int | None:
 
 
 def _parser(format_: Format, encoding: Encoding, shape: Shape) -> RowParser:
-    codec = "utf-8" if encoding.name.startswith("utf-16") else encoding.codec
+    codec = codec_of_lines(encoding)
     match format_.name:
         case "csv":
             return CsvRows(codec, format_.delimiter)
@@ -149,22 +121,6 @@ def _parser(format_: Format, encoding: Encoding, shape: Shape) -> RowParser:
             return TsvRows(codec)
         case _:
             return NdjsonRows(codec, shape.columns)
-
-
-def _read_samples(path: Path) -> tuple[bytes, bytes]:
-    """The head, and the first whole lines that are not all ASCII (the head when there are none)."""
-    with path.open("rb") as file:
-        head = sample = file.read(HEAD_BYTES)
-        while sample.isascii() and file.tell() < SAMPLE_SEARCH_BYTES:
-            more = file.read(MAX_ROW_BYTES)
-            if not more:
-                return head, head
-            sample = sample[sample.rfind(b"\n") + 1 :][-MAX_ROW_BYTES:] + more
-        return head, sample + file.readline(MAX_ROW_BYTES)
-
-
-def _head_text(head: bytes, encoding: Encoding) -> str:
-    return head[len(encoding.mark) :].decode(encoding.codec, "replace")
 
 
 def _header(head: bytes, encoding: Encoding, format_: Format) -> list[str]:
