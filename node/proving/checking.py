@@ -62,7 +62,9 @@ def check_signature(claim: Claim, proof: SignatureProof, data: bytes | None) -> 
     """``data``: of the HS_PUBKEY value, None when there is none. Takes up to 10 ms."""
     try:
         key = _read_key(data) if data is not None else _nobodys_key(proof)
-        is_right = signature_is_right(proof, key, claim.content, claim.handle.encode())
+        is_right = signature_is_right(
+            proof, key, claim.content, claim.handle.encode(errors="replace")
+        )
     except ProtocolError:
         return Verdict.NOT_ACCEPTED if data is not None else Verdict.NO_KEY
     return _verdict(is_right, data)
