@@ -17,7 +17,7 @@ from node.native.deeds import Deeds
 from node.native.exchange import Exchange, Refusal, Speaking
 from node.native.identity import BAD_CIPHERTEXT, identify, open_sealed
 from node.native.link import Link
-from node.native.office import USE_TCP, Office, Work
+from node.native.office import USE_TCP, Office, Task
 from node.native.resolving import say
 from node.native.sessions import Repeatable
 from node.native.telling import code_name, expiration_s
@@ -188,7 +188,7 @@ class NativeSpeaker:
 
     def _answer(
         self, message: bytes, head: Head, peer: Peer, now: Now, link: Link | None
-    ) -> Message | Question | Work:
+    ) -> Message | Question | Task:
         trouble = _envelope_trouble(head)
         if trouble is not None:
             return self._refused(head, Refusal(*trouble), peer, now)
@@ -217,7 +217,7 @@ class NativeSpeaker:
         link: Link | None,
         *,
         is_encrypted: bool,
-    ) -> Message | Question | Work:
+    ) -> Message | Question | Task:
         sessions, head = self._office.sessions, _head_of(request)
         speaking = identify(sessions, request, message, peer, link, now, is_encrypted=is_encrypted)
         if isinstance(speaking, Refusal):

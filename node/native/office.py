@@ -21,6 +21,7 @@ from node.native.listing import Listing
 from node.native.resolving import read_query, say
 from node.native.sessions import Repeatable, Sessions
 from node.native.telling import Teller
+from node.overload import TOO_BUSY, Work
 from node.proving.claim import read_proof
 from node.proving.pool import PoolFull
 from node.server_keys import ServerKeys
@@ -42,7 +43,7 @@ NO_ADMIN = "not supported by this server: operation {}"
 POOL_FULL = "too many proofs and signatures wait; ask again"
 LISTS = frozenset({OpCode.LIST_HANDLES, OpCode.LIST_DERIVED_PREFIXES, OpCode.LIST_HOMED_PREFIXES})
 
-Work = Callable[[], Awaitable[bytes]]
+Task = Callable[[], Awaitable[bytes]]
 """Makes the encoded answer; raises nothing."""
 
 log = get_log("native")
@@ -68,10 +69,13 @@ class Office:
         self._key_exchange = KeyExchange(self.sessions, service.pool, random)
         self._challenger = Challenger(service, self._teller, self.sessions, new_id, random)
 
-    def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Work | Query:
+    def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Task | Query:
         """The answer, work that makes it, or the question that another node must be asked."""
         if exchange.wants_proof and exchange.peer.transport == "udp":
             return self._teller.message(exchange, refused(Outcome.ERROR, PROVED_OVER_TCP), now)
+        work = _SHED.get(exchange.op_code, Work.READ if exchange.wants_proof else None)
+        if work is not None and self._service.overload.refuses(work):
+            return self._teller.message(exchange, refused(Outcome.BUSY, TOO_BUSY), now)
         said = self._at_once(exchange, now)
         if said is not None and exchange.is_plain:
             return said if isinstance(said, Query) else self.message(exchange, said, now)
@@ -204,6 +208,14 @@ class Office:
 _WORK = frozenset({OpCode.CHALLENGE_ANSWER, OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP})
 """Operations that always take time."""
 
+
+_SHED: dict[int, Work] = {
+    **dict.fromkeys(OPERATIONS, Work.WRITE),
+    **dict.fromkeys(LISTS, Work.BULK),
+    **dict.fromkeys((OpCode.SESSION_SETUP, OpCode.SDK_LOGIN, OpCode.VERIFY_CHALLENGE), Work.WRITE),
+}
+"""As what operations are refused when the event loop comes late. An answer to a challenge is always looked at: its
+request was let in before."""
 
 _AT_ONCE: dict[int, Callable[[Office, Exchange, Now], Said | Query]] = {
     OpCode.RESOLVE: Office._resolve,  # noqa: SLF001  # the class's own table
