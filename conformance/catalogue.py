@@ -23,7 +23,19 @@ NATIVE_SUBJECTS = (
     "auth",
 )
 """``conformance/checks/native_….py``."""
-HTTP_SUBJECTS = ("reading", "names", "values", "errors", "writing", "changing", "listing")
+HTTP_SUBJECTS = (
+    "reading",
+    "names",
+    "values",
+    "errors",
+    "writing",
+    "changing",
+    "listing",
+    "login",
+    "sessions",
+    "transport",
+    "limits",
+)
 """``conformance/checks/http_….py``."""
 
 

@@ -71,6 +71,8 @@ class HttpClient:
         """What stands in Host."""
         self.path = parts.path.rstrip("/")
         """Of the interface's root, e.g. behind a gateway."""
+        self.opened = 0
+        """Connections so far."""
         self._address = (parts.hostname or "", parts.port or (443 if self.is_tls else 80))
         self._ca_file = ca_file
         self._socket: socket.socket | None = None
@@ -124,6 +126,10 @@ class HttpClient:
             self.close()
         return answer
 
+    def read_interim(self) -> int:
+        """The status of the next answer, which has no body, e.g. 100. Raises ``Failed``."""
+        return self._read_head(monotonic_s() + self.answer_s)[0]
+
     def is_closed(self, within_s: float) -> bool:
         """Whether the node hangs up in that time without saying more."""
         if self._socket is None:
@@ -134,6 +140,11 @@ class HttpClient:
             return not self._receive(monotonic_s() + within_s)
         except Failed:
             return False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes have come that no answer was made of yet."""
+        return bool(self._buffer)
 
     def close(self) -> None:
         """Hang up."""
@@ -154,6 +165,7 @@ class HttpClient:
                 self._socket = context.wrap_socket(plain, server_hostname=self._address[0])
         except OSError as error:
             raise Unable(f"no connection to {self.authority}: {error}") from None
+        self.opened += 1
         return self._socket
 
     def _receive(self, until_s: float) -> bool:

@@ -32,8 +32,8 @@ def search_paths_that_are_none(visit: Visit) -> None:
 
 @check("http.errors.unknown-method", "RFC 9110 §9.1", Need.HTTP)
 def unknown_methods(visit: Visit) -> None:
-    """A method nobody knows is 501."""
-    expect_told(visit.http().ask("FROBNICATE", SITE), 501)
+    """A method that the node does not know is 501, e.g. one of WebDAV."""
+    expect_told(visit.http().ask("PROPFIND", SITE), 501)
 
 
 @check("http.errors.wrong-method", "RFC 9110 §15.5.6", Need.HTTP)

@@ -86,6 +86,10 @@ class Answered(NamedTuple):
         return next((v for n, v in self.fields if n.lower() == name.lower()), "")
 
 
+HUNG_UP = Answered(0)
+"""What an ``http_answer`` is handed when the sound node hangs up instead of answering."""
+
+
 class Question:
     """One native request message, as the client sent it."""
 

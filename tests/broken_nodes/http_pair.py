@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.broken_nodes.breakage import CLOSED, Answered, Asked, Breakage, Scene
+from tests.broken_nodes.breakage import CLOSED, HUNG_UP, Answered, Asked, Breakage, Scene
 from tests.broken_nodes.http_stream import Requests, read_answer, write_answer
 from tests.broken_nodes.streams import CHUNK_BYTES, Streams, run_both
 
@@ -77,7 +77,7 @@ class HttpPair:
             answered = turn.own or await read_answer(
                 self._streams.far_reader, is_head=self._asked_in(turn).method == "HEAD"
             )
-            if answered is None or not self._tell(self._asked_in(turn), answered):
+            if not self._tell(self._asked_in(turn), answered or HUNG_UP):
                 return
             await self._streams.writer.drain()
             if self._requests.is_odd and self._turns.empty():
@@ -89,10 +89,12 @@ class HttpPair:
     def _tell(self, asked: Asked, answered: Answered) -> bool:
         """False when the connection ends with it."""
         said = answered
-        if self._breakage.http_answer is not None and answered.status >= 200:
+        if self._breakage.http_answer is not None:
             said = self._breakage.http_answer(asked, answered)
+        if said is CLOSED or (isinstance(said, Answered) and said.status == HUNG_UP.status):
+            return False
         if isinstance(said, Answered):
             said = write_answer(said, is_head=asked.method == "HEAD")
         if isinstance(said, bytes):
             self._streams.writer.write(said)
-        return said is not CLOSED
+        return answered is not HUNG_UP
