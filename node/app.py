@@ -21,6 +21,9 @@ from node.foreign_report import ForeignReport
 from node.forwarding import make_setup, trust_digest, unproved_until_s, upstream_settings
 from node.health import Health
 from node.hot_keys import FILE_NAME, HotKeys, Plan
+from node.http.api import Api
+from node.http.session_mail import SessionMail
+from node.http.sessions import Sessions
 from node.keys import KeyTrouble, read_node_key
 from node.lane.memo import make_memo
 from node.letters import Letters
@@ -143,6 +146,7 @@ class App:
         self.tcp = TcpListener(self.service, self.speaker, self.site, self.proven, config)
         self.udp: list[UdpListener] = []
         self.http: http.HttpListener | None = None
+        self.session_mail: SessionMail | None = None
         self.health = Health(self.writer, config)
         self._report = ForeignReport(self.driver)
         self.letters: Letters | None = None
@@ -192,7 +196,8 @@ class App:
             self.udp.append(listener)
         await self.tcp.start(sockets.get(TCP, []))
         if sockets.get(HTTP):
-            self.http = await http.start(self.service, sockets[HTTP], self._config)
+            api = Api(self.service, self._config, self.session_mail, self.server_keys, self.speaker)
+            self.http = await http.start(self.service, sockets[HTTP], self._config, api=api)
         self.health.is_serving = True
 
     def _correspond(self, sockets: dict[str, list[socket.socket]]) -> Letters:
@@ -204,7 +209,12 @@ class App:
             self.speaker.siblings = relay
         place = (self._slot, os.getpid())
         reporter = Reporter(place, self.health, WORKER, self._gauges, self._report.servers)
-        return Letters(sockets, relay, reporter, lambda *found: self._keep(self._adopt(*found)))
+        mail = self.session_mail = SessionMail(
+            self._slot, boxes, Sessions(self._slot), lambda: read_clocks().monotonic_s
+        )
+        return Letters(
+            sockets, relay, reporter, lambda *found: self._keep(self._adopt(*found)), mail.receivers
+        )
 
     async def _adopt(self, use: str, sock: socket.socket) -> None:
         """Go on with a connection of a predecessor."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from node.listeners.handover import HandOver
-from node.mailbox import ASK, CONNECTION, REPORT, Mailbox, close_all, send
+from node.mailbox import ASK, CONNECTION, REPORT, Mailbox, Receive, close_all, send
 from node.relay import Relay
 from node.reports import Reporter, pack
 
@@ -31,11 +31,14 @@ class Letters:
         relay: Relay,
         reporter: Reporter,
         adopt: Adopt,
+        others: Mapping[bytes, Receive] | None = None,
     ) -> None:
+        """``others``: further kinds of letters, and who takes them."""
         self._boxes = list(sockets.get("mailboxes", ()))
         self._operations = next(iter(sockets.get("report", ())), None)
         self._relay, self._reporter, self._adopt = relay, reporter, adopt
         receivers = {CONNECTION: self._take_connection, ASK: self._take_ask, **relay.receivers}
+        receivers.update(others or {})
         own = next(iter(sockets.get("mailbox", ())), None)
         self._mailbox = Mailbox(own, receivers) if own is not None else None
         self._is_reading = False

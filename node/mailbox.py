@@ -32,7 +32,9 @@ CONNECTION, WORKERS, GONE = b"C", b"W", b"G"
 ASK, REPORT = b"Q", b"R"
 """How are you, and how I am."""
 DATAGRAM, MESSAGE, ANSWER = b"U", b"T", b"A"
-"""A stranger's datagram, a stranger's message over TCP, and the answer to that one."""
+"""A stranger's datagram, a stranger's message over TCP, and the answer to that one, or to the next:"""
+SESSION = b"H"
+"""What is asked of a session over HTTP (``node/http/session_mail.py``)."""
 
 Receive = Callable[[Any, list[int]], None]
 """What was said, and the descriptors that came with it, which are the receiver's to close."""

@@ -56,10 +56,15 @@ def read_indexes(request: Request) -> tuple[int, ...]:
 
 
 def is_authoritative(request: Request) -> bool:
-    """Whether the answer must not come from a cache of ours: ``?auth=true``, or ``no-cache`` (RFC 9111 §5.2.1.4)."""
+    """Whether the answer must not come from a cache of ours: ``?auth``, ``?cert``, or ``no-cache`` (RFC 9111 §5.2.1.4).
+
+    A certified answer is one that is proved; what proves one is in the settings, but a new one is fetched for it.
+    """
     if "no-cache" in request.headers.get("Cache-Control", "").lower():
         return True
-    return bool(request.query or request.form) and request.parameters.flag("auth") is True
+    if not (request.query or request.form):
+        return False
+    return request.parameters.flag("auth") is True or request.parameters.flag("cert") is True
 
 
 def foreign_query(request: Request, identifier: Identifier) -> Query:

@@ -17,6 +17,13 @@ MAX_CREDENTIAL_CHARS = 8192
 """A longest handle, percent-encoded and in base64; secrets are short."""
 
 
+class User(NamedTuple):
+    """Who claims to be there."""
+
+    handle: str
+    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
+
+
 class Login(NamedTuple):
     """Who claims to be there, and the proof."""
 
@@ -41,11 +48,17 @@ def read_basic(header: str) -> Login:
     user, colon, secret = pair.partition(b":")
     if not colon:
         raise Malformed("Authorization: no ':' between user and password")
+    claimed = read_user(user, "Authorization")
+    return Login(claimed.handle, claimed.index, secret)
+
+
+def read_user(user: bytes, where: str) -> User:
+    """``index:handle``, percent-encoded. ``where`` begins the errors. Raises ``Malformed`` or ``TooLarge``."""
     index, colon, handle = decode_path(user).partition(b":")
     if not colon:
         raise Malformed(
-            "Authorization: the user must be index:handle with ':' written as %3A, e.g. 300%3A0.NA/88.118"
+            f"{where}: the user must be index:handle with ':' written as %3A, e.g. 300%3A0.NA/88.118"
         )
     if not (index.isdigit() and len(index) <= 10 and int(index) <= MAX_INDEX):
-        raise Malformed("Authorization: the index before the handle must be a number")
-    return Login(read_identifier(handle).text, int(index), secret)
+        raise Malformed(f"{where}: the index before the handle must be a number")
+    return User(read_identifier(handle).text, int(index))

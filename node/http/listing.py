@@ -69,8 +69,8 @@ async def need_list_right(
 async def _list(api: Api, request: Request, prefix: str, authority: Authority) -> Reply:
     parameters = request.parameters
     after = parameters.first("after")
-    page = _read_page(request, "page")
-    size = _read_page(request, "pageSize")
+    page = read_page(request, "page")
+    size = read_page(request, "pageSize")
     is_paged = page >= 0 and size >= 0 and after is None
     size = min(size, MAX_PAGE) if size >= 0 else MAX_PAGE if page < 0 else DEFAULT_PAGE
     skipped = max(page, 0) * size if is_paged else 0
@@ -90,8 +90,8 @@ async def _list(api: Api, request: Request, prefix: str, authority: Authority) -
     return Reply(200, shown, JSON, (("Cache-Control", "private, no-cache"),))
 
 
-def _read_page(request: Request, name: str) -> int:
-    """-1 when absent or negative: no paging."""
+def read_page(request: Request, name: str) -> int:
+    """A number of ``page`` or ``pageSize``; -1 when absent or negative: no paging."""
     text = request.parameters.first(name)
     if text is None or (text.startswith("-") and text[1:].isdecimal()):
         return -1

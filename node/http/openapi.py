@@ -16,6 +16,16 @@ PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
     "publicOnly": ("Public values only; default true without login, false with", {"type": "boolean"}),
     "overwrite": ("Replace what exists; `false` answers 409 instead", {"type": "boolean", "default": True}),
     "pretty": ("Indent the JSON", {"type": "boolean"}),
+    "mintNewSuffix": ("On PUT: this node makes the suffix, behind what is given", {"type": "boolean"}),
+    "doNotRefer": ("Do not answer with whom to ask instead", {"type": "boolean"}),
+    "callback": ("JSONP, where `http.jsonp` allows it: the name of the function to call", {"type": "string"}),
+    "nonce": ("The challenge, base64", {"type": "string"}),
+    "cnonce": ("The client's own chance, base64", {"type": "string"}),
+    "alg": ("HMAC-SHA256, PBKDF2-HMAC-SHA1, SHA-256, HMAC-SHA1, SHA1", {"type": "string"}),
+    "signature": ("The proof over nonce and cnonce, base64", {"type": "string"}),
+    "salt": ("Of PBKDF2, base64", {"type": "string"}),
+    "iterations": ("Of PBKDF2", {"type": "integer"}),
+    "length": ("Bits of the key that PBKDF2 derives", {"type": "integer"}),
     "prefix": ("The prefix whose identifiers or changes are meant", {"type": "string"}),
     "page": ("Page number from 0; for looking around", {"type": "integer", "minimum": 0}),
     "pageSize": ("Identifiers on a page, at most 10,000", {"type": "integer", "minimum": 0, "maximum": 10_000}),
@@ -79,7 +89,12 @@ def openapi_document(routes: Iterable[Route]) -> dict[str, object]:
                     "type": "http",
                     "scheme": "basic",
                     "description": "User `index:handle` percent-encoded, password = HS_SECKEY; HTTPS or loopback",
-                }
+                },
+                "handle": {
+                    "type": "http",
+                    "scheme": "handle",
+                    "description": "A proof over the nonce of a session, the session alone, or a client certificate",
+                },
             },
         },
     }
@@ -137,14 +152,15 @@ def _operation(method: str, operation: Operation) -> dict[str, object]:
         },
     }
     if operation.body:
-        schema = "BatchRow" if "ndjson" in operation.body else "Values"
-        content = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-        is_form = operation.body == "application/x-www-form-urlencoded"
-        shown["requestBody"] = {
-            "content": {operation.body: {"schema": {"type": "object"}} if is_form else content}
-        }
+        schema = (
+            {"type": "object"}
+            if not operation.takes
+            else {"$ref": f"#/components/schemas/{operation.takes}"}
+        )
+        shown["requestBody"] = {"content": {operation.body: {"schema": schema}}}
     if "Authorization" in operation.headers:
-        shown["security"] = [{"basic": []}] if operation.needs_login else [{}, {"basic": []}]
+        logins: list[dict[str, list[str]]] = [{"basic": []}, {"handle": []}]
+        shown["security"] = logins if operation.needs_login else [{}, *logins]
     return shown
 
 
@@ -158,7 +174,8 @@ def _response(status: int, operation: Operation) -> dict[str, object]:
     if media == "text/html":
         shown["content"] = {media: {"schema": {"type": "string"}}}
     else:
-        schema = operation.schema if status == 200 else "Outcome"
+        is_success = status in {200, 201} and operation.schema != "Outcome"
+        schema = operation.schema if is_success else "Outcome"
         shown["content"] = {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return shown
 

@@ -101,6 +101,7 @@ async def _read_selection(api: Api, request: Request) -> Reply:
         types=tuple(parameters.all("type")),
         public_only=principal == ANONYMOUS if public_only is None else public_only,
         principal=principal,
+        may_refer=parameters.flag("doNotRefer") is not True,
         wants_trail=parameters.flag("trace") is True,
     )
     answer = await api.service.resolve(query, request.peer, request.connection)

@@ -7,12 +7,17 @@ from typing import Protocol
 from aiohttp.streams import StreamReader
 
 from node.http.reply import Reply
+from node.http.sessions import State
 from node.http.target import Parameters, Target, read_parameters
 from protocols.errors import Malformed, TooLarge, Unsupported
 from resolver.source import Peer
 
 MAX_BODY_BYTES = 1_048_576
 """A record of 250,000 bytes fits, base64 and escapes included; a batch has no limit but its lines do."""
+
+
+def _no_session() -> None:
+    """Nobody keeps sessions here."""
 
 
 class Connection(Protocol):
@@ -75,6 +80,12 @@ class Request:
         """What follows the route's own path, raw: the percent-encoded identifier."""
         self.form = Parameters()
         """Parameters that came in a POST body."""
+        self.session: State | None = None
+        """The client's session, as far as this request has to do with one."""
+        self.server_proof = b""
+        """This node's signature over both nonces, when the client asked for it."""
+        self.open_session: Callable[[], State | None] = _no_session
+        """Begins one; None when there is no room."""
         self.open_stream = open_stream
         """Begins an answer of unknown length, whose content type and headers are those of the reply."""
 

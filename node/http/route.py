@@ -29,9 +29,11 @@ class Operation(NamedTuple):
     """Beside ``EVERYWHERE``."""
     body: str = ""
     """Content type of the request's body."""
+    takes: str = ""
+    """Component that the body is an instance of; "" = a plain object."""
     answer: str = JSON
     schema: str = "Outcome"
-    """Component that a 200 answer is an instance of."""
+    """Component that an answer of 200 or 201 is an instance of."""
     needs_login: bool = False
     work: Work = Work.READ
     """As what it is refused when the event loop comes late."""

@@ -8,12 +8,15 @@ from node.http.batch import register_batch
 from node.http.changes import list_changes
 from node.http.listing import list_handles
 from node.http.openapi import openapi_document
+from node.http.prefixes import give_up_prefix, host_prefix, list_prefixes
 from node.http.reading import read_record
 from node.http.redirect import no_icon, redirect, welcome
 from node.http.reply import HTML, NDJSON, Reply, json_reply
 from node.http.request import Request
 from node.http.route import REST, Operation, Route
+from node.http.session_api import begin_session, end_session, use_session
 from node.http.site import read_site
+from node.http.verifications import verify_proof
 from node.http.writing import delete_record, put_record
 from node.overload import Work
 
@@ -21,7 +24,7 @@ _SELECTION = ("index", "type")
 _READ = Operation(
     read_record,
     "Resolve an identifier: its public values, or those selected by index or type",
-    (*_SELECTION, "auth", "trace", "publicOnly", "pretty"),
+    (*_SELECTION, "auth", "cert", "trace", "publicOnly", "doNotRefer", "callback", "pretty"),
     ("If-None-Match", "Cache-Control", "CDN-Loop", "Authorization"),
     (200, 304, 401, 403, 404, 502, 504),
     schema="Record",
@@ -29,10 +32,11 @@ _READ = Operation(
 _PUT = Operation(
     put_record,
     "Register or replace a record; with index, add or replace these values of it",
-    ("index", "overwrite", "pretty"),
+    ("index", "overwrite", "mintNewSuffix", "pretty"),
     ("If-Match", "If-None-Match", "Idempotency-Key", "Authorization"),
     (200, 201, 401, 403, 404, 409, 412, 413, 415, 422),
     body="application/json",
+    takes="Values",
     needs_login=True,
     work=Work.WRITE,
 )
@@ -43,6 +47,31 @@ _DELETE = Operation(
     ("If-Match", "If-None-Match", "Idempotency-Key", "Authorization"),
     (200, 401, 403, 404, 412, 422),
     needs_login=True,
+    work=Work.WRITE,
+)
+_MOVING = (("prefix", "pretty"), ("Idempotency-Key", "Authorization"), (200, 401, 403, 413, 422))
+_SESSION = Operation(
+    use_session,
+    "Who is logged in to the session",
+    ("pretty",),
+    ("Authorization",),
+    (200, 401, 403),
+    schema="Session",
+    work=Work.WRITE,
+)
+_LOGIN = _SESSION._replace(
+    summary="Log in to the session, by the fields of Authorization: Handle in header or body",
+    statuses=(*_SESSION.statuses, 413),
+    body="application/json",
+    takes="Login",
+)
+_VERIFY = Operation(
+    verify_proof,
+    "For other nodes: is a proof right by the HS_SECKEY at index:handle?",
+    ("index", "nonce", "cnonce", "alg", "signature", "salt", "iterations", "length", "pretty"),
+    (),
+    (200,),
+    schema="Verification",
     work=Work.WRITE,
 )
 _PAGE = Operation(
@@ -117,6 +146,7 @@ ROUTES: tuple[Route, ...] = (
                 ("Idempotency-Key", "Authorization"),
                 (200, 401, 403, 415),
                 body=NDJSON,
+                takes="BatchRow",
                 answer=NDJSON,
                 schema="BatchReceipt",
                 needs_login=True,
@@ -138,6 +168,79 @@ ROUTES: tuple[Route, ...] = (
                 work=Work.BULK,
             )
         ),
+    ),
+    Route(
+        b"/api/prefixes",
+        {
+            **_get(
+                Operation(
+                    list_prefixes,
+                    "List the prefixes hosted here below which you may list",
+                    ("page", "pageSize", "pretty"),
+                    ("Authorization",),
+                    (200, 401, 403),
+                    schema="Prefixes",
+                    needs_login=True,
+                    work=Work.BULK,
+                )
+            ),
+            "POST": Operation(
+                host_prefix,
+                "Take responsibility for a prefix",
+                *_MOVING,
+                body="application/json",
+                takes="PrefixName",
+                needs_login=True,
+                work=Work.WRITE,
+            ),
+            "DELETE": Operation(
+                give_up_prefix,
+                "Give responsibility for a prefix up",
+                *_MOVING,
+                body="application/json",
+                takes="PrefixName",
+                needs_login=True,
+                work=Work.WRITE,
+            ),
+        },
+    ),
+    Route(
+        b"/api/sessions",
+        {
+            "POST": Operation(
+                begin_session,
+                "Begin a session: an id, and a nonce to sign",
+                ("pretty",),
+                ("Authorization",),
+                (201, 401, 403, 413),
+                body="application/json",
+                takes="Login",
+                schema="Session",
+                work=Work.WRITE,
+            )
+        },
+    ),
+    Route(
+        b"/api/sessions/this",
+        {
+            **_get(_SESSION),
+            "PUT": _LOGIN,
+            "POST": _LOGIN._replace(summary="As PUT"),
+            "DELETE": Operation(
+                end_session, "Log out", (), ("Authorization",), (204, 403), work=Work.WRITE
+            ),
+        },
+    ),
+    Route(
+        b"/api/verifications/",
+        {
+            **_get(_VERIFY),
+            "POST": _VERIFY._replace(
+                summary="The same, the parameters in the body",
+                body="application/x-www-form-urlencoded",
+                statuses=(*_VERIFY.statuses, 413),
+            ),
+        },
     ),
     Route(
         b"/api/site",

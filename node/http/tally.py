@@ -7,6 +7,8 @@ from resolver.rendered import Count
 
 UNKNOWN = "none"
 """The route label of requests that no route takes."""
+TUNNEL = "native"
+"""And of native messages, which may come to any path."""
 
 
 class Tally:

@@ -4,6 +4,9 @@ Versions make changes safe against each other (RFC 9110 §13.1): ``If-Match: "7"
 ``If-None-Match: *`` creates or nothing; what comes too late gets 412.
 """
 
+from hashlib import sha256
+from uuid import UUID, uuid4
+
 from node.http.api import Api, challenge
 from node.http.asked import VARIOUS, etag, read_asked_identifier, read_etags, read_indexes
 from node.http.errors import failure
@@ -11,7 +14,7 @@ from node.http.reply import Reply, json_reply
 from node.http.request import Request
 from node.http.target import encode_path
 from protocols.errors import Malformed
-from protocols.identifier import Identifier
+from protocols.identifier import Identifier, parse_identifier
 from protocols.message import Command, Operation, Outcome, Principal, Receipt
 from protocols.rest.codes import CODES, write_status
 from protocols.rest.json_reader import MAX_JSON_BYTES
@@ -21,18 +24,24 @@ MAX_REQUEST_ID_CHARS = 200
 """Room for any UUID, URL or file name with line number; it is kept in the feed with every change."""
 _FIELDS = {"identifier": "handle", "expect_version": "If-Match", "request_id": "Idempotency-Key"}
 """What the fields of a command are called in the request that made it."""
+_UUID_CHARS = 36
 NO_VERSION = -1
 """``If-Match`` names versions, and none of them is the present one."""
 
 
 async def put_record(api: Api, request: Request) -> Reply:
     """Create or replace the record; with ``index`` add or replace these values of it."""
+    is_minted = request.parameters.flag("mintNewSuffix") is True
+    if is_minted:
+        request.suffix = _with_slash(request.suffix) + str(uuid4()).encode()
     identifier = read_asked_identifier(request)
     if isinstance(identifier, Reply):
         return identifier
     principal = await api.need(request)
     if isinstance(principal, Reply):
         return principal
+    if is_minted:
+        identifier = _minted(identifier, principal, read_request_id(request))
     if request.media_type() != "application/json":
         return failure(
             Outcome.PROTOCOL_ERROR, "PUT", handle=identifier.text,
@@ -47,15 +56,32 @@ async def put_record(api: Api, request: Request) -> Reply:
         )
     overwrite = request.parameters.first("overwrite")
     command = Command(
-        Operation.ADD if index_texts else Operation.PUT,
+        Operation.ADD if index_texts and not is_minted else Operation.PUT,
         identifier,
         values,
-        overwrite=overwrite is None or overwrite == "true",
+        overwrite=not is_minted and (overwrite is None or overwrite == "true"),
         request_id=read_request_id(request),
     )
     if VARIOUS in index_texts and not values:
         raise Malformed("values: at least one is needed with index=various", field="values")
     return await _register(api, request, principal, command)
+
+
+def _with_slash(suffix: bytes) -> bytes:
+    """A prefix alone is not to become another prefix."""
+    return suffix if b"/" in suffix or b"%2f" in suffix.lower() else suffix + b"/"
+
+
+def _minted(random: Identifier, principal: Principal, request_id: str) -> Identifier:
+    """An identifier that nobody has: ``random``, which ends in a UUID; the same again for the same ``Idempotency-Key``.
+
+    Or a client that has not heard the answer, and asks again, would get a second one.
+    """
+    if not request_id:
+        return random
+    base = random.text[:-_UUID_CHARS]
+    digest = sha256("\0".join((base, principal.name, request_id)).encode()).digest()
+    return parse_identifier(base + str(UUID(bytes=digest[:16], version=4)))
 
 
 async def delete_record(api: Api, request: Request) -> Reply:

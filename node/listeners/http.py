@@ -65,6 +65,7 @@ class HttpListener:
         self.now_s = loop.time()
         self.dates = DateLine(api.service.now().wall_s)
         router = Router(api)
+        self.mail = api.mail
         self.exchange = Exchange(router, self.dates)
         self.service = api.service
         self.ahead = PlainHttp(api, router, self.dates, config.memory.rendered_answers_mib * MIB)
@@ -131,6 +132,7 @@ class HttpListener:
             front.drop()
         if self._lane is not None:
             await self._lane.close()
+        self.mail.close()
         self._timer.cancel()
 
     def read_clock(self) -> float:
@@ -266,11 +268,13 @@ async def start(
     config: Config,
     *,
     answers_ahead: bool = True,
+    api: Api | None = None,
 ) -> HttpListener:
     """Serve HTTP (HTTPS when a certificate is configured) on bound sockets until ``close``.
 
     ``answers_ahead``: whether plain requests are answered ahead of aiohttp; what they get is the same without.
+    ``api``: what handlers are given; None = of one worker without siblings, that speaks nothing but HTTP.
     """
-    listener = HttpListener(Api(service, config), config, answers_ahead=answers_ahead)
+    listener = HttpListener(api or Api(service, config), config, answers_ahead=answers_ahead)
     await listener.listen(sockets, make_certificates(config))
     return listener

@@ -141,8 +141,11 @@ def read_response(data: bytes, *, is_head: bool = False) -> Response:
     for line in lines:
         name, colon, value = line.partition(": ")
         assert colon, line
-        assert name.lower() not in headers, line
-        headers[name.lower()] = value
+        name = name.lower()
+        if name == "www-authenticate":  # the one field that may come again, for another scheme
+            value = ", ".join(filter(None, (headers.pop(name, ""), value)))
+        assert name not in headers, line
+        headers[name] = value
     if is_head or int(status) in {204, 304}:
         return Response(int(status), headers, b"", rest)
     if headers.get("transfer-encoding") == "chunked":

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -33,6 +34,8 @@ FOREIGN = {
     "99.1/page": (Value(1, "DESC", b"x"),),
 }
 ABSENT = "99.1/absent"
+_CHANCE = re.compile(rb'(?<=sessionId=")[^"]+|(?<=nonce=")[^"]+')
+"""What no two answers have in common."""
 
 
 class Lanes(NamedTuple):
@@ -62,7 +65,7 @@ class Lanes(NamedTuple):
             for _ in range(3):  # the listener, on the same loop, has its turn at each piece
                 await asyncio.sleep(0)
         async with asyncio.timeout(10):
-            return await client.reader.read()
+            return _CHANCE.sub(b"?", await client.reader.read())
 
     def put(self, suffix: str, *values: Value, operation: Operation = Operation.PUT) -> None:
         put(self.foreign.parts.store, f"{PREFIX}/{suffix}", values, operation)

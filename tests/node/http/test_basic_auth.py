@@ -54,12 +54,14 @@ async def test_a_wrong_password_is_401_with_the_realm_clients_look_for(node):
     wrong = basic((300, "0.NA/88.118", "wrong"))
     response = await node.ask("GET", "/api/handles/88.118/1", Authorization=wrong)
     assert response.status == 401
+    assert response.json["responseCode"] == 402
     assert 'Basic realm="handle"' in response.headers["www-authenticate"]
     response = await node.ask(
         "GET", "/api/handles/88.118/1", Authorization="Basic !", X_Requested_With="XMLHttpRequest"
     )
     assert response.status == 401
-    assert "www-authenticate" not in response.headers
+    assert "Basic" not in response.headers["www-authenticate"]
+    assert "Handle sessionId=" in response.headers["www-authenticate"]
 
 
 async def test_an_empty_or_non_secret_value_is_no_password(node):

@@ -61,7 +61,8 @@ def test_every_route_and_method_is_documented_and_nothing_else():
 
 
 def test_every_parameter_the_code_reads_is_documented_and_every_documented_one_is_read():
-    read = _read_names({"all", "first", "flag", "read_number", "_read_page"})
+    read = _read_names({"all", "first", "flag", "read_number", "read_page"})
+    read.add("TYPE")  # of reverse look-up: stands for any name
     listed = {name for _, _, op in OPERATIONS for name in op.parameters}
     assert read == listed == set(PARAMETERS)
 
@@ -115,6 +116,9 @@ ROWS = {"Content_Type": "application/x-ndjson", **LOGIN}
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
 BIG = {"Content_Type": "application/json", "body": b" " * 2_000_001}
 RECORD = "/api/handles/88.118/1"
+PROOF = "nonce=AAAA&cnonce=AAAA&alg=HMAC-SHA256&signature=AAAA"
+WRONG = (300, "0.NA/88.118", "wrong")
+OF_READER = {"Authorization": basic(READER)}
 
 PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
     ("GET", "/88.118/alias", 301, {}),
@@ -164,8 +168,50 @@ PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
     ("GET", "/api/changes", 401, {}),
     ("GET", "/api/changes", 403, LOGIN),
     ("GET", "/api/changes", 410, OPERATOR),
+    ("GET", "/api/prefixes", 200, LOGIN),
+    ("GET", "/api/prefixes", 401, {}),
+    ("GET", "/api/prefixes", 403, {"plain": "", **LOGIN}),
+    ("POST", "/api/prefixes?prefix=88.118.1", 200, OPERATOR),
+    ("POST", "/api/prefixes", 401, {"body": {"prefix": "88.118.1"}}),
+    ("POST", "/api/prefixes", 403, {"body": {"prefix": "88.118.1"}, **OF_READER}),
+    ("POST", "/api/prefixes", 413, {**BIG, **LOGIN}),
+    ("POST", "/api/prefixes?prefix=88.118.1", 422, {"Idempotency_Key": "used", **LOGIN}),
+    ("DELETE", "/api/prefixes?prefix=88.118.1", 200, OPERATOR),
+    ("DELETE", "/api/prefixes?prefix=88.118", 401, {}),
+    ("DELETE", "/api/prefixes?prefix=88.118", 403, {"Authorization": basic(READER)}),
+    ("DELETE", "/api/prefixes", 413, {**BIG, **LOGIN}),
+    ("DELETE", "/api/prefixes?prefix=88.118", 422, {"Idempotency_Key": "used", **LOGIN}),
+    ("POST", "/api/sessions", 201, {}),
+    ("POST", "/api/sessions", 401, {"Authorization": basic(WRONG)}),
+    ("POST", "/api/sessions", 403, {"plain": ""}),
+    ("POST", "/api/sessions", 413, BIG),
+    *(
+        entry
+        for method in ("GET", "PUT", "POST")
+        for entry in (
+            (method, "/api/sessions/this", 200, LOGIN),
+            (method, "/api/sessions/this", 401, {"Authorization": basic(WRONG)}),
+            (method, "/api/sessions/this", 403, {"Authorization": 'Handle sessionId="1"'}),
+        )
+    ),
+    ("PUT", "/api/sessions/this", 413, BIG),
+    ("POST", "/api/sessions/this", 413, BIG),
+    ("DELETE", "/api/sessions/this", 403, {}),
+    ("GET", f"/api/verifications/300:0.NA/88.118?{PROOF}", 200, {}),
+    ("POST", "/api/verifications/300:0.NA/88.118", 200, {"body": PROOF.encode(), **FORM}),
+    ("POST", "/api/verifications/300:0.NA/88.118", 413, {**BIG, **FORM}),
     ("GET", "/api/site", 404, {}),
     ("GET", "/api/openapi.json", 200, {}),
+    ("GET", "/hrls/ping", 200, {}),
+    *(
+        entry
+        for path in ("/hrls/handles", "/hrls/handles/88.118")
+        for entry in (
+            ("GET", f"{path}?URL=*&limit=0", 200, LOGIN),
+            ("GET", f"{path}?URL=*", 401, {}),
+            ("GET", f"{path}?URL=*", 403, {"plain": "", **LOGIN}),
+        )
+    ),
     ("GET", "/favicon.ico", 204, {}),
     ("GET", "/", 200, {}),
     ("GET", "/?handle=x", 302, {}),
@@ -184,8 +230,10 @@ LOCATIONS = (
     )
     + b"</locations>"
 )
-NOT_PROVOKED = {("/api/site", 200), *FORWARDED}
-"""Covered in test_listing.py, where a site is registered first."""
+SWITCHED_OFF = {("/hrls/handles", 404), ("/hrls/handles/{handle}", 404)}
+"""Covered in tests/node/search/test_hrls.py, by a node that searches nothing."""
+NOT_PROVOKED = {("/api/site", 200), ("/api/sessions/this", 204), *FORWARDED, *SWITCHED_OFF}
+"""Covered in test_listing.py, where a site is registered first, and in test_sessions.py, where one is begun."""
 
 
 async def test_every_documented_status_is_really_given_and_no_other():
@@ -230,9 +278,10 @@ async def test_every_documented_status_is_really_given_and_no_other():
 
 def _path_of(target: str) -> str:
     path = target.partition("?")[0]
-    if path.startswith("/api/handles/"):
-        return "/api/handles/{handle}"
-    return path if path.startswith("/api") or path in {"/", "/favicon.ico"} else "/{handle}"
+    for below in ("/api/handles/", "/api/verifications/", "/hrls/handles/"):
+        if path.startswith(below):
+            return below + "{handle}"
+    return path if path.startswith(("/api", "/hrls")) or path in {"/", "/favicon.ico"} else "/{handle}"
 
 
 async def test_no_secret_comes_out_of_any_route_without_the_right(node):
