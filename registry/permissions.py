@@ -2,7 +2,7 @@
 
 Creating and deleting are matters of the prefix, or of the prefix above when the record is a prefix's own. Everything
 else is judged by what would really change, value by value; HS_ADMIN values have permissions of their own. Whoever may
-delete and create may also overwrite as a whole.
+delete may also overwrite as a whole, new administrators apart, for which he needs to be allowed to create as well.
 """
 
 from typing import NamedTuple
@@ -32,6 +32,7 @@ _ABOUT_VALUES = {
 """Needed even when nothing would change, or an outsider could ask what is there by trying."""
 
 _TAKING = frozenset({Operation.HOST, Operation.DELEGATE})
+_ABOUT_ADMINS = MODIFY_ADMIN | REMOVE_ADMIN | ADD_ADMIN
 _HIDING = frozenset({Operation.HIDE, Operation.SHOW})
 """A matter of the prefix's own administrators: who may say who reads may say what the others learn."""
 
@@ -70,15 +71,34 @@ def needs_of(
         return _over_whole(command.identifier, DELETE_HANDLE, DELETE_DERIVED_PREFIX)
     if command.operation is Operation.DELETE:
         return _over_whole(command.identifier, DELETE_HANDLE, DELETE_DERIVED_PREFIX)
+    return _needs_for_values(command, old, revised)
+
+
+def _needs_for_values(
+    command: Command, old: tuple[Value, ...], revised: tuple[Value, ...]
+) -> list[Need]:
+    """Judged by what would change."""
+    if command.operation is Operation.ADD and not command.overwrite:
+        # To hear that an index is there already, one needs to be allowed to add, no more.
+        return [Need(command.identifier, _bits_to_add_all(command.values))]
     bits = _bits_of_difference(command, old, revised) or _ABOUT_VALUES.get(command.operation, 0)
     needs = [Need(command.identifier, bits)]
     if command.operation is Operation.PUT:
+        if not command.identifier.is_prefix_record:
+            needs.append(Need(command.identifier, DELETE_HANDLE | bits & _ABOUT_ADMINS))
         needs += _over_whole(
             command.identifier,
             ADD_HANDLE | DELETE_HANDLE,
             ADD_DERIVED_PREFIX | DELETE_DERIVED_PREFIX,
         )
     return needs
+
+
+def _bits_to_add_all(values: tuple[Value, ...]) -> int:
+    bits = 0
+    for value in values:
+        bits |= ADD_ADMIN if is_admin_value(value) else ADD_VALUE
+    return bits
 
 
 def _over_whole(identifier: Identifier, of_handle: int, of_prefix: int) -> list[Need]:

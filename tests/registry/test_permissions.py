@@ -47,6 +47,11 @@ CHANGES = {
     "add a value": (command(ADD, TEXT, url(index=7)), ADD_VALUE),
     "add an administrator": (command(ADD, TEXT, admin(index=7)), ADD_ADMIN),
     "add over a value": (command(ADD, TEXT, url("other")), MODIFY_VALUE),
+    "add to what exists": (command(ADD, TEXT, url("other"), overwrite=False), ADD_VALUE),
+    "add to administrators": (
+        command(ADD, TEXT, admin("88.118/y"), overwrite=False),
+        ADD_ADMIN,
+    ),
     "add what is there": (command(ADD, TEXT, url()), ADD_VALUE),
     "modify a value": (command(MODIFY, TEXT, url("other")), MODIFY_VALUE),
     "modify what is there": (command(MODIFY, TEXT, url()), MODIFY_VALUE),
@@ -80,17 +85,17 @@ OVERWRITES = {
 
 
 @pytest.mark.parametrize(("values", "old_secrets", "bits"), OVERWRITES.values(), ids=OVERWRITES)
-def test_overwriting_needs_what_it_changes_or_the_right_to_delete_and_create(
-    values, old_secrets, bits
-):
+def test_overwriting_needs_what_it_changes_or_the_right_to_delete(values, old_secrets, bits):
     one = command(PUT, TEXT, *values)
-    assert needs(one, OLD[:3]) == [(TEXT, bits), REPLACE_WHOLE]
+    by_deleting = DELETE_HANDLE | bits & (MODIFY_ADMIN | REMOVE_ADMIN | ADD_ADMIN)
+    assert needs(one, OLD[:3]) == [(TEXT, bits), (TEXT, by_deleting), REPLACE_WHOLE]
 
 
 def test_sending_a_secret_again_counts_as_changing_it_so_that_it_cannot_be_tried_out():
     right = command(PUT, TEXT, url(), name(), admin(), secret())
     wrong = command(PUT, TEXT, url(), name(), admin(), secret(b"a guess"))
-    assert needs(right) == needs(wrong) == [(TEXT, MODIFY_VALUE), REPLACE_WHOLE]
+    expected = [(TEXT, MODIFY_VALUE), (TEXT, DELETE_HANDLE), REPLACE_WHOLE]
+    assert needs(right) == needs(wrong) == expected
     for operation in (ADD, MODIFY):
         right, wrong = command(operation, TEXT, secret()), command(operation, TEXT, secret(b"?"))
         assert needs(right) == needs(wrong) == [(TEXT, MODIFY_VALUE)]
