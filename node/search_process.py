@@ -18,7 +18,7 @@ from node.clock import read_clocks
 from node.config import Config
 from node.disk import free_percent
 from node.logs import get_log, start_logs
-from node.search.cells import Scope
+from node.search.cells import scope_of
 from node.search.indexer import Indexer
 from node.store import open_view
 from node.writer import Writer
@@ -57,8 +57,7 @@ async def _serve(boot: Boot) -> None:
     loop.add_reader(0, end.set)  # only the end of file can come after the boot line: no parent
     config, beat = boot.config, _Beat()
     reader = open_view(config)
-    scope = Scope(frozenset(name.upper() for name in config.search.types), config.search.text_bytes)
-    indexer = Indexer(config.node.data_dir, reader, scope, beat)
+    indexer = Indexer(config.node.data_dir, reader, scope_of(config.search), beat)
     writer = Writer(config.socket_path, 0, lambda _: news.set())
     writing = loop.create_task(writer.run())
     report("ready", pid=os.getpid())

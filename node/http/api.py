@@ -12,6 +12,8 @@ from node.http.request import Request
 from node.http.session_mail import SessionMail
 from node.http.sessions import Sessions
 from node.http.tunnel import Speaker
+from node.search.cells import scope_of
+from node.search.finder import Finder
 from node.server_keys import ServerKeys
 from node.service import Service
 from protocols.errors import ProtocolError
@@ -42,6 +44,9 @@ class Api:
         self.proxies = Networks(config.access.trusted_proxies)
         self.mail = mail or SessionMail(0, {}, Sessions(), lambda: service.now().monotonic_s)
         self.login = HandleLogin(service, self.mail, keys)
+        self.finder = Finder(
+            config.node.data_dir, scope_of(config.search), config.search.question_s
+        )
 
     def derive_peer(self, request: Request) -> None:
         """Look behind a trusted proxy, for limits, passwords and audit alike."""

@@ -29,8 +29,11 @@ PARAMETERS: dict[str, tuple[str, dict[str, object]]] = {
     "prefix": ("The prefix whose identifiers or changes are meant", {"type": "string"}),
     "page": ("Page number from 0; for looking around", {"type": "integer", "minimum": 0}),
     "pageSize": ("Identifiers on a page, at most 10,000", {"type": "integer", "minimum": 0, "maximum": 10_000}),
-    "after": ("Go on behind this suffix (listing) or number (changes)", {"type": "string"}),
-    "limit": ("Changes in one answer", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
+    "after": ("Go on behind this suffix (listing), number (changes) or identifier (search)", {"type": "string"}),
+    "limit": ("At most so many in one answer: changes 100, up to 1,000; found identifiers 1,000, up to 100,000",
+              {"type": "integer", "minimum": 0}),
+    "TYPE": ("Any value type, and what its text is like: `*` is anything. Repeat for several", {"type": "string"}),
+    "retrieverecords": ("All public values of what is found, instead of its names", {"type": "boolean"}),
     "receipts": ("`rejected` sends receipts of rejected rows only", {"type": "string", "enum": ["all", "rejected"]}),
     "noredirect": ("Show the values instead of redirecting", {"type": "boolean"}),
     "action": ("`showlocations` or `showvalues` instead of redirecting", {"type": "string"}),
@@ -171,7 +174,7 @@ def _response(status: int, operation: Operation) -> dict[str, object]:
     if status in {204, 304}:
         return shown
     media = operation.answer.partition(";")[0] if status < 400 else "application/json"
-    if media == "text/html":
+    if media.startswith("text/"):
         shown["content"] = {media: {"schema": {"type": "string"}}}
     else:
         is_success = status in {200, 201} and operation.schema != "Outcome"

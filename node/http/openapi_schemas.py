@@ -86,6 +86,19 @@ SCHEMAS: dict[str, object] = {
             {"$ref": "#/components/schemas/Value"},
         ]
     },
+    "Found": {
+        "oneOf": [
+            {"type": "array", "items": _TEXT, "description": "Identifiers in order, as spelled"},
+            {
+                "type": "object",
+                "description": "With retrieverecords: public values by identifier",
+                "additionalProperties": {
+                    "type": "array",
+                    "items": _object(("type", "value"), type=_TEXT, value=_TEXT),
+                },
+            },
+        ]
+    },
     "Listing": _object(
         ("responseCode", "prefix", "totalCount", "handles"),
         responseCode=_CODE,

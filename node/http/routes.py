@@ -6,6 +6,7 @@ A path that ends in ``/`` takes the rest of the target, raw, as the identifier. 
 from node.http.api import Api
 from node.http.batch import register_batch
 from node.http.changes import list_changes
+from node.http.hrls import ping, search, search_below
 from node.http.listing import list_handles
 from node.http.openapi import openapi_document
 from node.http.prefixes import give_up_prefix, host_prefix, list_prefixes
@@ -73,6 +74,16 @@ _VERIFY = Operation(
     (200,),
     schema="Verification",
     work=Work.WRITE,
+)
+_SEARCH = Operation(
+    search,
+    "Reverse look-up: identifiers whose public values are like the patterns, of all prefixes or of one",
+    ("TYPE", "limit", "page", "after", "retrieverecords", "pretty"),
+    ("Authorization",),
+    (200, 401, 403, 404),
+    schema="Found",
+    needs_login=True,
+    work=Work.BULK,
 )
 _PAGE = Operation(
     welcome, "What this node is, for people", ("handle", "lang"), (), (200, 302), answer=HTML
@@ -254,6 +265,12 @@ ROUTES: tuple[Route, ...] = (
             Operation(read_openapi, "This description", ("pretty",), (), (200,), schema="OpenApi")
         ),
     ),
+    Route(
+        b"/hrls/ping",
+        _get(Operation(ping, "Whether there is a reverse look-up", answer="text/plain")),
+    ),
+    Route(b"/hrls/handles/", _get(_SEARCH._replace(handler=search_below))),
+    Route(b"/hrls/handles", _get(_SEARCH)),
     Route(b"/favicon.ico", _get(Operation(no_icon, "No icon", (), (), (204,)))),
     Route(b"/", _get(_PAGE)),
     Route(REST, _get(_REDIRECT)),

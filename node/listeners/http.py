@@ -66,6 +66,7 @@ class HttpListener:
         self.dates = DateLine(api.service.now().wall_s)
         router = Router(api)
         self.mail = api.mail
+        self._finder = api.finder
         self.exchange = Exchange(router, self.dates)
         self.service = api.service
         self.ahead = PlainHttp(api, router, self.dates, config.memory.rendered_answers_mib * MIB)
@@ -132,6 +133,7 @@ class HttpListener:
             front.drop()
         if self._lane is not None:
             await self._lane.close()
+        self._finder.close()
         self.mail.close()
         self._timer.cancel()
 

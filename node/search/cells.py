@@ -7,6 +7,7 @@ value, e.g. HS_ADMIN, only by being there. HS_SECKEY is never among them, whatev
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from node.config_sections import SearchSection
 from node.search.patterns import Pattern
 from protocols.record import NO_VALUES
 from protocols.values.value import Value
@@ -38,6 +39,11 @@ class Scope(NamedTuple):
     def takes(self, type_: str) -> bool:
         """Whether values of this upper-case type are searchable."""
         return type_ not in NEVER and (not self.types or type_ in self.types)
+
+
+def scope_of(settings: SearchSection) -> Scope:
+    """What the settings say."""
+    return Scope(frozenset(name.upper() for name in settings.types), settings.text_bytes)
 
 
 class Term(NamedTuple):

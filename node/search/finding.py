@@ -31,8 +31,6 @@ class Asked(NamedTuple):
     """Folded; "" = below all prefixes."""
     hidden_prefixes: tuple[str, ...] = ()
     """Folded; nothing below them is told."""
-    hidden_records: tuple[str, ...] = ()
-    """Folded identifiers that are not told."""
 
 
 class Effort(NamedTuple):
@@ -176,9 +174,6 @@ def _visible(asked: Asked) -> _Sql:
             "AND prefix NOT IN (SELECT id FROM prefix WHERE name IN (SELECT value FROM json_each(?)))",
             (names,),
         )
-    if asked.hidden_records:
-        keys = json.dumps(asked.hidden_records)
-        chosen += _Sql("AND key NOT IN (SELECT value FROM json_each(?))", (keys,))
     return chosen
 
 

@@ -139,8 +139,6 @@ def test_a_prefix_narrows_and_hidden_ones_are_left_out_of_every_page(many: Bench
     assert many.find(asked, hidden_prefixes=("88.119",)) == below
     assert many.find(asked, hidden_prefixes=("88.119",), limit=10, skip=10) == below[10:20]
     assert many.find(asked, prefix="88.11") == []
-    rest = many.find(asked, hidden_records=("88.118/SN-000",))
-    assert rest == [name for name in many.find(asked) if name != "88.118/Sn-000"]
 
 
 def test_a_type_that_nobody_has_finds_nothing(many: Bench) -> None:
