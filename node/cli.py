@@ -18,6 +18,8 @@ COMMANDS = {
         "node.commands.check_config", "print every effective setting; refuse what cannot work"
     ),
     "prefix": Entry("node.commands.prefix", "host prefixes, delegate them, list them"),
+    "admin": Entry("node.commands.admin", "say who may change what, with which rights"),
+    "key": Entry("node.commands.key", "make keys, show them, change them while everything goes on"),
     "put": Entry("node.commands.put", "register one identifier"),
     "get": Entry("node.commands.get", "show one record as it is kept"),
     "resolve": Entry(
@@ -30,6 +32,9 @@ COMMANDS = {
     "restore": Entry("node.commands.restore", "make a store from a backup or an export"),
     "verify": Entry("node.commands.verify", "check every record, counter and feed entry"),
     "changes": Entry("node.commands.changes", "show the feed: what changed, when and by whom"),
+    "conformance": Entry(
+        "conformance.command", "try any Handle or IDIS node against the standards, and report"
+    ),
     "bench": Entry("bench.command", "measure a node and prove it to others"),
     "demo": Entry("node.commands.demo", "show three nodes at work on real rows"),
     "version": Entry("node.commands.version", "show the version"),

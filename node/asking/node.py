@@ -34,6 +34,7 @@ from resolver.source import Peer
 _NOTHING = (response_code(Outcome.NOT_FOUND), response_code(Outcome.VALUES_NOT_FOUND))
 CREATED = 201
 """HTTP's status when the record is new."""
+_BY_HTTP = {Operation.PUT, Operation.ADD, Operation.DELETE, Operation.REMOVE}
 _LOCAL = Peer("127.0.0.1", 0, "command", is_loopback=True)
 
 
@@ -171,6 +172,7 @@ class FarNode:
 
     def send(self, command: Command) -> dict[str, Any]:
         """As ``Node`` says."""
+        assert command.operation in _BY_HTTP, f"{command.operation}: has no form over HTTP here"
         query = [("index", str(index)) for index in command.indexes]
         headers = {}
         if command.expect_version == 0:

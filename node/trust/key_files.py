@@ -24,6 +24,8 @@ RSA_SIZES = (2048, 3072, 4096)
 DEFAULT_RSA_BITS = 2048
 _PEM_LEAD = b"-----BEGIN "
 _PRIVATE = b"PRIVATE KEY"
+_HANDLE_NET_LEADS = tuple(number.to_bytes(4) for number in range(5))
+"""The encryptions of its key files; a public key begins with the length of its type's name, which is longer."""
 
 MAKERS: dict[str, Callable[[int], SigningKey]] = {
     "rsa": lambda bits: rsa.generate_private_key(RSA_EXPONENT, bits),
@@ -111,18 +113,28 @@ def read_public(path: Path) -> VerifyingKey:
 
     Raises ``KeyTrouble``.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_KEY_FILE_BYTES)
-    except OSError as error:
-        raise KeyTrouble(f"{path}: {error.strerror}") from None
-    if _PRIVATE in data:
+    if is_private_file(path):
         return public_key_of(read_key(path))
+    data = _read(path)
     try:
         at = max(data.find(_PEM_LEAD), 0)
         return load_key(decode_public_key(data[at:].strip() if at else data.strip(b" \r\n\t")))
     except ProtocolError as error:
         raise KeyTrouble(f"{path}: {error}") from None
+
+
+def is_private_file(path: Path) -> bool:
+    """Whether there is a private key in the file, in PEM or as Handle.Net writes it. Raises ``KeyTrouble``."""
+    data = _read(path)
+    return _PRIVATE in data or data[:4] in _HANDLE_NET_LEADS
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_KEY_FILE_BYTES)
+    except OSError as error:
+        raise KeyTrouble(f"{path}: {error.strerror}") from None
 
 
 def facts_of(key: VerifyingKey) -> KeyFacts:
