@@ -5,11 +5,12 @@ Natively with the administrator's proof; where a node takes no native commands, 
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import ssl
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conformance.native_client import TcpClient
 from conformance.native_messages import Fields
@@ -31,6 +32,7 @@ class Registering:
         self._target = target
         self._client: TcpClient | None = None
         self._is_native = target.native_port is not None and target.has_tcp
+        self._accounts: dict[str, Account] = {}
 
     def create(self, name: bytes, values: Sequence[Value]) -> None:
         """Register, whatever was there. Raises ``Unable``."""
@@ -45,6 +47,20 @@ class Registering:
         if self._is_native and self._natively(OpCode.DELETE, HandleRequest(name), 0):
             return
         self._over_http("DELETE", name, None)
+
+    def account(self, kind: str, make: Callable[[], Account]) -> Account:
+        """One of that kind for the whole run: nodes let an account wait that they have not seen before."""
+        if kind not in self._accounts:
+            self._accounts[kind] = make()
+        return self._accounts[kind]
+
+    def finish(self) -> None:
+        """Remove the shared accounts, and hang up."""
+        for account in self._accounts.values():
+            with contextlib.suppress(Unable):
+                self.delete(account.handle)
+        self._accounts.clear()
+        self.close()
 
     def close(self) -> None:
         """Hang up."""

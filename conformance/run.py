@@ -66,7 +66,7 @@ def run_checks(
             result = try_check(target, check, hands)
         results.append(result)
         on_result(check, result)
-    hands.close()
+    hands.finish()
     return Report(tuple(results), monotonic_s() - began_s)
 
 

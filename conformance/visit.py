@@ -25,6 +25,8 @@ KEY_INDEX = 300
 NAME_LEAD = "conformance-"
 """Begins the suffix of everything that is made, so that leftovers of a killed run are known as such."""
 
+SECRET = b"a secret of the conformance suite"
+
 _RSA_KEYS: list[rsa.RSAPrivateKey] = []
 
 
@@ -144,17 +146,35 @@ class Visit:
         data = encode_admin(Admin(account.handle.decode(), account.index, permissions))
         return Value(index, "HS_ADMIN", data)
 
-    def make_secret_account(self, secret: bytes = b"conformance secret") -> Account:
-        """Somebody with an HS_SECKEY at a new name."""
-        value = Value(KEY_INDEX, "HS_SECKEY", secret, permissions=SECRET_PERMISSIONS)
-        return Account(self.make(value, more="-account"), KEY_INDEX, secret=secret)
+    def somebody(self) -> Account:
+        """Somebody with an HS_SECKEY, who administers nothing but what a check gives him. One for the whole run."""
+        return self._registering.account("secret", lambda: self._secret_account(self._lasting()))
+
+    def somebody_with_key(self) -> Account:
+        """Somebody with an RSA key as HS_PUBKEY; one for the whole run."""
+        return self._registering.account("key", lambda: self._key_account(self._lasting()))
+
+    def make_secret_account(self, secret: bytes = SECRET) -> Account:
+        """Somebody new with an HS_SECKEY: for wrong proofs, since nodes remember in whose name they came."""
+        return self._secret_account(self.new_name("-victim"), secret)
 
     def make_key_account(self) -> Account:
-        """Somebody with an RSA key as HS_PUBKEY at a new name."""
+        """Somebody new with an RSA key."""
+        return self._key_account(self.new_name("-victim"))
+
+    def _lasting(self) -> bytes:
+        return self.free_name("-account")
+
+    def _secret_account(self, name: bytes, secret: bytes = SECRET) -> Account:
+        value = Value(KEY_INDEX, "HS_SECKEY", secret, permissions=SECRET_PERMISSIONS)
+        self.make_named(name, (value, self.admin_value()))
+        return Account(name, KEY_INDEX, secret=secret)
+
+    def _key_account(self, name: bytes) -> Account:
         key = _rsa_key()
         data = encode_public_key(key_from_object(key.public_key()))
-        value = Value(KEY_INDEX, "HS_PUBKEY", data)
-        return Account(self.make(value, more="-account"), KEY_INDEX, key=key)
+        self.make_named(name, (Value(KEY_INDEX, "HS_PUBKEY", data), self.admin_value()))
+        return Account(name, KEY_INDEX, key=key)
 
 
 def _rsa_key() -> rsa.RSAPrivateKey:

@@ -15,8 +15,8 @@ from conformance.native_messages import (
 )
 from conformance.outcome import Failed, expect, expect_equal
 from conformance.target import Account
-from conformance.visit import KEY_INDEX, Visit
-from protocols.handle.administration import HandleRequest, ValuesRequest
+from conformance.visit import Visit
+from protocols.handle.administration import HandleRequest
 from protocols.handle.authentication import (
     SECRET_KEY,
     Challenge,
@@ -27,7 +27,7 @@ from protocols.handle.authentication import (
 from protocols.handle.codec import Body
 from protocols.handle.codes import RRDG, OpCode, ResponseCode
 from protocols.handle.digest import SHA256, digest_matches, request_digest
-from protocols.handle.macs import HMAC_SHA1, HMAC_SHA256, MD5, PBKDF2_HMAC_SHA1, SHA1, mac
+from protocols.handle.macs import HMAC_SHA1, HMAC_SHA256, PBKDF2_HMAC_SHA1, SHA1, mac
 from protocols.handle.macs import SHA256 as MAC_SHA256
 from protocols.handle.proof import (
     Derivation,
@@ -37,8 +37,6 @@ from protocols.handle.proof import (
     encode_secret_proof,
 )
 from protocols.handle.versions import OWN
-from protocols.values.key_objects import key_from_object
-from protocols.values.keys import encode_public_key
 from protocols.values.value import Value
 
 CHALLENGE, ANSWER, VERIFY = "RFC 3652 §3.5.1", "RFC 3652 §3.5.2", "RFC 3652 §3.5.3"
@@ -188,22 +186,22 @@ def pbkdf2_takes_other_parameters(visit: Visit) -> None:
     derivation = Derivation(secrets.token_bytes(20), 2_000, 256)
     key = derive_key(who.secret or b"", derivation)
     proof = SecretProof(PBKDF2_HMAC_SHA1, mac(HMAC_SHA1, key, challenge_of(first)), derivation)
-    expect_proved(answer(client, first, _by_secret(who, encode_secret_proof(proof))))
+    expect_proved(answer(client, first, by_secret(who, encode_secret_proof(proof))))
 
 
 @check("native.auth.public-key", f"{MANUAL}; RFC 8017", Need.TCP, Need.ADMIN)
 def a_public_key_is_proved(visit: Visit) -> None:
     """A private RSA key is proved by its signature with SHA-256 over nonce and digest."""
-    who = visit.make_key_account()
-    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(_record_of(visit, who)), FULL)
+    who = visit.somebody_with_key()
+    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(record_of(visit, who)), FULL)
     expect_code(came, ResponseCode.SUCCESS)
 
 
 @check("native.auth.account-elsewhere", f"{MANUAL}; RFC 3651 §3.2.1", Need.TCP, Need.ADMIN)
 def any_handle_may_be_an_account(visit: Visit) -> None:
     """Any handle with an HS_SECKEY can be named in HS_ADMIN and prove itself."""
-    who = visit.make_secret_account()
-    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(_record_of(visit, who)), FULL)
+    who = visit.somebody()
+    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(record_of(visit, who)), FULL)
     expect_code(came, ResponseCode.SUCCESS)
 
 
@@ -249,7 +247,7 @@ def an_answer_without_a_challenge_is_refused(visit: Visit) -> None:
 @check("native.auth.verified", VERIFY, Need.TCP, Need.ADMIN)
 def a_proof_is_verified_for_others(visit: Visit) -> None:
     """Op 201 says of a secret that the node holds whether a proof with it is right: 1, or 0."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     nonce, request = secrets.token_bytes(16), payload_of(request_bytes(OpCode.DELETE, HEARTBEAT))
     for secret, verdict in ((who.secret, 1), (b"wrong secret", 0)):
         came = _verify(visit.tcp(), who, secret or b"", nonce, request)
@@ -266,105 +264,6 @@ def _verify(client: Client, who: Account, secret: bytes, nonce: bytes, request: 
     return expect_code(client.ask(OpCode.VERIFY_CHALLENGE, body), ResponseCode.SUCCESS)
 
 
-# ---------------------------------------------------------------- what must not pass; last, since nodes slow guesses
-
-
-@check("native.auth.wrong-secret", ANSWER, Need.TCP, Need.ADMIN)
-def a_wrong_secret_is_refused(visit: Visit) -> None:
-    """A proof with a wrong secret is answered with RC 403, and the request is not carried out."""
-    who = visit.make_secret_account()
-    name = _record_of(visit, who)
-    wrong = Account(who.handle, who.index, b"wrong secret")
-    came = visit.tcp().ask_as(wrong, OpCode.DELETE, HandleRequest(name), FULL)
-    expect_code(came, *NOT_PROVED)
-    expect_kept(visit, name)
-
-
-@check("native.auth.wrong-key", ANSWER, Need.TCP, Need.ADMIN)
-def a_foreign_signature_is_refused(visit: Visit) -> None:
-    """A signature over something else than nonce and digest is answered with RC 403."""
-    who = visit.make_key_account()
-    name = _record_of(visit, who)
-    client = visit.tcp()
-    first = client.ask(OpCode.DELETE, HandleRequest(name), FULL)
-    expect_challenge(first)
-    came = answer(client, first, sign_challenge(who, challenge_of(first) + b"!"))
-    expect_code(came, *NOT_PROVED)
-    expect_kept(visit, name)
-
-
-@check("native.auth.unknown-account", ANSWER, Need.TCP, Need.ADMIN)
-def an_unknown_account_is_refused(visit: Visit) -> None:
-    """A proof of somebody who does not exist is refused."""
-    who = Account(visit.free_name("-nobody"), KEY_INDEX, b"secret")
-    name = visit.make(Value(1, "URL", b"x"))
-    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(name), FULL)
-    expect_code(came, *REFUSED)
-    expect_kept(visit, name)
-
-
-@check(
-    "native.auth.md5-refused",
-    "RFC 6151: MD5 is no longer fit for authentication",
-    Need.TCP,
-    Need.ADMIN,
-)
-def md5_is_refused(visit: Visit) -> None:
-    """A right proof by MD5 is refused."""
-    who = visit.make_secret_account()
-    name = _record_of(visit, who)
-    came = visit.tcp().ask_as(who, OpCode.DELETE, HandleRequest(name), FULL, mac_code=MD5)
-    expect_code(came, *REFUSED)
-    expect_kept(visit, name)
-
-
-@check(
-    "native.auth.cost-bomb", "RFC 8018 §4.2: the iteration count is a cost", Need.TCP, Need.ADMIN
-)
-def a_cost_bomb_is_refused(visit: Visit) -> None:
-    """A proof that would take two thousand million iterations to check is refused at once."""
-    who = visit.make_secret_account()
-    name = _record_of(visit, who)
-    client = visit.tcp()
-    first = client.ask(OpCode.DELETE, HandleRequest(name), FULL)
-    expect_challenge(first)
-    proof = SecretProof(PBKDF2_HMAC_SHA1, bytes(20), Derivation(bytes(16), COST_BOMB, 160))
-    expect_code(answer(client, first, _by_secret(who, encode_secret_proof(proof))), *REFUSED)
-    expect_kept(visit, name)
-
-
-@check(
-    "native.auth.algorithm-confusion",
-    "RFC 8725 §2.1: a public key is no secret",
-    Need.TCP,
-    Need.ADMIN,
-)
-def a_public_key_is_no_secret(visit: Visit) -> None:
-    """A MAC with the bytes of an HS_PUBKEY value, which everybody can read, proves nothing."""
-    who = visit.make_key_account()
-    assert who.key is not None
-    name = _record_of(visit, who)
-    public = encode_public_key(key_from_object(who.key.public_key()))
-    thief = Account(who.handle, who.index, public)
-    came = visit.tcp().ask_as(thief, OpCode.DELETE, HandleRequest(name), FULL, mac_code=HMAC_SHA256)
-    expect_code(came, *REFUSED)
-    expect_kept(visit, name)
-
-
-@check("native.auth.proof-of-another-request", ANSWER, Need.TCP, Need.ADMIN)
-def a_proof_is_for_its_request_only(visit: Visit) -> None:
-    """A proof made for one challenge does not answer another one of the same account."""
-    who = visit.make_secret_account()
-    name = _record_of(visit, who)
-    client = visit.tcp()
-    harmless = client.ask(OpCode.ADD_VALUE, ValuesRequest(name, ()), FULL)
-    first = client.ask(OpCode.DELETE, HandleRequest(name), FULL)
-    expect_challenge(first)
-    content = challenge_of(harmless) if harmless.code == 402 else secrets.token_bytes(48)
-    expect_code(answer(client, first, sign_challenge(who, content)), *NOT_PROVED)
-    expect_kept(visit, name)
-
-
 def expect_kept(visit: Visit, name: bytes) -> None:
     """The record that was not to be deleted is there."""
     came = resolve(visit.tcp(), name)
@@ -372,10 +271,11 @@ def expect_kept(visit: Visit, name: bytes) -> None:
         raise Failed("nothing deleted", describe(came))
 
 
-def _record_of(visit: Visit, who: Account) -> bytes:
+def record_of(visit: Visit, who: Account) -> bytes:
     """A record that ``who`` administers."""
     return visit.make(Value(1, "URL", b"x"), visit.admin_value(who, index=101))
 
 
-def _by_secret(who: Account, signed_response: bytes) -> ChallengeAnswer:
+def by_secret(who: Account, signed_response: bytes) -> ChallengeAnswer:
+    """The body of op 200 with a hand-made proof."""
     return ChallengeAnswer(SECRET_KEY, who.handle, who.index, signed_response)

@@ -45,7 +45,7 @@ def expect_data(visit: Visit, name: bytes, *datas: bytes) -> None:
 
 def _write_protected(visit: Visit) -> tuple[Account, bytes]:
     """A record with such a value, and who administers it. Not the administrator: servers let theirs do everything."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     protected = OLD._replace(permissions=ADMIN_READ | PUBLIC_READ)
     return who, visit.make(protected, visit.admin_value(who, index=101))
 

@@ -153,7 +153,7 @@ def nothing_is_created_below_foreign_prefixes(visit: Visit) -> None:
 def a_stranger_creates_nothing(visit: Visit) -> None:
     """Somebody who proves who he is, but does not administer the prefix, gets RC 400, and nothing is created."""
     name = visit.new_name()
-    stranger = visit.make_secret_account()
+    stranger = visit.somebody()
     came = command(visit.tcp(), stranger, OpCode.CREATE, name, (URL,))
     expect_code(came, ResponseCode.NOT_ADMINISTRATOR)
     expect_code(resolve(visit.tcp(), name), ResponseCode.HANDLE_NOT_FOUND)
@@ -214,6 +214,6 @@ def an_unknown_handle_is_not_deleted(visit: Visit) -> None:
 def a_stranger_deletes_nothing(visit: Visit) -> None:
     """Somebody who does not administer the handle gets RC 400, and it stays."""
     name = visit.make(URL)
-    came = command(visit.tcp(), visit.make_secret_account(), OpCode.DELETE, name)
+    came = command(visit.tcp(), visit.somebody(), OpCode.DELETE, name)
     expect_code(came, ResponseCode.NOT_ADMINISTRATOR)
     expect_indexes(resolve(visit.tcp(), name), [1, ADMIN_INDEX])

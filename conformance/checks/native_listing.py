@@ -95,7 +95,7 @@ def a_long_list_comes_in_parts(visit: Visit) -> None:
 @check("native.list.by-stranger", JAVA, Need.TCP, Need.ADMIN)
 def a_stranger_lists_nothing(visit: Visit) -> None:
     """Somebody who does not administer the prefix gets RC 400, and no names."""
-    stranger = visit.make_secret_account()
+    stranger = visit.somebody()
     name = f"0.NA/{visit.prefix}".encode()
     expect_code(offered(list_of(visit, stranger, OpCode.LIST_HANDLES, name)[0]), *MAY_NOT)
 
@@ -166,7 +166,7 @@ def a_prefix_is_homed_and_unhomed(visit: Visit) -> None:
 @check("native.home.by-stranger", HOMING, Need.TCP, Need.ADMIN)
 def a_stranger_homes_nothing(visit: Visit) -> None:
     """Somebody who does not administer the server homes no prefix: RC 400 or 401."""
-    stranger = visit.make_secret_account()
+    stranger = visit.somebody()
     name = f"0.NA/{visit.prefix}.{visit.free_label()}".encode()
     came = visit.tcp().ask_as(stranger, OpCode.HOME_PREFIX, HandleRequest(name), FULL)
     expect_code(offered(came), *MAY_NOT)

@@ -79,7 +79,7 @@ def _managed_by(visit: Visit, who: Account, permissions: int) -> bytes:
 
 def _try_right(visit: Visit, right: _Right) -> None:
     """Without the bit 401 and nothing happens, with it success."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     name = _managed_by(visit, who, bits.ALL_PERMISSIONS & ~right.bit)
     before = values_of(resolve(visit.tcp(), name))
     expect_code(right.run(visit, who, name), ResponseCode.INSUFFICIENT_PERMISSIONS)
@@ -105,7 +105,7 @@ for _each in _RIGHTS:
 def a_stranger_is_no_administrator(visit: Visit) -> None:
     """Somebody whom no HS_ADMIN of the handle names gets RC 400, not 401, and nothing changes."""
     name = visit.make(OLD)
-    expect_code(_modify(visit, visit.make_secret_account(), name), ResponseCode.NOT_ADMINISTRATOR)
+    expect_code(_modify(visit, visit.somebody(), name), ResponseCode.NOT_ADMINISTRATOR)
     (came,) = values_of(resolve(visit.tcp(), name, indexes=(1,)))
     expect_equal("data", OLD.data, came.data)
 
@@ -113,7 +113,7 @@ def a_stranger_is_no_administrator(visit: Visit) -> None:
 @check("native.rights.other-index", BITS, Need.TCP, Need.ADMIN)
 def another_index_is_another_administrator(visit: Visit) -> None:
     """An HS_ADMIN names one key of a handle: who proves another key of the same handle gets RC 400."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     named = Account(who.handle, KEY_INDEX + 1, who.secret)
     name = visit.make(OLD, visit.admin_value(named, index=OWN_ADMIN_INDEX))
     expect_code(_modify(visit, who, name), ResponseCode.NOT_ADMINISTRATOR)
@@ -122,7 +122,7 @@ def another_index_is_another_administrator(visit: Visit) -> None:
 @check("native.rights.index-zero-means-any", "Handle.Net 9.2 server: index 0", Need.TCP, Need.ADMIN)
 def index_zero_means_any_key(visit: Visit) -> None:
     """An HS_ADMIN with index 0 means every key of that handle."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     named = Account(who.handle, 0, who.secret)
     name = visit.make(OLD, visit.admin_value(named, index=OWN_ADMIN_INDEX))
     expect_code(_modify(visit, who, name), ResponseCode.SUCCESS)
@@ -131,7 +131,7 @@ def index_zero_means_any_key(visit: Visit) -> None:
 @check("native.rights.group-member", GROUPS, Need.TCP, Need.ADMIN)
 def a_member_of_a_group_is_an_administrator(visit: Visit) -> None:
     """An HS_ADMIN that names an HS_VLIST means every member of that group."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     group = _make_group(visit, who)
     name = visit.make(OLD, visit.admin_value(group, index=OWN_ADMIN_INDEX))
     expect_code(_modify(visit, who, name), ResponseCode.SUCCESS)
@@ -140,7 +140,7 @@ def a_member_of_a_group_is_an_administrator(visit: Visit) -> None:
 @check("native.rights.group-in-group", GROUPS, Need.TCP, Need.ADMIN)
 def groups_may_nest(visit: Visit) -> None:
     """A member of a group that is itself a member of the named group is an administrator."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     outer = _make_group(visit, _make_group(visit, who))
     name = visit.make(OLD, visit.admin_value(outer, index=OWN_ADMIN_INDEX))
     expect_code(_modify(visit, who, name), ResponseCode.SUCCESS)
@@ -149,7 +149,7 @@ def groups_may_nest(visit: Visit) -> None:
 @check("native.rights.no-member", GROUPS, Need.TCP, Need.ADMIN)
 def who_is_not_in_the_group_is_a_stranger(visit: Visit) -> None:
     """Who is not a member of the named group gets RC 400; a group that names itself ends nobody's patience."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     name = visit.new_name("-group")
     own = Account(name, 200)
     group = _make_group(visit, visit.administrator, own, name=name)

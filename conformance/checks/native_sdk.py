@@ -1,6 +1,6 @@
 """The national Java SDK (id-pointer-sdk 2.3.1): its login, op 2001, and its habits on a connection."""
 
-from conformance.asking import FULL, resolve
+from conformance.asking import resolve
 from conformance.check import Need, check
 from conformance.expectations import describe, expect_challenge, expect_code, expect_indexes
 from conformance.native_client import TcpClient
@@ -64,7 +64,7 @@ def a_login_is_challenged(visit: Visit) -> None:
 @check("native.sdk.login-succeeds", SDK, Need.TCP, Need.ADMIN)
 def a_login_ends_with_its_own_op_code(visit: Visit) -> None:
     """A login with an RSA key ends with RC 1 and op code 2001, not 200."""
-    came = log_in(visit.tcp(), visit.make_key_account())
+    came = log_in(visit.tcp(), visit.somebody_with_key())
     expect_code(came, ResponseCode.SUCCESS)
     expect_equal("op code", int(OpCode.SDK_LOGIN), came.answer.header.op_code)
 
@@ -163,18 +163,3 @@ def the_site_is_told_before_a_login(visit: Visit) -> None:
     """Get-site-info with a session id that the client chose is answered: the SDK asks it before it logs in."""
     came = visit.tcp().ask(OpCode.GET_SITE_INFO, HandleRequest(), COMMAND)
     expect_code(came, ResponseCode.SUCCESS)
-
-
-@check("native.sdk.failed-login", SDK, Need.TCP, Need.ADMIN)
-def a_failed_login_is_told(visit: Visit) -> None:
-    """A login with a wrong proof ends with RC 403 or the like, never with RC 402, which the SDK takes for success."""
-    who = visit.make_secret_account()
-    client = visit.tcp()
-    came = log_in(client, Account(who.handle, who.index, b"wrong secret"))
-    expect_code(came, *NO_LOGIN)
-    name = visit.make(URL)
-    refused = client.ask(OpCode.DELETE, HandleRequest(name), COMMAND)
-    expect_code(refused, ResponseCode.NOT_ADMINISTRATOR, *NO_LOGIN)
-    expect_indexes(
-        resolve(visit.tcp(), name, fields=FULL._replace(flags=QUESTION.flags)), [1, ADMIN_INDEX]
-    )

@@ -129,7 +129,7 @@ def hidden_value_is_read_by_its_administrator(visit: Visit) -> None:
 @check("native.selection.hidden-not-read-by-stranger", PERMISSIONS, Need.TCP, Need.ADMIN)
 def hidden_value_is_not_read_by_a_stranger(visit: Visit) -> None:
     """Somebody who proves who he is, but administers nothing here, gets RC 400 and no hidden value."""
-    stranger = visit.make_secret_account()
+    stranger = visit.somebody()
     came = read_as(visit.tcp(), stranger, visit.make(MIXED[0], SECRET))
     expect_code(came, ResponseCode.NOT_ADMINISTRATOR)
     expect(SECRET.data not in came.raw, "no trace of the hidden value", "its data")
@@ -138,7 +138,7 @@ def hidden_value_is_not_read_by_a_stranger(visit: Visit) -> None:
 @check("native.selection.hidden-needs-read-bit", PERMISSIONS, Need.TCP, Need.ADMIN)
 def hidden_value_needs_the_read_bit(visit: Visit) -> None:
     """An administrator of the handle without the authorised-read bit gets RC 401."""
-    reader = visit.make_secret_account()
+    reader = visit.somebody()
     blind = visit.admin_value(reader, ALL_PERMISSIONS & ~AUTHORIZED_READ, 101)
     came = read_as(visit.tcp(), reader, visit.make(MIXED[0], SECRET, blind))
     expect_code(came, ResponseCode.INSUFFICIENT_PERMISSIONS)
