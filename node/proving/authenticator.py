@@ -7,6 +7,7 @@ all of it happens before a command is handed to anybody.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from secrets import token_bytes
 
 from node.logs import get_log
 from node.metrics import PROOFS
@@ -17,13 +18,19 @@ from node.proving.guessing import Guesses
 from node.proving.keys import Elsewhere, Key, KeyType, Resolve, fetch_public, find_here
 from node.proving.pool import CpuPool, PoolFull
 from protocols.errors import ProtocolError
-from protocols.handle.proof import SecretProof, SignatureProof
+from protocols.handle.proof import SecretProof, SignatureProof, decode_secret_proof, prove_secret
+from protocols.handle.versions import Version
 from protocols.identifier import Identifier, parse_identifier
 from protocols.message import Outcome, Principal
-from protocols.values.secret import secret_matches
+from protocols.values.secret import MAX_SECRET_BYTES, secret_matches
 from registry.errors import StoreError
 from registry.holdings import Holdings
 from resolver.source import Peer
+
+VERSION: Version = (2, 11)
+"""Of the proofs that this node makes itself."""
+CONTENT_BYTES, SALT_BYTES = 48, 16
+"""As long as nonce and digest of a challenge."""
 
 log = get_log("proving")
 
@@ -58,12 +65,14 @@ class Authenticator:
     async def authenticate(
         self, handle: str, index: int, secret: bytes, peer: Peer
     ) -> Principal | Outcome:
-        """The principal when the secret is right, else AUTHENTICATION_FAILED; BUSY when it was not even looked at."""
-
-        async def look() -> Found:
-            return self._knows(handle, index, secret)
-
-        return await self._judge("password", handle, index, look, peer)
+        """The principal when the secret is right, else AUTHENTICATION_FAILED; BUSY, UNREACHABLE like ``prove``."""
+        return await self._judge(
+            "password",
+            handle,
+            index,
+            lambda: self._look_password(handle, index, secret, peer),
+            peer,
+        )
 
     async def prove(self, claim: Claim, peer: Peer) -> Principal | Outcome:
         """The principal when the proof is right, else AUTHENTICATION_FAILED.
@@ -115,6 +124,8 @@ class Authenticator:
             self.guesses.leave(peer.address)
         PROOFS.labels(kind, found.value).inc()
         if isinstance(found, Outcome):
+            if found is Outcome.UNREACHABLE:
+                self.guesses.was_in_vain(peer.address)
             return found
         if found is Verdict.RIGHT:
             self.guesses.was_right(peer.address, account)
@@ -123,17 +134,20 @@ class Authenticator:
         self.guesses.was_wrong(peer.address, account)
         return Outcome.AUTHENTICATION_FAILED
 
-    def _knows(self, handle: str, index: int, secret: bytes) -> Verdict:
+    async def _look_password(self, handle: str, index: int, secret: bytes, peer: Peer) -> Found:
         identifier = _read(handle)
-        key = (
-            None
-            if identifier is None
-            else find_here(identifier, index, KeyType.SECRET, self._holdings)
-        )
-        data = key.data if isinstance(key, Key) else None
-        if secret_matches(data or b"", secret):
-            return Verdict.RIGHT
-        return Verdict.NO_KEY if data is None else Verdict.WRONG
+        found = self._find(identifier, index, KeyType.SECRET)
+        if isinstance(found, Key):
+            if secret_matches(found.data or b"", secret):
+                return Verdict.RIGHT
+            return Verdict.NO_KEY if found.data is None else Verdict.WRONG
+        if not 0 < len(secret) <= MAX_SECRET_BYTES:
+            return Verdict.WRONG
+        # Elsewhere the secret itself is never told: a proof over chance of our own is, and slow to guess from.
+        content, salt = token_bytes(CONTENT_BYTES), token_bytes(SALT_BYTES)
+        signed = await self.pool.run(prove_secret, VERSION, secret, content, salt)
+        claim = Claim(handle, index, decode_secret_proof(signed), content)
+        return await self._look(claim, peer)
 
     async def _look(self, claim: Claim, peer: Peer) -> Found:
         if isinstance(claim.proof, SecretProof):
@@ -141,14 +155,14 @@ class Authenticator:
         return await self._look_signature(claim, claim.proof, peer)
 
     async def _look_here(self, claim: Claim, proof: SecretProof) -> Found:
-        found = self._find(_read(claim.handle), claim, KeyType.SECRET)
+        found = self._find(_read(claim.handle), claim.index, KeyType.SECRET)
         if isinstance(found, Elsewhere):
             return Outcome.NOT_RESPONSIBLE
         return await self.pool.run(check_secret, claim, proof, found.data)
 
     async def _look_secret(self, claim: Claim, proof: SecretProof, peer: Peer) -> Found:
         identifier = _read(claim.handle)
-        found = self._find(identifier, claim, KeyType.SECRET)
+        found = self._find(identifier, claim.index, KeyType.SECRET)
         if isinstance(found, Key):
             return await self.pool.run(check_secret, claim, proof, found.data)
         if self._far_secrets is None or identifier is None:
@@ -162,7 +176,7 @@ class Authenticator:
 
     async def _look_signature(self, claim: Claim, proof: SignatureProof, peer: Peer) -> Found:
         identifier = _read(claim.handle)
-        found: Key | Elsewhere | Outcome = self._find(identifier, claim, KeyType.PUBLIC)
+        found: Key | Elsewhere | Outcome = self._find(identifier, claim.index, KeyType.PUBLIC)
         if isinstance(found, Elsewhere):
             if self._resolve is None or identifier is None:
                 found = Key(None)
@@ -172,11 +186,11 @@ class Authenticator:
             return found
         return await self.pool.run(check_signature, claim, proof, found.data)
 
-    def _find(self, identifier: Identifier | None, claim: Claim, type_: KeyType) -> Key | Elsewhere:
+    def _find(self, identifier: Identifier | None, index: int, type_: KeyType) -> Key | Elsewhere:
         """Index 0 is a wildcard of administrators' lists: it names no key."""
-        if identifier is None or claim.index == 0:
+        if identifier is None or index == 0:
             return Key(None)
-        return find_here(identifier, claim.index, type_, self._holdings)
+        return find_here(identifier, index, type_, self._holdings)
 
 
 def _read(handle: str) -> Identifier | None:

@@ -115,6 +115,11 @@ class Guesses:
         self._sources.of(address).add(now_s)
         self._accounts.of(account).add(now_s)
 
+    def was_in_vain(self, address: str) -> None:
+        """Another node was asked for it and said nothing: it says nothing of the account, but nobody may have others
+        asked again and again at no cost."""
+        self._sources.of(address).add(self._monotonic_s())
+
     async def _wait(self, address: str, account: str) -> bool:
         now_s = self._monotonic_s()
         source = self._sources.of(address)

@@ -32,6 +32,7 @@ class CpuPool:
         """Computations begun or waiting."""
         self.refused = 0
         """Computations that found the queue full."""
+        self._is_closed = False
 
     async def run(
         self,
@@ -43,7 +44,7 @@ class CpuPool:
 
         Whoever is cancelled meanwhile frees his place when the computation ends: a thread cannot be stopped.
         """
-        if self.waiting >= self._most_waiting:
+        if self.waiting >= self._most_waiting or self._is_closed:
             self.refused += 1
             raise PoolFull
         self.waiting += 1
@@ -54,6 +55,7 @@ class CpuPool:
 
     def close(self) -> None:
         """Take nothing more; what waits is dropped, what is begun ends by itself."""
+        self._is_closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _free(self, loop: asyncio.AbstractEventLoop) -> None:
