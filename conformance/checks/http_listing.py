@@ -34,7 +34,7 @@ def nobody_may_list(visit: Visit) -> None:
 def strangers_may_not_list(visit: Visit) -> None:
     """Who is logged in without the permission to list is refused with 403."""
     target = f"/api/handles?prefix={visit.prefix}"
-    stranger = visit.make_secret_account()
+    stranger = visit.somebody()
     answer = taken(visit.http().ask("GET", target, None, login(stranger)))
     expect_told(answer, 403, 400, 401)
 

@@ -111,7 +111,7 @@ def sites_have_a_form(visit: Visit) -> None:
 @check("http.values.key", API, *READ)
 def keys_have_a_form(visit: Visit) -> None:
     """HS_PUBKEY has format key with a JSON Web Key (RFC 7517)."""
-    key = visit.make_key_account().key
+    key = visit.somebody_with_key().key
     assert key is not None
     data = encode_public_key(key_from_object(key.public_key()))
     expected = key_data_to_json(data)["value"]

@@ -177,7 +177,7 @@ def nobody_may_write(visit: Visit) -> None:
 @check("http.write.strangers-refused", "RFC 3651 §3.2.1", *WRITE)
 def strangers_may_not_write(visit: Visit) -> None:
     """Who is logged in but no administrator of a record is refused with 403 and responseCode 400 or 401."""
-    name, stranger = created(visit, PAGE), visit.make_secret_account()
+    name, stranger = created(visit, PAGE), visit.somebody()
     expect_told(put(visit, name, record(visit, OTHER), who=stranger), 403, 400, 401)
     expect_equal("data", PAGE["data"], value_of(get(visit, name), 1).get("data"))
 
@@ -185,7 +185,7 @@ def strangers_may_not_write(visit: Visit) -> None:
 @check("http.write.strangers-create-nothing", "RFC 3651 §3.2.1", *WRITE)
 def strangers_may_not_create(visit: Visit) -> None:
     """Who is logged in but no administrator of the prefix creates nothing below it."""
-    name, stranger = visit.new_name(), visit.make_secret_account()
+    name, stranger = visit.new_name(), visit.somebody()
     expect_told(put(visit, name, record(visit, PAGE), who=stranger), 403, 400, 401)
     expect_told(get(visit, name), 404, 100)
 
@@ -193,7 +193,7 @@ def strangers_may_not_create(visit: Visit) -> None:
 @check("http.write.permission-bits", "RFC 3651 §3.2.1", *WRITE)
 def each_permission_is_looked_at(visit: Visit) -> None:
     """An administrator who may only add values adds one, and is refused to replace one."""
-    who = visit.make_secret_account()
+    who = visit.somebody()
     page = visit.make(visit.admin_value(who, ADD_VALUE, index=101))
     expect_told(put(visit, page, [MAIL], "index=2", who), 200, 1)
     expect_told(put(visit, page, [text_value(2, "changed")], "index=2", who), 403, 400, 401)

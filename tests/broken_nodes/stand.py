@@ -58,8 +58,8 @@ class Stand:
         return result
 
     def close(self) -> None:
-        """End the connection that makes records."""
-        self._registering.close()
+        """Remove what all checks shared."""
+        self._registering.finish()
 
     def _target(self, ports: Ports, who: Account, answer_s: float) -> Target:
         http_url = f"http://127.0.0.1:{ports.http}"
