@@ -23,8 +23,8 @@ from protocols.errors import Malformed, TooLarge, Unsupported
 from protocols.handle.macs import HMAC_SHA1, HMAC_SHA256, PBKDF2_HMAC_SHA1, SHA1, SHA256
 from protocols.handle.proof import challenge_content
 
-MAX_HEADER_CHARS = 16_384
-"""A signature of the longest key, the longest handle percent-encoded."""
+MAX_HEADER_CHARS = 12_288
+"""The longest handle percent-encoded, a signature of 4,096 bits and more; lines above 16,384 never come so far."""
 MAX_CNONCE_BYTES = 64
 """The chance of 16 bytes is what clients send; the node signs it, so it chooses as little as possible."""
 VERSION = "0"

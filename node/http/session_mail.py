@@ -28,9 +28,12 @@ class SessionMail:
         boxes: Mapping[int, socket.socket],
         sessions: Sessions,
         monotonic_s: Callable[[], float],
+        answer_s: float = ANSWER_S,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self.sessions = sessions
         self._slot, self._boxes, self._monotonic_s = slot, boxes, monotonic_s
+        self._answer_s, self._most_waiting = answer_s, most_waiting
         self._waiting: dict[int, asyncio.Future[State | None]] = {}
         self._last_number = 0
         self._return: _Return | None = None
@@ -50,7 +53,7 @@ class SessionMail:
         owner = owner_of(errand.id)
         if owner == self._slot:
             return self.sessions.do(errand, self._monotonic_s())
-        if owner is None or owner not in self._boxes or len(self._waiting) >= MOST_WAITING:
+        if owner is None or owner not in self._boxes or len(self._waiting) >= self._most_waiting:
             return None
         return await self._ask(owner, errand)
 
@@ -72,7 +75,7 @@ class SessionMail:
         told: asyncio.Future[State | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = told
         try:
-            return await asyncio.wait_for(told, ANSWER_S)
+            return await asyncio.wait_for(told, self._answer_s)
         except TimeoutError:
             return None
         finally:

@@ -15,7 +15,10 @@ import pytest
 from node.clock import read_clocks
 from node.config_sections import Config
 from node.follower import Follower
+from node.http.api import Api
 from node.listeners import http
+from node.listeners.native import NativeSpeaker
+from node.native.office import make_office
 from node.proving.authenticator import Authenticator
 from node.registrar_wire import (
     FrameBuffer,
@@ -26,7 +29,9 @@ from node.registrar_wire import (
     unpack_chunk,
     unpack_chunk_receipt,
 )
+from node.server_keys import ServerKeys
 from node.service import Service
+from node.site import SiteInfo
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome, Receipt
 from protocols.values.admin import Admin, encode_admin
@@ -171,7 +176,7 @@ def url(text: str, index: int = 1, **more: object) -> Value:
     return Value(index, "URL", text.encode(), **more)
 
 
-def _admin(index: int, permissions: int, admin_index: int) -> Value:
+def grant(index: int, permissions: int, admin_index: int) -> Value:
     return Value(index, "HS_ADMIN", encode_admin(Admin(f"0.NA/{PREFIX}", admin_index, permissions)))
 
 
@@ -185,8 +190,13 @@ def make_config(**limits: object) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config | None = None) -> AsyncIterator[Node]:
-    """A node with one prefix, its administrators and their passwords."""
+async def running(
+    config: Config | None = None, keys: ServerKeys | None = None, *, speaks: bool = False
+) -> AsyncIterator[Node]:
+    """A node with one prefix, its administrators and their passwords.
+
+    ``keys``: by which it proves itself. ``speaks``: native messages in requests are answered.
+    """
     config = config or make_config()
     store = MemoryStore(bytes(16))
     sealer = Sealer(bytes(range(64)))
@@ -197,14 +207,19 @@ async def running(config: Config | None = None) -> AsyncIterator[Node]:
     writer = DirectWriter(Registrar(store, sealer, admins))
     service = Service(reader, holdings, writer, Follower(reader), authenticator)
     sock = socket.create_server(("127.0.0.1", 0))
-    listener = await http.start(service, [sock], config)
+    speaker = None
+    if speaks:
+        site = SiteInfo(reader, PREFIX)
+        speaker = NativeSpeaker(service, site, make_office(service, site, keys))
+    api = Api(service, config, None, keys, speaker)
+    listener = await http.start(service, [sock], config, api=api)
     node = Node(sock.getsockname()[1], service, writer, listener)
     try:
         secrets = [
             Value(index, "HS_SECKEY", secret.encode(), permissions=SECRET_PERMISSIONS)
             for index, _, secret in (ADMIN, READER, OUTSIDER, OPERATOR_LOGIN)
         ]
-        rights = _admin(100, 0x0FFF, 300), _admin(101, 0x0800, 301)
+        rights = grant(100, 0x0FFF, 300), grant(101, 0x0800, 301)
         hosted = node.submit(Operation.HOST, f"0.NA/{PREFIX}", *rights, *secrets)
         assert hosted.outcome is Outcome.SUCCESS, hosted
         yield node
