@@ -25,6 +25,8 @@ from protocols.trust.chain import Anchor, Found, Need, NotFound, conclude, verif
 from protocols.values.value import Value
 from protocols.values.value_list import select
 
+MAX_CELL = 60
+"""Characters of one value: signatures are long, and nobody reads them; ``--json`` shows all."""
 _ABSENT = (ResponseCode.HANDLE_NOT_FOUND, ResponseCode.VALUES_NOT_FOUND)
 
 
@@ -69,7 +71,7 @@ def _show(asked: Asked, values: list[Value], states: dict[int, str]) -> None:
         (
             value.index,
             value.type,
-            shown_data(document),
+            shown_data(document)[:MAX_CELL],
             shown_ttl(document),
             states.get(value.index, ""),
         )
