@@ -41,7 +41,7 @@ def read_certificate(der: bytes, wall_s: float) -> Shown:
         begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         public_key = certificate.public_key()
         spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        user = _read_user(certificate.subject)
+        subject = certificate.subject
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Malformed("client certificate: cannot be read") from None
     now = datetime.fromtimestamp(wall_s, UTC)
@@ -49,7 +49,7 @@ def read_certificate(der: bytes, wall_s: float) -> Shown:
         raise Malformed(f"client certificate: not valid before {begins:%Y-%m-%dT%H:%M:%SZ}")
     if now > ends:
         raise Malformed(f"client certificate: expired at {ends:%Y-%m-%dT%H:%M:%SZ}")
-    return Shown(user, spki)
+    return Shown(_read_user(subject), spki)
 
 
 def is_same_key(public_key: bytes, data: bytes) -> bool:

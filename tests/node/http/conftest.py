@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -100,9 +101,11 @@ class Node(NamedTuple):
         assert receipt.outcome is Outcome.SUCCESS, receipt
         return receipt
 
-    async def raw(self, data: bytes, timeout_s: float = 5.0) -> bytes:
+    async def raw(
+        self, data: bytes, timeout_s: float = 5.0, tls: ssl.SSLContext | None = None
+    ) -> bytes:
         """Send bytes on a new connection, everything that comes back until it is closed."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls)
         writer.write(data)
         try:
             return await asyncio.wait_for(reader.read(), timeout_s)
