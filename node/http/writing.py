@@ -115,13 +115,13 @@ def read_request_id(request: Request) -> str:
 
 async def _register(api: Api, request: Request, principal: Principal, command: Command) -> Reply:
     expected = _expected_version(api, request, command.identifier)
+    command = command._replace(expect_version=expected)
     if expected == NO_VERSION:
-        receipt = Receipt(
-            Outcome.VERSION_CONFLICT, reason=_present_version(api, command.identifier)
-        )
-    else:
-        command = command._replace(expect_version=expected)
-        receipt = await api.service.register(principal, command, f"http {request.peer.address}")
+        # It cannot succeed, but who may not write here is to hear that, and not what is there.
+        command = command._replace(request_id="")
+    receipt = await api.service.register(principal, command, f"http {request.peer.address}")
+    if expected == NO_VERSION and receipt.outcome is Outcome.VERSION_CONFLICT:
+        receipt = Receipt(receipt.outcome, reason=_present_version(api, command.identifier))
     return _told(request, command.identifier, receipt)
 
 

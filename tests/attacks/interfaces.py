@@ -1,0 +1,227 @@
+"""Every way to hear something from the node: a table. A new interface is a new line of ``INTERFACES``.
+
+``ask(place, asker, handle)`` returns all bytes said about the identifier, headers included, without what differs from
+one moment to the next. An interface that shows values must be marked so, or its tests could be blind.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import quote
+
+from tests.attacks.attacked_node import AttackedNode, basic
+from tests.attacks.wire import (
+    Reply,
+    ask_udp,
+    connect,
+    message,
+    question_body,
+    read_message,
+    request,
+    udp_socket,
+)
+
+PUBL_RECU, RECU_ONLY = 0x1900_0000, 0x1800_0000
+CHALLENGE = 402
+
+
+class Asker(NamedTuple):
+    """Who asks; without a handle, nobody in particular."""
+
+    name: str
+    handle: str = ""
+    secret: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": basic(f"300:{self.handle}", self.secret)} if self.handle else {}
+
+
+ANYBODY = Asker("anybody")
+STRANGER = Asker("a stranger", "88.118/stranger", "stranger-secret-11")
+WRITER = Asker("an administrator who may not read", "88.118/writer", "writer-secret-22")
+READER = Asker("an administrator who may read", "88.118/reader", "reader-secret-33")
+ASKERS = (ANYBODY, STRANGER, WRITER, READER)
+
+Ask = Callable[[AttackedNode, Asker, str], bytes]
+
+
+class Interface(NamedTuple):
+    name: str
+    ask: Ask
+    shows: bool = False
+    """Whether it shows the values that the asker may see."""
+    knows_askers: bool = True
+    """Whether it can tell one asker from another; else everybody is asked for as ANYBODY."""
+    public_only: bool = False
+    """Whether nobody ever sees more than public values there."""
+    writes: bool = False
+    """Whether it is a change: whoever may make it hears what is in its way."""
+
+
+# ------------------------------------------------------------------------------------------- HTTP
+
+
+def http(node: AttackedNode, method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
+    """Everything said to one request on a connection of its own, but for what changes by the second."""
+    with connect(node.http_port) as sock:
+        sock.sendall(request(method, target, body, Connection="close", **headers))
+        said = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while piece := sock.recv(65_536):
+                said += piece
+    said = re.sub(rb"(?im)^(date|expires|www-authenticate): .*\r\n", b"", bytes(said))
+    return re.sub(rb'"traceId":"[^"]*"', b"", said)
+
+
+def getting(form: str, method: str = "GET", **headers: str) -> Ask:
+    """``form`` has ``{}`` where the identifier goes."""
+
+    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+        target = form.format(quote(handle, safe="/"))
+        return http(node, method, target, **headers, **asker.headers)
+
+    return ask
+
+
+def asked_twice(ask: Ask) -> Ask:
+    """The second answer may come from something kept."""
+
+    def again(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+        return b"".join(ask(node, asker, handle) for _ in range(3))
+
+    return again
+
+
+def pipelined(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+    """Several requests in one piece, which the shortest path answers."""
+    one = request("GET", "/api/handles/" + quote(handle, safe="/"), b"", **asker.headers)
+    last = request("GET", "/api/nothing", b"", Connection="close")
+    with connect(node.http_port) as sock:
+        sock.sendall(one * 3 + last)
+        said = bytearray()
+        while piece := sock.recv(65_536):
+            said += piece
+    return re.sub(rb"(?im)^(date|expires|www-authenticate): .*\r\n", b"", bytes(said))
+
+
+def writing(method: str, form: str, body: bytes = b"[]") -> Ask:
+    """A change that must fail for everybody, and may not say what was there."""
+
+    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+        headers = {"Content_Type": "application/json", "If_Match": '"999"', **asker.headers}
+        return http(node, method, form.format(quote(handle, safe="/")), body, **headers)
+
+    return ask
+
+
+# ----------------------------------------------------------------------------------------- native
+
+
+def native(indexes: tuple[int, ...] = (), types: tuple[bytes, ...] = (), **fields: int) -> Ask:
+    """One question without a login, over UDP and TCP."""
+
+    def ask(node: AttackedNode, _: Asker, handle: str) -> bytes:
+        asked = message(question_body(handle.encode(), indexes, types), **fields)
+        with udp_socket(node.native_port) as udp, connect(node.native_port) as tcp:
+            replies = [ask_udp(udp, asked)]
+            for _ in range(2):
+                tcp.sendall(asked)
+                replies.append(read_message(tcp))
+        return b" ".join(map(_said, replies))
+
+    return ask
+
+
+def _said(reply: Reply | None) -> bytes:
+    """Code and body; of a challenge its size only, as every one is another."""
+    if reply is None:
+        return b"silence"
+    body = b"%d" % len(reply.body) if reply.response_code == CHALLENGE else reply.body
+    return b"%d %b" % (reply.response_code, body)
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+def command(*words: str) -> Ask:
+    """What a ``biaojie`` command of anybody says, with ``--server``."""
+
+    def ask(node: AttackedNode, _: Asker, handle: str) -> bytes:
+        line = [sys.executable, "-m", "node.cli", *(word.format(handle) for word in words)]
+        done = subprocess.run([*line, "--server", node.url], capture_output=True, check=False)
+        return done.stdout + done.stderr
+
+    return ask
+
+
+def metrics(node: AttackedNode, _: Asker, __: str) -> bytes:
+    return node.metrics().encode()
+
+
+def log(node: AttackedNode, _: Asker, __: str) -> bytes:
+    return node.log.read_bytes()
+
+
+def store_file(node: AttackedNode, _: Asker, __: str) -> bytes:
+    """Non-public values lie in it sealed."""
+    return (node.made.directory / "data" / "data.mdb").read_bytes()
+
+
+def exported(node: AttackedNode, _: Asker, __: str) -> bytes:
+    """The operator's export: non-public values stay sealed."""
+    path = node.made.directory / "export.jsonl"
+    path.unlink(missing_ok=True)
+    done = node.run("export", str(path))
+    assert done.returncode == 0, done.stderr
+    return path.read_bytes()
+
+
+def feed(node: AttackedNode, _: Asker, __: str) -> bytes:
+    """The operator's view of the feed: never a value."""
+    return node.run("changes", "--limit", "1000").stdout.encode()
+
+
+RECORD = "/api/handles/{}"
+INTERFACES = (
+    Interface("native, public values", native(op_flags=PUBL_RECU), shows=True, knows_askers=False,
+              public_only=True),
+    Interface("native, all values", native(op_flags=RECU_ONLY), knows_askers=False),
+    Interface("native, by index", native((1, 2, 3, 16), op_flags=RECU_ONLY), knows_askers=False),
+    Interface("native, by type", native((), (b"MARK",), op_flags=RECU_ONLY), knows_askers=False),
+    Interface("native, many flags", native(op_flags=0x3E3F_FFFF), knows_askers=False),
+    Interface("HTTP record", getting(RECORD), shows=True),
+    Interface("HTTP record, again", asked_twice(getting(RECORD)), shows=True),
+    Interface("HTTP record, pipelined", pipelined, shows=True),
+    Interface("HTTP record, all values", getting(RECORD + "?publicOnly=false")),
+    Interface("HTTP record, public only", getting(RECORD + "?publicOnly=true"), shows=True,
+              public_only=True),
+    Interface("HTTP record, by index", getting(RECORD + "?publicOnly=false&index=1&index=16")),
+    Interface("HTTP record, by type", getting(RECORD + "?type=MARK&auth=true&pretty&trace=true")),
+    Interface("HTTP record, head", getting(RECORD, "HEAD")),
+    Interface("HTTP record, unless known", getting(RECORD, If_None_Match='"1"')),
+    Interface("HTTP proxy, page", getting("/{}?noredirect", Accept="text/html")),
+    Interface("HTTP proxy, JSON", getting("/{}?noredirect", Accept="application/json")),
+    Interface("HTTP proxy, by index", getting("/{}?noredirect&index=1&index=16&type=MARK")),
+    Interface("HTTP proxy, redirect", getting("/{}")),
+    Interface("HTTP listing", getting("/api/handles?prefix=88.118.7&x={}")),
+    Interface("HTTP changes", getting("/api/changes?limit=1000&x={}")),
+    Interface("HTTP changes of a prefix", getting("/api/changes?prefix=88.118.7&x={}")),
+    Interface("HTTP reverse look-up", getting("/hrls/handles?MARK=*&URL=*&x={}")),
+    Interface("HTTP site", getting("/api/site?x={}")),
+    Interface("HTTP prefixes", getting("/api/prefixes?x={}")),
+    Interface("HTTP put refused", writing("PUT", RECORD + "?overwrite=false"), writes=True),
+    Interface("HTTP put at another version", writing("PUT", RECORD), writes=True),
+    Interface("HTTP put with a broken body", writing("PUT", RECORD, b'[{"index":'), writes=True),
+    Interface("HTTP delete at another version", writing("DELETE", RECORD), writes=True),
+    Interface("HTTP delete of an index", writing("DELETE", RECORD + "?index=1"), writes=True),
+    Interface("command get", command("get", "{}", "--json"), shows=True, knows_askers=False),
+    Interface("metrics", metrics, knows_askers=False),
+    Interface("log", log, knows_askers=False),
+    Interface("store file", store_file, knows_askers=False),
+    Interface("export", exported, knows_askers=False),
+    Interface("feed", feed, knows_askers=False),
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""What may not be seen is seen nowhere: every interface, every asker, every combination of a value's four permissions.
+
+``interfaces.py`` has the table. Each value has a mark of its own; an answer that contains the mark of a value that its
+asker may not see is a leak, in whatever spelling. Below a private prefix a record without visible values must sound
+exactly like one that is not there.
+"""
+
+import base64
+
+import pytest
+
+from node.asking.node import OwnNode
+from node.config import load_config
+from protocols.identifier import parse_identifier
+from protocols.message import Command, Operation, Outcome
+from protocols.values.admin import ADD_HANDLE, AUTHORIZED_READ, MODIFY_VALUE, Admin, encode_admin
+from protocols.values.value import ADMIN_READ, PUBLIC_READ, SECRET_PERMISSIONS, Value
+from tests.attacks.attacked_node import PREFIX, AttackedNode, attacked
+from tests.attacks.interfaces import (
+    ANYBODY,
+    ASKERS,
+    INTERFACES,
+    READER,
+    STRANGER,
+    WRITER,
+    Asker,
+    Interface,
+)
+
+pytestmark = pytest.mark.process
+
+PRIVATE = f"{PREFIX}.7"
+ALL_PERMISSIONS = range(16)
+
+
+def mark(place: str, permissions: int) -> str:
+    """Unlike anything else, and unlike any other mark in all its bytes."""
+    return f"mark-{place}-{permissions:02d}-{hash((place, permissions)) & 0xFFFFFFFF:08x}"
+
+
+def marked(place: str, permissions: int, index: int) -> Value:
+    return Value(index, "MARK", mark(place, permissions).encode(), permissions=permissions)
+
+
+RECORDS: dict[str, list[Value]] = {}
+for prefix in (PREFIX, PRIVATE):
+    every = f"{prefix}/all"
+    RECORDS[every] = [marked(every, one, one + 1) for one in ALL_PERMISSIONS]
+    for number in ALL_PERMISSIONS:
+        single = f"{prefix}/one-{number:02d}"
+        RECORDS[single] = [marked(single, number, 1)]
+MARKS = {
+    (handle, value.permissions): value.data for handle, values in RECORDS.items() for value in values
+}  # fmt: skip
+HIDDEN = [f"{PRIVATE}/one-{one:02d}" for one in ALL_PERMISSIONS if not one & PUBLIC_READ]
+ABSENT = f"{PRIVATE}/none-9"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory):
+    with attacked(tmp_path_factory.mktemp("every"), level="debug") as node:
+        fill(node)
+        yield node
+
+
+def fill(node: AttackedNode) -> None:
+    own = OwnNode(load_config(node.made.settings))
+
+    def send(operation: Operation, handle: str, *values: Value) -> Command:
+        return Command(operation, parse_identifier(handle), values)
+
+    grants = [
+        Value(at, "HS_ADMIN", encode_admin(Admin(asker.handle, 300, permissions)))
+        for at, asker, permissions in (
+            (111, WRITER, ADD_HANDLE | MODIFY_VALUE),
+            (112, READER, AUTHORIZED_READ),
+        )
+    ]
+    commands = [
+        send(Operation.ADD, f"0.NA/{PREFIX}", *grants),
+        send(Operation.HOST, f"0.NA/{PRIVATE}", *grants),
+        send(Operation.HIDE, f"0.NA/{PRIVATE}"),
+    ]
+    for asker in (STRANGER, WRITER, READER):
+        key = Value(300, "HS_SECKEY", asker.secret.encode(), permissions=SECRET_PERMISSIONS)
+        commands.append(send(Operation.PUT, asker.handle, key))
+    commands += [send(Operation.PUT, handle, *values) for handle, values in RECORDS.items()]
+    receipts = own.send_many(commands)
+    assert {receipt.outcome for receipt in receipts} == {Outcome.SUCCESS}, receipts
+
+
+def may_see(interface: Interface, asker: Asker, permissions: int) -> bool:
+    """The oracle: a value is for everybody, for who may read, or for the operator at the node itself."""
+    if permissions & PUBLIC_READ:
+        return True
+    is_reader = interface.knows_askers and asker is READER and not interface.public_only
+    return is_reader and bool(permissions & ADMIN_READ)
+
+
+def spellings(data: bytes) -> tuple[bytes, ...]:
+    return data, data.hex().encode(), base64.b64encode(data)[:-4], data[: len(data) * 3 // 4]
+
+
+def cases() -> list:
+    return [
+        pytest.param(interface, asker, id=f"{interface.name} - {asker.name}")
+        for interface in INTERFACES
+        for asker in (ASKERS if interface.knows_askers else (ANYBODY,))
+    ]
+
+
+@pytest.mark.parametrize(("interface", "asker"), cases())
+def test_no_interface_shows_a_value_to_who_may_not_see_it(node, interface, asker):
+    wanted = sorted(RECORDS) if interface.knows_askers or interface.shows else [f"{PREFIX}/all"]
+    if "command" in interface.name:
+        wanted = [f"{PREFIX}/all", HIDDEN[0]]  # half a second each
+    for handle in wanted:
+        said = interface.ask(node, asker, handle)
+        assert said
+        for (place, permissions), data in MARKS.items():
+            if not may_see(interface, asker, permissions):
+                for spelling in spellings(data):
+                    assert spelling not in said, (interface.name, asker.name, handle, place)
+
+
+@pytest.mark.parametrize(
+    "interface", [one for one in INTERFACES if one.shows], ids=lambda one: one.name
+)
+def test_what_may_be_seen_is_shown_so_that_these_tests_are_not_blind(node, interface):
+    askers = ASKERS if interface.knows_askers else (ANYBODY,)
+    for asker in askers:
+        shown = (PUBLIC_READ, PUBLIC_READ | ADMIN_READ, 14)
+        for number in shown[:1] if "command" in interface.name else shown:
+            for prefix in (PREFIX, PRIVATE):
+                handle = f"{prefix}/one-{number:02d}"
+                if prefix == PRIVATE and asker in (STRANGER, WRITER) and not interface.public_only:
+                    continue  # to ask for more than public values, as these do by logging in, is refused there
+                said = interface.ask(node, asker, handle)
+                assert MARKS[handle, number] in said, (interface.name, asker.name, handle)
+    if interface.knows_askers and not interface.public_only:
+        for handle in (f"{PREFIX}/one-{ADMIN_READ:02d}", f"{PRIVATE}/one-{ADMIN_READ:02d}"):
+            assert MARKS[handle, ADMIN_READ] in interface.ask(node, READER, handle)
+
+
+FOR_THE_OPERATOR = {"store file", "export", "log", "metrics", "feed"}
+
+
+def may_be_told(interface: Interface, asker: Asker) -> bool:
+    """Whoever may read, or make the change that is refused, is told what is there."""
+    return asker is READER or (interface.writes and asker is WRITER)
+
+
+SAME = [
+    case
+    for case in cases()
+    if not may_be_told(*case.values) and case.values[0].name not in FOR_THE_OPERATOR
+]
+
+
+@pytest.mark.parametrize(("interface", "asker"), SAME)
+def test_below_a_private_prefix_hidden_sounds_like_absent_on_every_interface(
+    node, interface, asker
+):
+    hidden = HIDDEN[:1] if "command" in interface.name else HIDDEN
+    absent = interface.ask(node, asker, ABSENT)
+    for handle in hidden:
+        assert len(handle) == len(ABSENT)
+        said = interface.ask(node, asker, handle)
+        assert said.replace(handle.encode(), ABSENT.encode()) == absent, (interface, asker)
+
+
+def test_an_ordinary_prefix_does_tell_hidden_from_absent(node):
+    ask = next(one.ask for one in INTERFACES if one.name == "HTTP record")
+    hidden, absent = (ask(node, ANYBODY, f"{PREFIX}/{name}") for name in ("one-08", "none-9"))
+    assert hidden.replace(b"one-08", b"none-9") != absent
