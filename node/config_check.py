@@ -15,6 +15,9 @@ from node.config import Config, ConfigError
 from node.config_kinds import read_place
 from node.config_sections import MIB
 from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
+from node.search.finder import MOST_THREADS
+from node.search.finding import MAX_LIMIT
+from node.search.layout import READER_CACHE_KIB
 from protocols.rest.dates import format_date, parse_date
 from resolver.budgets import TABLES_BYTES
 from resolver.hot_records import most_bytes
@@ -25,14 +28,18 @@ from resolver.upstreams import MOST_SERVERS, SERVER_BYTES
 CONNECTION_BYTES = 8192
 """Buffers and objects of one idle connection."""
 PROVEN_ADDRESS_BYTES = 200
+FOUND_BYTES = 300
+"""One identifier that was found: its folded text and its spelling."""
 RATED_SOURCE_BYTES = 200
 """Two generations of buckets, and the /64s of IPv6 addresses."""
 ASKED_BYTES = 2048
 """One question that waits for another node, with what is needed to answer it."""
 MAX_UNPROVED_S = 86_400
 """How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
-FREE_READERS = 6
-"""The registrar's own, and commands that read a running node's store."""
+FREE_READERS = 8
+"""The registrar's own, those of the search process, and commands that read a running node's store."""
+SEARCH_BYTES = READER_CACHE_KIB * 1024 + MAX_LIMIT * FOUND_BYTES
+"""Of one question to the search index."""
 MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
 MAX_HEADS_BYTES = 2 * MIB
@@ -85,6 +92,7 @@ def budgets(config: Config) -> list[Budget]:
         Budget("how servers of other nodes are", MOST_SERVERS * SERVER_BYTES),
         Budget("who has asked for too much elsewhere", TABLES_BYTES),
         Budget("UDP questions that wait for other nodes", MAX_WAITING_DATAGRAMS * ASKED_BYTES),
+        Budget("searches: pages of the index, and what is found", MOST_THREADS * SEARCH_BYTES),
         Budget("connections, native and HTTP", 2 * limits.connections * CONNECTION_BYTES),
     ]
 

@@ -72,6 +72,25 @@ WORKER_UP = Gauge(
     registry=OPERATIONS,
 )
 
+SEARCH_SEQ = Gauge(
+    "biaojie_search_seq", "Number of the last change in the search index.", registry=OPERATIONS
+)
+SEARCH_BEHIND = Gauge(
+    "biaojie_search_behind", "Changes that are not in the search index yet.", registry=OPERATIONS
+)
+SEARCH_IS_WHOLE = Gauge(
+    "biaojie_search_whole",
+    "1 while the search index can be asked, 0 while it is made or missing.",
+    registry=OPERATIONS,
+)
+SEARCH_RECORDS = Gauge(
+    "biaojie_search_records", "Records with something to be found.", registry=OPERATIONS
+)
+SEARCH_VALUES = Gauge("biaojie_search_values", "Values that can be found.", registry=OPERATIONS)
+SEARCH_BYTES = Gauge(
+    "biaojie_search_bytes", "Size of the search index on disk.", registry=OPERATIONS
+)
+
 NATIVE_ANSWERS = Counter(
     "biaojie_native_answers",
     "Native answers off the hot path, by transport and outcome.",

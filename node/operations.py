@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from node.lane.extension import load
 from node.metrics import OPERATIONS, scrape
 from node.reports import Check, Report, ServerRow
+from node.search.watch import SearchWatch
 from node.version import VERSION
 from node.watch import Watch
 from node.writer import Writer
@@ -49,10 +50,10 @@ class Page(NamedTuple):
 
 
 class Operations:
-    """The pages; ``writer`` is the way to the registrar."""
+    """The pages; ``writer`` is the way to the registrar, ``search`` watches over the index if there is to be one."""
 
-    def __init__(self, watch: Watch, writer: Writer) -> None:
-        self._watch, self._writer = watch, writer
+    def __init__(self, watch: Watch, writer: Writer, search: SearchWatch | None = None) -> None:
+        self._watch, self._writer, self._search = watch, writer, search
         self._registry = CollectorRegistry(auto_describe=True)
         self._registry.register(watch.totals)
         self._of_registrar = b""
@@ -112,6 +113,7 @@ class Operations:
 
     async def _metrics(self) -> Page:
         await asyncio.gather(self._watch.look(), self._ask_registrar())
+        self._look_at_search()
         text = scrape(self._registry) + scrape(OPERATIONS) + self._of_registrar
         return Page(200, _PROMETHEUS, text)
 
@@ -125,7 +127,7 @@ class Operations:
     async def _health(self) -> Page:
         await self._watch.look()
         reports, silent = self._watch.reports, self._watch.silent
-        checks = [silent, *merge_checks(reports)]
+        checks = [silent, *merge_checks(reports), *self._look_at_search()]
         is_fine = all(check.is_fine for check in checks)
         is_serving = any(report.is_serving for report in reports)
         body = {
@@ -137,6 +139,9 @@ class Operations:
             ],
         }
         return Page(200 if is_fine else 503, _JSON, _dump(body))
+
+    def _look_at_search(self) -> list[Check]:
+        return [] if self._search is None else [self._search.look(self._watch.reports)]
 
     async def _ready(self) -> Page:
         await self._watch.look()

@@ -13,6 +13,7 @@ import sys
 from node.child import BEAT_S, Boot, read_boot, report
 from node.logs import start_logs
 from node.operations import Operations
+from node.search.watch import SearchWatch
 from node.watch import Watch
 from node.writer import Writer
 
@@ -29,7 +30,9 @@ async def _serve(boot: Boot) -> None:
     }
     watch = Watch(sockets["mailbox"][0], sockets["mailboxes"])
     writer = Writer(boot.config.socket_path, 0, lambda _: None)
-    operations = Operations(watch, writer)
+    config = boot.config
+    search = SearchWatch(config.node.data_dir, loop.time) if config.search.enabled else None
+    operations = Operations(watch, writer, search)
     watch.start()
     await operations.start(sockets["operations"])
     tasks = [loop.create_task(work) for work in (watch.run(), writer.run(), _beat())]

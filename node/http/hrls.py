@@ -22,7 +22,7 @@ from node.http.request import Request
 from node.http.target import decode_path
 from node.search.cells import NEVER, Term, are_met, cells_of
 from node.search.finder import Finder, TooMany
-from node.search.finding import Asked, Hit
+from node.search.finding import MAX_LIMIT, Asked, Hit
 from node.search.patterns import Pattern, read_pattern
 from node.search.view import Answer, NotThere, TookTooLong
 from protocols.errors import Malformed
@@ -36,8 +36,7 @@ from registry.errors import DamagedRecord
 from registry.holdings import folded_key
 from registry.stores.store import Authority
 
-DEFAULT_LIMIT, MAX_LIMIT = 1000, 100_000
-"""Identifiers in one answer; whoever asks for more gets as many, as from the servlet."""
+DEFAULT_LIMIT = 1000
 MAX_PAGE = 10**9
 MAX_PATTERNS = 32
 """Of one question; nobody names as many types."""

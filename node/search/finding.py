@@ -15,6 +15,8 @@ from node.search.cells import Term
 from node.search.layout import LEAD, PLACES
 from node.search.patterns import TRIGRAM, Pattern
 
+MAX_LIMIT = 100_000
+"""Identifiers in one answer; whoever asks for more gets as many, as from the servlet of EUDAT."""
 MOST_TRIGRAMS = 48
 """Of one question; more find nothing more exactly, and each is a list to be read."""
 
@@ -38,7 +40,7 @@ class Effort(NamedTuple):
 
     few: int = 2000
     """Cells with one text, or one beginning, that are looked at one by one."""
-    most_candidates: int = 100_000
+    most_candidates: int = MAX_LIMIT
     """Identifiers found by something rare and then sorted; with more of them it was not rare."""
 
 

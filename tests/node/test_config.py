@@ -237,10 +237,10 @@ def test_all_workers_share_one_operations_port(sound: Config) -> None:
 def test_reader_slots_suffice_for_a_reload(sound: Config) -> None:
     many = replace(sound, node=replace(sound.node, workers=64))
     with pytest.raises(
-        ConfigError, match=r"store.max_readers = 126: .* nearest valid value is 134"
+        ConfigError, match=r"store.max_readers = 126: .* nearest valid value is 136"
     ):
         check_config(many)
-    check_config(replace(many, store=replace(sound.store, max_readers=134)))
+    check_config(replace(many, store=replace(sound.store, max_readers=136)))
 
 
 def test_auto_workers_are_counted_when_the_file_is_read(tmp_path: Path) -> None:

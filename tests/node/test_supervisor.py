@@ -35,6 +35,7 @@ pytestmark = pytest.mark.process
 
 REGISTRAR, WORKER = "node.registrar_process", "node.worker"
 OPERATIONS = "node.operations_process"
+SEARCH = "node.search_process"
 
 
 @pytest.fixture
@@ -95,8 +96,9 @@ def test_a_worker_killed_is_replaced_on_the_same_sockets(node: RunningNode) -> N
 
 
 def test_the_children_end_when_the_supervisor_is_killed(node: RunningNode) -> None:
+    until(lambda: SEARCH in node.children())  # it is started last
     children = node.children()
-    assert set(children) == {REGISTRAR, OPERATIONS, WORKER}
+    assert set(children) == {REGISTRAR, OPERATIONS, SEARCH, WORKER}
     node.process.kill()
     node.process.wait()
     until(lambda: not any(is_alive(pid) for pid in children.values()))
