@@ -219,7 +219,16 @@ class NativeSpeaker:
         is_encrypted: bool,
     ) -> Message | Question | Task:
         sessions, head = self._office.sessions, _head_of(request)
-        speaking = identify(sessions, request, message, peer, link, now, is_encrypted=is_encrypted)
+        speaking = identify(
+            sessions,
+            request,
+            message,
+            peer,
+            link,
+            now,
+            self._office.known,
+            is_encrypted=is_encrypted,
+        )
         if isinstance(speaking, Refusal):
             return self._refused(head, speaking, peer, now)
         if isinstance(speaking, Repeatable):

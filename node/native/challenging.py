@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from node.native.administering import NEEDS_LOGIN, refused
 from node.native.challenges import LASTS_S, Challenge, Challenges
 from node.native.exchange import Exchange, Said, Speaking
+from node.native.link import Login
 from node.native.sessions import Session, Sessions
 from node.native.telling import Teller
 from node.proving.claim import read_claim
@@ -30,7 +31,7 @@ from protocols.handle.failures import ErrorAnswer
 from protocols.handle.proof import challenge_content
 from protocols.handle.versions import answer_version
 from protocols.identifier import parse_identifier
-from protocols.message import Outcome, Principal
+from protocols.message import ANONYMOUS, Outcome, Principal
 from resolver.source import Now
 
 TOO_MANY = "too many challenges wait for their answer; ask again"
@@ -154,14 +155,25 @@ class Challenger:
         if passed.op_code == OpCode.SDK_LOGIN:
             return self._logged_in(passed, who)
         if session is not None:
-            session.principal, session.pending = who, 0
+            session.login, session.pending = self._login(who), 0
         return await carry_out(passed._replace(speaking=speaking._replace(principal=who)))
+
+    def known(self, login: Login) -> Principal:
+        """Whose login it is, nobody's when the key that proved it is another one now."""
+        principal = login.principal
+        if principal == ANONYMOUS:
+            return principal
+        now = self._service.key_print(principal.handle, principal.index)
+        return principal if now == login.key_print else ANONYMOUS
+
+    def _login(self, who: Principal) -> Login:
+        return Login(who, self._service.key_print(who.handle, who.index))
 
     def _logged_in(self, passed: Exchange, who: Principal) -> bytes:
         assert passed.link is not None, "a login is found on its connection only"
         id_ = passed.request.envelope.session_id
         passed.link.pending.pop(id_, None)
-        passed.link.logins[id_] = who
+        passed.link.logins[id_] = self._login(who)
         now = self._service.now()
         return encode(self._teller.message(passed, Said(ResponseCode.SUCCESS, Done()), now))
 

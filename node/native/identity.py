@@ -15,9 +15,10 @@ no session id                   nobody
 """
 
 import hashlib
+from collections.abc import Callable
 
 from node.native.exchange import Refusal, Speaking
-from node.native.link import Link
+from node.native.link import Link, Login
 from node.native.sessions import Repeatable, Sessions
 from protocols.errors import ProtocolError
 from protocols.handle.codec import Message
@@ -26,7 +27,10 @@ from protocols.handle.credential import MAC_TYPE, Credential
 from protocols.handle.encryption import decrypt
 from protocols.handle.envelope import Envelope
 from protocols.handle.signing import mac_is_right
+from protocols.message import ANONYMOUS, Principal
 from resolver.source import Now, Peer
+
+Known = Callable[[Login], Principal]
 
 NO_SESSION = Refusal(ResponseCode.SESSION_TIMEOUT, "there is no such session; set up a new one")
 WRONG_MAC = Refusal(ResponseCode.INVALID_CREDENTIAL, "the MAC is not the session's")
@@ -63,20 +67,25 @@ def identify(  # noqa: PLR0913  # everything it rests on
     peer: Peer,
     link: Link | None,
     now: Now,
+    known: Known,
     *,
     is_encrypted: bool = False,
 ) -> Speaking | Refusal | Repeatable:
-    """Who speaks, why he is not listened to, or what the same message got before."""
+    """Who speaks, why he is not listened to, or what the same message got before.
+
+    ``known``: whose login it is, nobody's when the key that proved it has changed.
+    """
     id_ = request.envelope.session_id
     if request.credential is not None:
-        return _by_mac(sessions, request, request.credential, message, peer, link, now,
+        return _by_mac(sessions, request, request.credential, message, peer, link, now, known,
                        is_encrypted=is_encrypted)  # fmt: skip
     session = sessions.find(id_, now.monotonic_s) if id_ else None
     if is_encrypted:
         # Whoever made it has the key, but somebody else may have changed or repeated it: good for questions.
         return Speaking(session=session, is_encrypted=True)
     if link is not None and id_ in link.logins:
-        return Speaking(link.logins[id_])
+        principal = known(link.logins[id_])
+        return Speaking(principal, has_own_id=principal == ANONYMOUS)
     if not id_ or session is not None:
         return Speaking()
     if peer.transport != "udp":
@@ -92,6 +101,7 @@ def _by_mac(  # noqa: PLR0913  # as above
     peer: Peer,
     link: Link | None,
     now: Now,
+    known: Known,
     *,
     is_encrypted: bool,
 ) -> Speaking | Refusal | Repeatable:
@@ -110,4 +120,4 @@ def _by_mac(  # noqa: PLR0913  # as above
         digest = hashlib.sha256(message).digest()
         repeated = session.recall(digest, peer.address, link, now.monotonic_s)
         return REPLAYED if repeated is None else repeated
-    return Speaking(session.principal, session, credential.counter, is_encrypted)
+    return Speaking(known(session.login), session, credential.counter, is_encrypted)

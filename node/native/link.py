@@ -5,11 +5,22 @@ a login is worth something only together with the connection it was made on, and
 """
 
 import asyncio
+from typing import NamedTuple
 
-from protocols.message import Principal
+from protocols.message import ANONYMOUS, Principal
 
 MOST_LOGINS = 64
 """Of one connection, pending ones included; the SDK makes one."""
+
+
+class Login(NamedTuple):
+    """Who has proved to be there, and by which key: once that is another, or gone, the login is worth nothing."""
+
+    principal: Principal = ANONYMOUS
+    key_print: bytes = b""
+
+
+NOBODY = Login()
 
 
 class Link:
@@ -18,7 +29,7 @@ class Link:
     __slots__ = ("logins", "pending", "turn")
 
     def __init__(self) -> None:
-        self.logins: dict[int, Principal] = {}
+        self.logins: dict[int, Login] = {}
         """Session id, as the client chose it -> who has proved to be there."""
         self.pending: dict[int, int] = {}
         """Session id -> id of the challenge that a login on it still has to answer."""

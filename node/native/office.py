@@ -68,6 +68,7 @@ class Office:
         self._listing = Listing(service)
         self._key_exchange = KeyExchange(self.sessions, service.pool, random)
         self._challenger = Challenger(service, self._teller, self.sessions, new_id, random)
+        self.known = self._challenger.known
 
     def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Task | Query:
         """The answer, work that makes it, or the question that another node must be asked."""

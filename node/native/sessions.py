@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocols.message import ANONYMOUS, Principal
+from node.native.link import NOBODY, Login
 from resolver.buckets import source_network
 
 IDLE_S = 3600.0
@@ -71,7 +71,7 @@ class Session:
     lasts_s: float
     used_s: float
     """When it was last spoken in."""
-    principal: Principal = ANONYMOUS
+    login: Login = NOBODY
     """Who has proved to be there, by answering a challenge of this session."""
     pending: int = 0
     """Id of the challenge that was sent last in this session."""

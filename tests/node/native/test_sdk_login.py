@@ -8,6 +8,9 @@ from protocols.handle.administration import Done, HandleRequest, ValuesRequest
 from protocols.handle.authentication import LoginRequest
 from protocols.handle.codes import CACR, PUBL, RECU, RRDG, OpCode, ResponseCode
 from protocols.handle.resolution import ResolveRequest
+from protocols.values.key_objects import key_from_object
+from protocols.values.keys import encode_public_key
+from protocols.values.value import Value
 from tests.node.native.room import (
     ADMIN,
     GUEST,
@@ -15,6 +18,7 @@ from tests.node.native.room import (
     KEYED,
     OWN,
     PREFIX,
+    SERVER_KEY,
     UDP_PEER,
     answer_to,
     make_room,
@@ -124,3 +128,13 @@ async def test_the_heartbeat_is_absent_and_names_nobody():
     )
     assert bare.answer.body.values == full.answer.body.values
     assert len(bare.answer.body.values) == 1
+
+
+async def test_a_login_ends_when_its_key_is_replaced():
+    room = make_room()
+    await log_in(room)
+    assert (await room.ask(OpCode.CREATE, NEW, PLAIN)).code == 1
+    other = Value(301, "HS_PUBKEY", encode_public_key(key_from_object(SERVER_KEY.public_key())))
+    body = ValuesRequest(OWN.encode(), (other,))
+    assert (await room.ask_as(ADMIN, OpCode.MODIFY_VALUE, body)).code == 1
+    assert (await room.ask(OpCode.DELETE, HandleRequest(NEW.handle), PLAIN)).code == 400

@@ -24,10 +24,12 @@ from protocols.handle.resolution import ResolveRequest
 from protocols.handle.sessions import CIPHER_AES, KeyMode, SessionSetupRequest, read_dh_answer
 from protocols.handle.signing import mac_is_right, make_mac, signature_is_right
 from protocols.values.keys import DhKey, decode_public_key, encode_public_key
+from protocols.values.value import SECRET_PERMISSIONS, Value
 from tests.node.native.room import (
     ADMIN,
     GUEST,
     HIDDEN,
+    OWN,
     PREFIX,
     SERVER_KEY,
     STRANGER,
@@ -332,3 +334,12 @@ def test_nobody_fills_the_table_of_sessions_alone_and_none_lasts_for_ever():
     assert sessions.find(other.id, LASTS_S) is None
     assert sessions.open(bytes(32), "192.0.2.1", 60.0, now_s) is not None
     assert len(sessions) == 1
+
+
+async def test_a_session_forgets_who_spoke_in_it_when_the_key_is_replaced():
+    client = await opened()
+    await client.log_in()
+    secret = Value(300, "HS_SECKEY", b"another", permissions=SECRET_PERMISSIONS)
+    changed = await client.ask(OpCode.MODIFY_VALUE, ValuesRequest(OWN.encode(), (secret,)))
+    assert changed.code == 1
+    assert (await client.ask(OpCode.DELETE, HandleRequest(NEW.handle))).code == 402
