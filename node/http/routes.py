@@ -50,7 +50,8 @@ _DELETE = Operation(
     needs_login=True,
     work=Work.WRITE,
 )
-_MOVING = (("prefix", "pretty"), ("Idempotency-Key", "Authorization"), (200, 401, 403, 413, 422))
+_MOVING = (("prefix", "pretty"), ("Idempotency-Key", "Authorization"))
+_MOVED = (200, 401, 403, 413, 422)
 _SESSION = Operation(
     use_session,
     "Who is logged in to the session",
@@ -199,6 +200,7 @@ ROUTES: tuple[Route, ...] = (
                 host_prefix,
                 "Take responsibility for a prefix",
                 *_MOVING,
+                _MOVED,
                 body="application/json",
                 takes="PrefixName",
                 needs_login=True,
@@ -208,6 +210,7 @@ ROUTES: tuple[Route, ...] = (
                 give_up_prefix,
                 "Give responsibility for a prefix up",
                 *_MOVING,
+                (*_MOVED, 404),
                 body="application/json",
                 takes="PrefixName",
                 needs_login=True,

@@ -179,6 +179,7 @@ PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
     ("DELETE", "/api/prefixes?prefix=88.118.1", 200, OPERATOR),
     ("DELETE", "/api/prefixes?prefix=88.118", 401, {}),
     ("DELETE", "/api/prefixes?prefix=88.118", 403, {"Authorization": basic(READER)}),
+    ("DELETE", "/api/prefixes?prefix=99.9", 404, OPERATOR),
     ("DELETE", "/api/prefixes", 413, {**BIG, **LOGIN}),
     ("DELETE", "/api/prefixes?prefix=88.118", 422, {"Idempotency_Key": "used", **LOGIN}),
     ("POST", "/api/sessions", 201, {}),
