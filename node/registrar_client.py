@@ -18,14 +18,18 @@ from node.registrar_wire import (
     MAX_SUBMISSIONS,
     Frame,
     FrameBuffer,
+    Parcel,
     encode_frame,
     pack_load,
+    pack_parcel,
     pack_submissions,
+    unpack_chunk_receipt,
     unpack_load_receipt,
     unpack_receipts,
 )
 from protocols.errors import ProtocolError
 from protocols.message import Receipt
+from registry.chunks import ChunkReceipt
 from registry.loading import Load, LoadReceipt
 from registry.registrar import Submission
 
@@ -66,6 +70,7 @@ class RegistrarClient:
         self._answers: dict[int, Frame] = {}
         self._last_id = 0
         self._loads: list[int] = []
+        self._chunks: list[int] = []
 
     def submit(self, submissions: Sequence[Submission]) -> list[Receipt]:
         """One receipt for each, in order; durable when returned. Raises ``RegistrarGone``, ``RegistrarRefused``."""
@@ -88,6 +93,15 @@ class RegistrarClient:
     def finish_load(self) -> LoadReceipt:
         """What became of the oldest unfinished load."""
         return unpack_load_receipt(self._wait(self._loads.pop(0)))
+
+    def start_chunk(self, parcel: Parcel) -> None:
+        """Send the rows of a parcel without waiting; at most ``MAX_LOADS`` may be unfinished."""
+        assert len(self._chunks) < MAX_LOADS, "finish a chunk first"
+        self._chunks.append(self._send("chunk", pack_parcel(parcel)))
+
+    def finish_chunk(self) -> ChunkReceipt:
+        """What became of the oldest unfinished parcel. Raises like ``submit``."""
+        return unpack_chunk_receipt(self._wait(self._chunks.pop(0)))
 
     @property
     def unfinished_loads(self) -> int:

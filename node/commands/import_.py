@@ -1,30 +1,39 @@
 """``biaojie import``: register the rows of a file, however large, and say of every row that was refused why.
 
 Everything that can be wrong with the command line or the file's columns is said before anything is written. The work
-itself is ``node/importing/run.py``.
+itself is ``node/importing/run.py``; files that say themselves what to do go to ``import_orders.py``.
 """
 
-import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
+from node.commands.import_orders import import_orders
+from node.commands.import_parts import (
+    Asked,
+    Ways,
+    open_reject_file,
+    same_reject_file,
+    shown_on,
+    step_back,
+    tally_rows,
+    tell_rejects,
+)
 from node.commands.options import config_option, json_option, read_config, same_node
 from node.config import Config
-from node.importing.reject_file import RejectFile, RejectFileCut
+from node.importing.order_source import ORDER_FORMATS, tell_order_format
 from node.importing.run import LOAD_ROWS, Plan, Run
 from node.importing.scratch import ScratchFiles
 from node.importing.source import Declared, Source, open_source
 from node.importing.trial import Trial
+from node.keys import KeyTrouble
 from node.output import (
     EXIT_INTERRUPTED,
     EXIT_UNREACHABLE,
     EXIT_USAGE,
-    Bar,
     CommandError,
     print_json,
     print_table,
@@ -44,29 +53,16 @@ from registry.importing.tally import Tally
 from registry.importing.template import MappingError
 from registry.stores.store import Reader
 
-BULK_NICENESS = 10
-"""How far an import steps back for the processor beside a serving node: readers go first, it gets the rest."""
 ASK_PACE_S = 0.25
 """How often the registrar is asked how many rows a load should have: it may be serving others by then."""
 NAMED_PREFIXES = 5
 """Hosted prefixes named when the one asked for is not among them."""
 
 
-class Asked(NamedTuple):
-    """The command line, read."""
-
-    path: Path
-    declared: Declared
-    reject_file: Path | None
-    is_dry_run: bool
-    is_restart: bool
-    as_json: bool
-
-
 @click.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--prefix", required=True, help="Prefix to register below, e.g. 88.118.")
-@click.option("--suffix", required=True, help="Template of the suffix, e.g. '{barcode}'.")
+@click.option("--prefix", default="", help="Prefix to register the rows below, e.g. 88.118.")
+@click.option("--suffix", default="", help="Template of the rows' suffix, e.g. '{barcode}'.")
 @click.option(
     "--value", "values", multiple=True, metavar="TYPE=TEMPLATE",
     help="A value of every row, e.g. 'URL={image_url}' or '7:NAME={name}'. Repeat it; indexes count from 1.",
@@ -90,7 +86,7 @@ class Asked(NamedTuple):
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(FORMATS),
+    type=click.Choice((*FORMATS, *ORDER_FORMATS)),
     help="Told from the file's name or text if left out.",
 )
 @click.option(
@@ -99,6 +95,14 @@ class Asked(NamedTuple):
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
 @click.option("--restart", is_flag=True, help="Forget where an interrupted run stood.")
+@click.option("--overwrite", is_flag=True, help="Batch or JSON: CREATE replaces what is there.")
+@click.option(
+    "--allow-files", is_flag=True, help="Batch: FILE values may be read, from its folder."
+)
+@click.option(
+    "--as-admin", is_flag=True,
+    help="Batch: act as the administrator of its AUTHENTICATE, whose secret or key it has.",
+)  # fmt: skip
 @config_option
 @json_option
 def command(  # noqa: PLR0913  one parameter for each option
@@ -114,6 +118,9 @@ def command(  # noqa: PLR0913  one parameter for each option
     reject_file: Path | None,
     dry_run: bool,
     restart: bool,
+    overwrite: bool,
+    allow_files: bool,
+    as_admin: bool,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -122,47 +129,79 @@ def command(  # noqa: PLR0913  one parameter for each option
     Braces stand for columns: --suffix '{barcode}' --value 'URL={image_url}' --value 'NAME={product_name}'.
     A value whose column is empty is left out. Good rows are registered, bad ones reported one by one; running it again
     registers only what is new, and after an interruption it goes on where it stood.
+
+    GenericBatch files and JSON dumps of Handle.Net servers say themselves what to do: biaojie import FILE
     """
     names = tuple(name.strip() for name in columns.split(",")) if columns else ()
     declared = Declared(format_ or "", encoding, names)
     asked = Asked(file, declared, reject_file, dry_run, restart, as_json)
     config = read_config(config_path)
-    try:
+    ways = Ways(overwrite, allow_files, as_admin)
+    with _told_plainly():
+        order_format = _order_format(asked, ways, has_mapping=bool(prefix or suffix or values))
+        if order_format:
+            import_orders(asked, config, order_format, ways)
+            return
+        for name, given in (("--prefix", prefix), ("--suffix", suffix)):
+            if not given:
+                raise CommandError(f"Missing option '{name}'", "biaojie import --help", EXIT_USAGE)
         mapping = parse_mapping(prefix, suffix, values, checks)
-        source = open_source(file, declared, mapping)
-        _import(asked, config, mapping, source)
+        _import(asked, config, mapping, open_source(file, declared, mapping))
+
+
+def _order_format(asked: Asked, ways: Ways, *, has_mapping: bool) -> str:
+    """The format of a file that says itself what to do; "" for one whose rows a mapping is made for."""
+    declared = asked.declared.format
+    found = declared if declared in ORDER_FORMATS else ""
+    if not declared and not has_mapping:
+        found = tell_order_format(asked.path, asked.declared.encoding)
+    if found and has_mapping:
+        raise CommandError(
+            f"a {found} file says itself what to register", "leave --prefix, --suffix and --value out", EXIT_USAGE
+        )  # fmt: skip
+    if not found and any(ways):
+        words = (
+            "--overwrite, --allow-files and --as-admin are for GenericBatch files and JSON dumps"
+        )
+        raise CommandError(words, "biaojie import --help", EXIT_USAGE)
+    return found
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """What can end an import, told to people with the next step."""
+    again = "run the same command again to go on where it stopped"
+    try:
+        yield
     except MappingError as error:
         raise CommandError(error.reason, error.next_step, EXIT_USAGE) from None
     except (RegistrarRefused, StoreError) as error:
-        raise CommandError(
-            str(error), "run the same command again to go on where it stopped"
-        ) from None
+        raise CommandError(str(error), again) from None
+    except KeyTrouble as trouble:
+        raise CommandError(str(trouble)) from None
     except RegistrarGone as gone:
-        again = "run the same command again to go on where it stopped"
         raise CommandError(str(gone), again, EXIT_UNREACHABLE) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise CommandError(f"{name}{error.strerror or error}", "") from None
     except KeyboardInterrupt:
-        again = "run the same command again to go on where it stopped"
         raise CommandError("interrupted", again, EXIT_INTERRUPTED) from None
 
 
 def _import(asked: Asked, config: Config, mapping: Mapping, source: Source) -> None:
     with ExitStack() as stack:
         client = None if asked.is_dry_run else stack.enter_context(open_registrar(config))
-        if client is not None and client.status().get("serving"):
-            os.nice(BULK_NICENESS)
+        step_back(client)
         reader = stack.enter_context(open_view(config))
         plan = _plan(config, mapping, source, reader)
         point = _first_point(asked, plan, reader)
-        rejects = _reject_file(asked, point)
+        rejects = open_reject_file(asked, point)
         run = Run(plan, client or Trial(reader), reader, rejects, point)
         _announce(asked, source, point)
         started_s = time.monotonic()
         size_bytes = source.identity.size_bytes
         with progress(asked.path.name, size_bytes, is_wanted=not asked.as_json) as bar:
-            run.finish(_shown_on(bar, started_s, point.tally.read), _pace_of(client))
+            run.finish(shown_on(bar, started_s, point.tally.read), _pace_of(client))
         _report(asked, source, run, point, time.monotonic() - started_s)
         run.forget()
 
@@ -192,31 +231,13 @@ def _plan(config: Config, mapping: Mapping, source: Source, reader: Reader) -> P
 def _first_point(asked: Asked, plan: Plan, reader: Reader) -> ResumePoint:
     """Where the interrupted run of the same import stood, or the beginning."""
     note = None if asked.is_dry_run or asked.is_restart else reader.note(plan.note)
-    path = str(asked.reject_file.absolute()) if asked.reject_file else ""
     seq = reader.head().seq
     reader.release()
     point = decode_resume_point(note) if note else None
     if point is None:
-        return ResumePoint(0, seq, path, 0, Tally())
-    if point.reject_file != path:
-        given = f"--reject-file {point.reject_file}" if point.reject_file else "no --reject-file"
-        raise CommandError(
-            f"the interrupted run of this import had {given}",
-            f"repeat it with {given}, or begin anew with --restart",
-        )
+        return ResumePoint(0, seq, asked.reject_path, 0, Tally())
+    same_reject_file(asked, point)
     return point
-
-
-def _reject_file(asked: Asked, point: ResumePoint) -> RejectFile:
-    path = asked.reject_file.absolute() if asked.reject_file else None
-    if path == asked.path.absolute():
-        raise CommandError(
-            "the reject file is the imported file itself", "name another file", EXIT_USAGE
-        )
-    try:
-        return RejectFile(path, point.reject_bytes)
-    except RejectFileCut as cut:
-        raise CommandError(str(cut), "begin anew with --restart") from None
 
 
 def _announce(asked: Asked, source: Source, point: ResumePoint) -> None:
@@ -226,15 +247,6 @@ def _announce(asked: Asked, source: Source, point: ResumePoint) -> None:
         )
     if point.sent:
         say(f"going on behind row {point.tally.read:,}, where the last run was interrupted")
-
-
-def _shown_on(bar: Bar, started_s: float, before: int) -> Callable[[Tally, int], None]:
-    def show(tally: Tally, bytes_read: int) -> None:
-        seconds = max(time.monotonic() - started_s, 1e-6)
-        rate = round((tally.read - before) / seconds)
-        bar.update(bytes_read, f"{tally.read:,} rows, {rate:,}/s, {tally.rejected:,} rejected")
-
-    return show
 
 
 def _pace_of(client: RegistrarClient | None) -> Callable[[], int]:
@@ -275,30 +287,7 @@ def _report(asked: Asked, source: Source, run: Run, point: ResumePoint, seconds:
             }
         )
         return
-    rows: list[tuple[str, object]] = [
-        ("read", tally.read),
-        ("registered", tally.registered),
-        ("unchanged", tally.unchanged),
-        ("updated", tally.updated),
-        ("rejected", tally.rejected),
-    ]
-    rows += [(f"  {reason}", count) for reason, count in tally.reasons]
-    rows += [("rows per second", rate)]
-    title = (
-        f"{asked.path.name} (dry run: nothing was changed)" if asked.is_dry_run else asked.path.name
-    )
-    print_table(title, ("", "rows"), rows)
-    _tell_rejects(run, point)
+    print_table(asked.title, ("", "rows"), [*tally_rows(tally), ("rows per second", rate)])
+    tell_rejects(run.shown, run.tally, point)
     if tally.read and tally.unchanged == tally.read - tally.rejected:
         say("nothing new: every good row was registered already, with the same values")
-
-
-def _tell_rejects(run: Run, point: ResumePoint) -> None:
-    for refused in run.shown:
-        where = f"line {refused.line}" + (f", {refused.field}" if refused.field else "")
-        say(f"  {where}: {refused.reason}" + (f" ({refused.detail})" if refused.detail else ""))
-    rest = run.tally.rejected - len(run.shown)
-    if point.reject_file:
-        say(f"  all rejected rows with their reasons: {point.reject_file}")
-    elif rest > 0:
-        say(f"  and {rest:,} more; --reject-file FILE writes all of them")

@@ -41,7 +41,7 @@ def codec_of_lines(encoding: Encoding) -> str:
 def read_lines(
     path: Path, encoding: Encoding, rows_wanted: Callable[[], int]
 ) -> Iterator[tuple[Lines, int, bool]]:
-    """All lines, once: stretches of about as many as wanted at that moment, bytes read so far, whether it is the last."""
+    """All lines, once: stretches of about as many as wanted then, bytes read so far, whether it is the last."""
     cutter, size = LineCutter(), FIRST_CHUNK_BYTES
     utf16 = Utf16ToUtf8(encoding.codec) if encoding.name.startswith("utf-16") else None
     with path.open("rb", buffering=0) as file:

@@ -73,6 +73,9 @@ def read_value_line(text: str, read_file: ReadFile) -> Value | Flaw:
 
 def _read(text: str, read_file: ReadFile) -> Value:
     parts = text.split(None, len(_FIELDS) - 1)
+    if not parts[0].isdigit():
+        words = f"{parts[0][:20]!r} is neither the index of a value nor an operation"
+        raise _Bad("index", words)
     if len(parts) < len(_FIELDS) - 1:
         missing = _FIELDS[len(parts)]
         raise _Bad(missing, f"the {missing} is missing; a value is: index type ttl 1110 UTF8 text")

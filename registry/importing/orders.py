@@ -58,4 +58,11 @@ class Remark(NamedTuple):
     words: str
 
 
-Item = Order | Login | Remark
+class Broken(NamedTuple):
+    """From here on the file cannot be read; nothing behind it was."""
+
+    line: int
+    words: str
+
+
+Item = Order | Login | Remark | Broken

@@ -17,6 +17,7 @@ class Tally(NamedTuple):
     updated: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
     """How many were rejected, by reason, in order of name."""
+    deleted: int = 0
 
     @property
     def rejected(self) -> int:
@@ -24,8 +25,8 @@ class Tally(NamedTuple):
         return sum(count for _, count in self.reasons)
 
     def plus(self, read: int, statuses: bytes, reasons: Iterable[str]) -> "Tally":
-        """After one more batch: rows read, the registrar's statuses (``r``, ``u``, ``=``) and a reason for every
-        rejected row."""
+        """After one more batch: rows read, the registrar's statuses (``r``, ``u``, ``=``, ``d`` deleted) and a
+        reason for every rejected row."""
         counts = dict(self.reasons)
         for reason in reasons:
             name = reason if reason in counts or len(counts) < MAX_REASONS else OTHER
@@ -36,4 +37,5 @@ class Tally(NamedTuple):
             self.unchanged + statuses.count(b"="),
             self.updated + statuses.count(b"u"),
             tuple(sorted(counts.items())),
+            self.deleted + statuses.count(b"d"),
         )

@@ -159,7 +159,7 @@ REFUSED = [
     ("CREATE 88.118/1\n", "no values", "there is no value below it", 1),
     ("CREATE 88.118/1\n\n1 URL 1 1110 UTF8 x\n", "no values", "blank line too many", 2),
     ("CREATE 88.118/1\n1 URL\n", "bad value", "line 2: the ttl is missing", 1),
-    ("CREATE 88.118/1\nx URL 1 1110 UTF8 x\n", "bad value", "line 2: 'x' is not a number", 1),
+    ("CREATE 88.118/1\nx URL 1 1110 UTF8 x\n", "bad value", "line 2: 'x' is neither the index", 1),
     ("CREATE 88.118/1\n0 URL 1 1110 UTF8 x\n", "bad value", "line 2: ", 1),
     ("CREATE 88.118/1\n1 URL -1 1110 UTF8 x\n", "bad value", "'-1' is not a number", 1),
     ("CREATE 88.118/1\n1 URL 1 111 UTF8 x\n", "bad value", "'111' is not four digits", 1),
