@@ -1,9 +1,10 @@
 """Signed answers beside plain ones: how many a second over one kept TCP connection, in turns of a second each.
 
-Usage: ``python -m bench.signed PORT IDENTIFIER [ROUNDS]`` against a running node on this machine. Three kinds in turn: a
-plain question, which the hot path answers; one that wants the request digest, which takes the way of every signed answer but
-for the signature; and one that wants a signature (op flag CERT). Every signature is another one: it is over the ids of its
-question. Four questions are under way at a time. The medians of the ratios of each round are told.
+Usage: ``python -m bench.signed PORT IDENTIFIER [ROUNDS]`` against a running node on this machine. Three kinds in
+turn: a plain question, which the hot path answers; one that wants the request digest, which takes the way of every
+signed answer but for the signature; and one that wants a signature (op flag CERT). Every signature is another one: it
+is over the ids of its question. Four questions are under way at a time. The medians of the ratios of each round are
+told.
 """
 
 import socket

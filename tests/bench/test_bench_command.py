@@ -194,7 +194,15 @@ def test_what_is_kept_is_named(node):
 def test_ctrl_c_deletes_what_was_registered(node):
     before = known(node, "BENCH-")
     with start(
-        "register", *config(node), "--prefix", PREFIX, *admin(node), "--duration", "60"
+        "register",
+        *config(node),
+        "--prefix",
+        PREFIX,
+        *admin(node),
+        "--duration",
+        "60",
+        "--rate",
+        "200",
     ) as process:
         try:
             deadline_s = time.monotonic() + 60
@@ -202,7 +210,7 @@ def test_ctrl_c_deletes_what_was_registered(node):
                 assert process.poll() is None
                 assert time.monotonic() < deadline_s
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=120)
         finally:
             process.kill()
     assert process.returncode == 130, err
