@@ -114,11 +114,17 @@ class Question:
         return decode(self.data)
 
 
+class Told(NamedTuple):
+    """A whole native answer that the sound node knows nothing of."""
+
+    message: bytes
+
+
 HttpAsk = Callable[[Asked], Asked | Answered]
 HttpAnswer = Callable[[Asked, Answered], Answered | bytes | Cut]
 """Bytes go out as they are, framing and all."""
-NativeAsk = Callable[[Question], bytes | None]
-"""What the sound node is asked instead; None = it is not asked."""
+NativeAsk = Callable[[Question], bytes | Told | None]
+"""What the sound node is asked instead, or what is said without it; None = it is not asked."""
 NativeAnswer = Callable[[Question, bytes], bytes | Sequence[bytes] | Cut]
 """Bytes are one message, a sequence several."""
 

@@ -1,7 +1,13 @@
 """Broken errors over HTTP (``conformance/checks/http_errors.py``)."""
 
 from tests.broken_nodes.breakage import Breakage, http
-from tests.broken_nodes.edits import http_body, http_field, http_instead, http_member, http_status
+from tests.broken_nodes.http_edits import (
+    http_body,
+    http_field,
+    http_instead,
+    http_member,
+    http_status,
+)
 
 A_PAGE = b"<!doctype html><title>Not found</title>"
 A_TRACE = b'{"responseCode": 2, "message": "Traceback (most recent call last)"}'

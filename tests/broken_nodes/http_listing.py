@@ -1,7 +1,7 @@
 """Broken lists over HTTP (``conformance/checks/http_listing.py``)."""
 
 from tests.broken_nodes.breakage import Breakage, http
-from tests.broken_nodes.edits import (
+from tests.broken_nodes.http_edits import (
     Document,
     http_believe,
     http_body,

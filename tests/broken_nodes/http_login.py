@@ -5,7 +5,7 @@ import json
 import re
 
 from tests.broken_nodes.breakage import SILENT, Answered, Asked, Breakage, Cut, http
-from tests.broken_nodes.edits import (
+from tests.broken_nodes.http_edits import (
     http_ask_when,
     http_believe,
     http_document,

@@ -4,7 +4,13 @@ import re
 import urllib.parse
 
 from tests.broken_nodes.breakage import Asked, Breakage, http
-from tests.broken_nodes.edits import http_body, http_field, http_member, http_status, http_target
+from tests.broken_nodes.http_edits import (
+    http_body,
+    http_field,
+    http_member,
+    http_status,
+    http_target,
+)
 
 
 def _decoded_first(target: str) -> str:

@@ -4,7 +4,7 @@ import html
 import urllib.parse
 
 from tests.broken_nodes.breakage import Answered, Asked, Breakage, http
-from tests.broken_nodes.edits import (
+from tests.broken_nodes.http_edits import (
     http_body,
     http_field,
     http_forget,

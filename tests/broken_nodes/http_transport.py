@@ -1,7 +1,7 @@
 """Broken connections, framing and limits (``conformance/checks/http_transport.py`` and ``http_limits.py``)."""
 
 from tests.broken_nodes.breakage import CLOSED, SILENT, Answered, Asked, Breakage, Cut, http
-from tests.broken_nodes.edits import http_field, http_status, http_when
+from tests.broken_nodes.http_edits import http_field, http_status, http_when
 from tests.broken_nodes.http_stream import write_answer
 
 ELSEWHERE = Answered(404, (("Content-Type", "application/json"),), b'{"handle": "hidden"}')

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from protocols.handle.codec import decode, encode
 from protocols.handle.envelope import decode_envelope, encode_envelope
 from tests.broken_nodes.breakage import Answered, Breakage, HttpAnswer, http
-from tests.broken_nodes.edits import http_body, http_field, http_status, http_when
+from tests.broken_nodes.http_edits import http_body, http_field, http_status, http_when
 
 
 def _message(change: Callable[[bytes], bytes]) -> HttpAnswer:

@@ -3,7 +3,7 @@
 import json
 
 from tests.broken_nodes.breakage import Answered, Asked, Breakage, http
-from tests.broken_nodes.edits import Document, http_body, http_status, http_values, http_when
+from tests.broken_nodes.http_edits import Document, http_body, http_status, http_values, http_when
 
 
 def _bare(value: Document) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from tests.broken_nodes.breakage import Answered, Asked, Breakage, http
-from tests.broken_nodes.edits import (
+from tests.broken_nodes.http_edits import (
     Document,
     http_ask_when,
     http_believe,

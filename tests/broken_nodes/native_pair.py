@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
-from tests.broken_nodes.breakage import CLOSED, Breakage, Cut, Question, Scene
+from tests.broken_nodes.breakage import CLOSED, Breakage, Cut, Question, Scene, Told
 from tests.broken_nodes.streams import CHUNK_BYTES, Streams, run_both
 
 _FREE_PORT_TRIES = 50
@@ -47,7 +47,7 @@ class TcpPair:
         self._breakage = breakage
         self._scene = scene
         self._questions: dict[bytes, Question] = {}
-        """By request id; and the latest, below an empty one."""
+        """By request id; and the latest, whole or not, below an empty one."""
 
     async def run(self) -> None:
         """Until either side ends."""
@@ -63,14 +63,21 @@ class TcpPair:
             for message in messages.feed(data):
                 question = Question(message, self._scene, is_udp=False)
                 self._questions[request_id(message)] = self._questions[b""] = question
-                asked = message
-                if self._breakage.native_ask is not None:
-                    asked = self._breakage.native_ask(question) or b""
                 if is_held:
-                    self._streams.far_writer.write(asked)
+                    self._ask(question)
+            if messages.pending:
+                self._questions[b""] = Question(messages.pending, self._scene, is_udp=False)
             if is_held and messages.is_odd:
                 self._streams.far_writer.write(messages.pending)
         self._streams.far_writer.write_eof()
+
+    def _ask(self, question: Question) -> None:
+        assert self._breakage.native_ask is not None
+        asked = self._breakage.native_ask(question)
+        if isinstance(asked, Told):
+            self._streams.writer.write(asked.message)
+        elif asked is not None:
+            self._streams.far_writer.write(asked)
 
     async def _carry_answers(self) -> None:
         messages = Messages()
@@ -141,7 +148,9 @@ class Datagrams(asyncio.DatagramProtocol):
             self._questions[request_id(data)] = question
             ask = self._breakage.native_ask
             asked = data if ask is None else ask(question)
-            if asked is not None:
+            if isinstance(asked, Told):
+                self._port.sendto(asked.message, addr)
+            elif asked is not None:
                 self._far_socket(addr).send(asked)
         except Exception as error:  # told by the test
             self.troubles.append(error)
