@@ -41,7 +41,7 @@ HTTP_SUBJECTS = (
 )
 """``conformance/checks/http_….py``."""
 
-LAST_SUBJECTS = ("native_guessing",)
+LAST_SUBJECTS = ("native_guessing", "http_guessing")
 """Wrong proofs: a node that slows down guesses would make all checks after them wait."""
 
 
