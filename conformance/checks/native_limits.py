@@ -160,6 +160,9 @@ def _add(bad: _Bad) -> None:
     )
 
 
+BAD_NAMES = tuple(each.name for each in _BAD)
+"""The last words of their ids."""
+
 for _each in _BAD:
     _add(_each)
 
