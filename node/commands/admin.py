@@ -189,7 +189,7 @@ def refuse_last(node: Node, identifier: Identifier, kept: Kept, name: Reference)
     changed = {value.index: value for value in groups}
     left = [changed.get(v.index, v) for v in kept.values if v.index not in admins]
     entries = _entries(node, identifier, Kept(tuple(left), kept.version))
-    if any(e.permissions & GOVERNING and not _is_empty_group(node, e, left) for e in entries):
+    if any(e.permissions & GOVERNING and not _is_unopened(node, e, left) for e in entries):
         return
     reason = f"{format_key(name)} is the last administrator of {full_name(identifier)} who could make others"
     step = f"name another one first, or add --force: biaojie admin grant {full_name(identifier)} …{same_node()}"
@@ -240,8 +240,8 @@ def _entries(node: Node, identifier: Identifier, instead: Kept | None = None) ->
     return found
 
 
-def _is_empty_group(node: Node, entry: Entry, values: list[Value]) -> bool:
-    """Whether what an entry names is a group without members, which is nobody."""
+def _is_unopened(node: Node, entry: Entry, values: list[Value]) -> bool:
+    """Whether what an entry names is a group all the same: one too deep to be looked into grants nothing."""
     here = read_place(entry.place).folded() == parse_identifier(entry.name.handle).folded()
     record = values if here else node.read(parse_identifier(entry.name.handle)).values
     return any(value.index == entry.name.index and is_group(value) for value in record)
