@@ -6,7 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import quote
@@ -194,11 +194,16 @@ def make_config(**limits: object) -> Config:
 
 @contextlib.asynccontextmanager
 async def running(
-    config: Config | None = None, keys: ServerKeys | None = None, *, speaks: bool = False
+    config: Config | None = None,
+    keys: ServerKeys | None = None,
+    *,
+    speaks: bool = False,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[Node]:
     """A node with one prefix, its administrators and their passwords.
 
-    ``keys``: by which it proves itself. ``speaks``: native messages in requests are answered.
+    ``keys``: by which it proves itself. ``speaks``: native messages in requests are answered. ``sleep``: how those
+    who guess are kept waiting.
     """
     config = config or make_config()
     store = MemoryStore(bytes(16))
@@ -206,7 +211,7 @@ async def running(
     admins = frozenset(config.node.admins)
     reader = store.reader()
     holdings = Holdings(reader, sealer, admins)
-    authenticator = Authenticator(holdings, lambda: read_clocks().monotonic_s)
+    authenticator = Authenticator(holdings, lambda: read_clocks().monotonic_s, sleep)
     writer = DirectWriter(Registrar(store, sealer, admins))
     service = Service(reader, holdings, writer, Follower(reader), authenticator)
     sock = socket.create_server(("127.0.0.1", 0))
