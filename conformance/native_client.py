@@ -92,18 +92,45 @@ class Client(ABC):
         return self.ask(OpCode.CHALLENGE_ANSWER, body, later)
 
 
-class TcpClient(Client):
-    """One connection."""
+class HungUp(Failed):
+    """The node ended the connection instead of answering."""
 
-    def __init__(self, host: str, port: int, answer_s: float) -> None:
+    def __init__(self) -> None:
+        super().__init__("an answer", "the connection was closed")
+
+
+class TcpClient(Client):
+    """One connection; or one after another, for nodes that hang up after each answer (``may_reconnect``)."""
+
+    def __init__(
+        self, host: str, port: int, answer_s: float, *, may_reconnect: bool = True
+    ) -> None:
         super().__init__(answer_s)
+        self._place = host, port
+        self._may_reconnect = may_reconnect
+        self._connect()
+
+    def _connect(self) -> None:
+        host, port = self._place
         try:
-            self.socket = socket.create_connection((host, port), timeout=answer_s)
+            self.socket = socket.create_connection((host, port), timeout=self.answer_s)
         except OSError as error:
             raise Unable(f"no connection to {host}:{port}: {error}") from None
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = MessageStream(limits={})
         self._waiting: list[bytes] = []
+        self._is_used = False
+
+    def ask_raw(self, message: bytes) -> Exchange:
+        """As Handle.Net's clients do: whoever hangs up after an answer is called again for the next question."""
+        if not self._may_reconnect or not self._is_used:
+            return super().ask_raw(message)
+        try:
+            return super().ask_raw(message)
+        except HungUp:
+            self.close()
+            self._connect()
+            return super().ask_raw(message)
 
     def send(self, message: bytes) -> None:
         """Bytes as they are. A peer that has hung up is noticed when its answer is read."""
@@ -123,10 +150,11 @@ class TcpClient(Client):
             if data is None:
                 raise Failed(f"an answer within {self.answer_s:g} s", "silence")
             if not data:
-                raise Failed("an answer", "the connection was closed")
+                raise HungUp
             self._waiting += self._stream.receive(data)
             if self._stream.failure is not None and not self._waiting:
                 raise Failed("an answer in the protocol's format", str(self._stream.failure))
+        self._is_used = True
         return self._waiting.pop(0)
 
     def is_silent(self, for_s: float) -> bool:

@@ -76,11 +76,16 @@ class Visit:
             raise Unable("the check's deadline passed")
         return min(left_s, self.target.answer_s)
 
-    def tcp(self) -> TcpClient:
-        """A new connection. Raises ``Unable``."""
-        client = TcpClient(self.target.host, self.target.native_port or 0, self.left_s)
+    def tcp(self, *, may_reconnect: bool = True) -> TcpClient:
+        """A new connection; ``may_reconnect``: the node may hang up after each answer. Raises ``Unable``."""
+        port = self.target.native_port or 0
+        client = TcpClient(self.target.host, port, self.left_s, may_reconnect=may_reconnect)
         self._clients.append(client)
         return client
+
+    def kept_connection(self) -> TcpClient:
+        """A new connection that the node must not end."""
+        return self.tcp(may_reconnect=False)
 
     def udp(self, *, from_stranger: bool = False) -> UdpClient:
         """A new local port, from an address nobody has used where that is possible. Raises ``Unable``."""

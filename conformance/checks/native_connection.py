@@ -17,7 +17,7 @@ NOTHING_THERE = (ResponseCode.HANDLE_NOT_FOUND, ResponseCode.INVALID_HANDLE)
 @check("native.connection.stays-open", f"{SDK}, KPAL not set", Need.TCP)
 def connection_stays_open(visit: Visit) -> None:
     """A connection takes further requests although none of them has the KPAL flag."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     for _ in range(3):
         expect_code(client.ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)
 
@@ -25,7 +25,7 @@ def connection_stays_open(visit: Visit) -> None:
 @check("native.connection.one-answer-a-request", SDK, Need.TCP)
 def one_answer_a_request(visit: Visit) -> None:
     """A request gets exactly one answer."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     client.ask(OpCode.RESOLVE, HEARTBEAT)
     expect(client.is_silent(visit.target.silence_s), "nothing more", "more bytes, or the end")
 
@@ -33,7 +33,7 @@ def one_answer_a_request(visit: Visit) -> None:
 @check("native.connection.pipelined-in-order", "RFC 3652 §2.3; id-pointer-sdk 2.3.1", Need.TCP)
 def pipelined_requests_are_answered_in_order(visit: Visit) -> None:
     """Requests that come together in one piece are answered one by one, in their order."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     ids = [new_request_id() for _ in range(PIPELINED)]
     fields = [Fields(request_id=request_id) for request_id in ids]
     client.send(b"".join(request_bytes(OpCode.RESOLVE, HEARTBEAT, each) for each in fields))
@@ -44,7 +44,7 @@ def pipelined_requests_are_answered_in_order(visit: Visit) -> None:
 @check("native.connection.pieces-joined", "RFC 3652 §2.3", Need.TCP)
 def pieces_of_a_message_are_joined(visit: Visit) -> None:
     """A message that comes in several pieces is waited for and answered."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     message = request_bytes(OpCode.RESOLVE, HEARTBEAT)
     for start, end in ((0, 7), (7, 20), (20, 30)):
         client.send(message[start:end])
@@ -56,16 +56,16 @@ def pieces_of_a_message_are_joined(visit: Visit) -> None:
 @check("native.connection.half-message-survived", "RFC 3652 §2.3", Need.TCP)
 def half_a_message_is_survived(visit: Visit) -> None:
     """A client that goes away in the middle of a message harms nobody: the next one is served."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     client.send(request_bytes(OpCode.RESOLVE, HEARTBEAT)[:33])
     client.close()
-    expect_code(visit.tcp().ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)
+    expect_code(visit.kept_connection().ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)
 
 
 @check("native.connection.many-at-once", SDK, Need.TCP)
 def many_connections_are_served(visit: Visit) -> None:
     """Several connections of one client are served side by side (a pool has up to ten)."""
-    clients = [visit.tcp() for _ in range(AT_ONCE)]
+    clients = [visit.kept_connection() for _ in range(AT_ONCE)]
     messages = [request_bytes(OpCode.RESOLVE, HEARTBEAT) for _ in clients]
     for client, message in zip(clients, messages, strict=True):
         client.send(message)
@@ -76,7 +76,7 @@ def many_connections_are_served(visit: Visit) -> None:
 @check("native.connection.ids-need-not-grow", SDK, Need.TCP)
 def request_ids_need_not_grow(visit: Visit) -> None:
     """Request ids on one connection may come in any order, and again."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     for request_id in (500, 3, 500, 7):
         came = client.ask(OpCode.RESOLVE, HEARTBEAT, Fields(request_id=request_id))
         expect_equal("request id", request_id, came.answer.envelope.request_id)
@@ -85,7 +85,7 @@ def request_ids_need_not_grow(visit: Visit) -> None:
 @check("native.connection.errors-keep-it-open", SDK, Need.TCP)
 def errors_keep_the_connection(visit: Visit) -> None:
     """An error answer does not end the connection."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     expect_code(resolve(client, b""), *NOTHING_THERE, ResponseCode.PROTOCOL_ERROR)
     expect_code(client.ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)
 
@@ -93,7 +93,7 @@ def errors_keep_the_connection(visit: Visit) -> None:
 @check("native.connection.answers-not-answered", "RFC 3652 §2.2.2.2", Need.TCP)
 def answers_are_not_answered(visit: Visit) -> None:
     """A message that is itself an answer gets none: two servers would talk for ever."""
-    client = visit.tcp()
+    client = visit.kept_connection()
     message = bytearray(request_bytes(OpCode.RESOLVE, HEARTBEAT))
     message[24:28] = (1).to_bytes(4)
     client.send(bytes(message))
@@ -108,4 +108,4 @@ def answers_are_not_answered(visit: Visit) -> None:
 @check("native.connection.heartbeat", "id-pointer-sdk 2.3.1: heartbeat", Need.TCP)
 def heartbeat_is_answered(visit: Visit) -> None:
     """The question for "0", a heartbeat, is answered with RC 100 or RC 102."""
-    expect_code(visit.tcp().ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)
+    expect_code(visit.kept_connection().ask(OpCode.RESOLVE, HEARTBEAT), *NOTHING_THERE)

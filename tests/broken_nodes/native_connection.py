@@ -1,5 +1,10 @@
 """Broken connections (``conformance/checks/native_connection.py``)."""
 
+from collections.abc import Sequence
+
+from tests.broken_nodes.breakage import CLOSED, Breakage, Cut, Question, native
+from tests.broken_nodes.native_edits import after, ask_bytes, closes, says
+
 
 def _backwards(question: Question, message: bytes) -> Sequence[bytes]:
     """Two by two."""

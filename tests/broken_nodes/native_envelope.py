@@ -1,8 +1,8 @@
 """Broken envelopes (``conformance/checks/native_envelope.py``)."""
 
-from protocols.handle.envelope import COMPRESSED, TRUNCATED
+from protocols.handle.envelope import COMPRESSED, ENVELOPE_BYTES, TRUNCATED
 from tests.broken_nodes.breakage import Breakage, native
-from tests.broken_nodes.native_edits import says
+from tests.broken_nodes.native_edits import ask_bytes, closes, envelope, says
 
 
 def _as_version_2_11(data: bytes) -> bytes:

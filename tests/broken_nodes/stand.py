@@ -12,6 +12,7 @@ from conformance.registering import Registering
 from conformance.run import try_check
 from conformance.target import Account, Target
 from node.registrar_client import open_registrar
+from protocols.handle.listing import NAMES_PER_MESSAGE
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
@@ -39,6 +40,7 @@ class Stand:
         self._tries = 0
         secret = (node.config.node.data_dir.parent / "keys" / "admin.secret").read_bytes().strip()
         self._by_secret = Account(HOME.encode(), SECRET_INDEX, secret=secret)
+        _fill(node)
         self._by_key = Account(HOME.encode(), KEY_INDEX, key=_give_key(node))
         sound = Ports(node.config.listen.port, node.config.http.port)
         self._registering = Registering(self._target(sound, self._by_secret, PATIENCE_S))
@@ -66,6 +68,18 @@ class Stand:
         return Target(
             "127.0.0.1", ports.native, http_url, PREFIX, who, answer_s=answer_s, silence_s=0.1
         )
+
+
+def _fill(node: RunningNode) -> None:
+    """More handles than one message of a list has; made at once, the checks would make them one by one."""
+    url = (Value(1, "URL", b"https://example.org/"),)
+    commands = [
+        Command(Operation.PUT, parse_identifier(f"{PREFIX}/listed-{number}"), url)
+        for number in range(NAMES_PER_MESSAGE + 1)
+    ]
+    with open_registrar(node.config) as registrar:
+        receipts = registrar.submit([Submission(OPERATOR, each, "test") for each in commands])
+    assert all(receipt.outcome is Outcome.SUCCESS for receipt in receipts), receipts
 
 
 def _give_key(node: RunningNode) -> rsa.RSAPrivateKey:
