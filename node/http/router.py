@@ -5,11 +5,11 @@ has the id with the traceback, once.
 """
 
 import secrets
-from typing import Final
 
 from node.http.api import Api
 from node.http.errors import bad_input, http_trouble
 from node.http.jsonp import wrap
+from node.http.methods import METHODS
 from node.http.openapi import path_text
 from node.http.reply import Reply
 from node.http.request import Request
@@ -21,10 +21,6 @@ from node.logs import get_log
 from node.overload import TOO_BUSY, Work
 from protocols.errors import ProtocolError
 
-METHODS: Final = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"}
-)
-"""Known methods get 405 where they do not apply, unknown ones 501 (RFC 9110 §9.1)."""
 _RECORDS = b"/api/handles/"
 _READS = frozenset({"GET", "HEAD"})
 """Of records: too many to read the clock twice for each; the latency of reading is measured from outside."""

@@ -16,6 +16,7 @@ from node.http.exchange import CLOSE, Exchange, Sent
 from node.http.framing import Framing
 from node.http.patience import Patience
 from node.http.peers import make_peer
+from node.http.methods import is_unknown_method
 from node.http.plain import PlainHttp
 from node.http.reply import Reply
 from node.listeners.handover import HandOver, pass_on
@@ -144,6 +145,9 @@ class Front(asyncio.Protocol):
             self.parser.connection_made(self.transport)
         framing = self.framing
         completed, was_between = framing.completed, framing.is_between
+        if was_between and is_unknown_method(data):
+            self.give_up(501)
+            return
         framing.feed(data)
         if framing.is_between:
             self.idle_since_s = self.door.now_s
