@@ -176,15 +176,22 @@ class Authenticator:
 
     async def _look_signature(self, claim: Claim, proof: SignatureProof, peer: Peer) -> Found:
         identifier = _read(claim.handle)
-        found: Key | Elsewhere | Outcome = self._find(identifier, claim.index, KeyType.PUBLIC)
-        if isinstance(found, Elsewhere):
-            if self._resolve is None or identifier is None:
-                found = Key(None)
-            else:
-                found = await fetch_public(identifier, claim.index, self._resolve, peer)
-        if isinstance(found, Outcome):
-            return found
-        return await self.pool.run(check_signature, claim, proof, found.data)
+        found = self._find(identifier, claim.index, KeyType.PUBLIC)
+        if isinstance(found, Key):
+            return await self.pool.run(check_signature, claim, proof, found.data)
+        if self._resolve is None or identifier is None:
+            return await self.pool.run(check_signature, claim, proof, None)
+        key = await fetch_public(identifier, claim.index, self._resolve, peer)
+        if isinstance(key, Outcome):
+            return key
+        verdict = await self.pool.run(check_signature, claim, proof, key.data)
+        if verdict is Verdict.RIGHT or not key.is_remembered:
+            return verdict
+        # The key may have been exchanged since it was remembered: the new one works at once.
+        new = await fetch_public(identifier, claim.index, self._resolve, peer, anew=True)
+        if isinstance(new, Outcome) or new.data in {None, key.data}:
+            return verdict
+        return await self.pool.run(check_signature, claim, proof, new.data)
 
     def _find(self, identifier: Identifier | None, index: int, type_: KeyType) -> Key | Elsewhere:
         """Index 0 is a wildcard of administrators' lists: it names no key."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from protocols.identifier import Identifier
 from protocols.message import OPERATOR, Answer, Outcome, Query
+from protocols.trail import Verdict
 from protocols.values.value import Value
 from registry.holdings import Holdings
 from resolver.delegation import Delegated, Local, NotHere, locate
@@ -33,6 +34,8 @@ class Key(NamedTuple):
     """What was found; ``data`` None = nothing: no record, no value at that index, or one of another type."""
 
     data: bytes | None
+    is_remembered: bool = False
+    """Another node told it earlier: it may have been exchanged since."""
 
 
 class Elsewhere(NamedTuple):
@@ -41,6 +44,7 @@ class Elsewhere(NamedTuple):
     place: Delegated | NotHere
 
 
+_REMEMBERED = frozenset({Verdict.FRESH, Verdict.ABSENT, Verdict.STALE})
 _NONE = frozenset({Outcome.NOT_FOUND, Outcome.VALUES_NOT_FOUND, Outcome.NOT_RESPONSIBLE})
 """Outcomes of a resolution that say there is no such key, or nobody who could have it."""
 
@@ -56,19 +60,22 @@ def find_here(
 
 
 async def fetch_public(
-    identifier: Identifier, index: int, resolve: Resolve, peer: Peer
+    identifier: Identifier, index: int, resolve: Resolve, peer: Peer, *, anew: bool = False
 ) -> Key | Outcome:
     """The public key that another node keeps; BUSY, or UNREACHABLE when nobody tells it, or nobody who is believed.
 
     Asked as the node itself, on account of ``peer``: whoever logs in need not be allowed to have others asked, but what
-    he costs is taken from his budget.
+    he costs is taken from his budget. ``anew``: as it is now, not as it is remembered.
     """
-    query = Query(identifier, indexes=(index,), may_recurse=True, principal=OPERATOR)
+    query = Query(
+        identifier, indexes=(index,), may_recurse=True, authoritative=anew, principal=OPERATOR
+    )
     answer = await resolve(query, peer)
+    is_remembered = answer.verdict in _REMEMBERED
     if answer.outcome is Outcome.SUCCESS:
-        return Key(_pick(answer.values, index, KeyType.PUBLIC))
+        return Key(_pick(answer.values, index, KeyType.PUBLIC), is_remembered)
     if answer.outcome in _NONE:
-        return Key(None)
+        return Key(None, is_remembered)
     return Outcome.BUSY if answer.outcome is Outcome.BUSY else Outcome.UNREACHABLE
 
 

@@ -6,9 +6,10 @@ A type that is not in the table is free: any bytes, text as a rule (RFC 3651 §3
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from protocols.errors import Malformed
 from protocols.values.admin import Admin, decode_admin, encode_admin
 from protocols.values.jwk import key_from_jwk_text
-from protocols.values.keys import JwkKey, PublicKey, decode_public_key, encode_public_key
+from protocols.values.keys import JwkKey, PemKey, PublicKey, decode_public_key, encode_public_key
 from protocols.values.secret import decode_secret, encode_secret
 from protocols.values.site import Site, decode_site, encode_site
 from protocols.values.text import decode_text, encode_text
@@ -16,6 +17,9 @@ from protocols.values.value import Reference
 from protocols.values.vlist import decode_vlist, encode_vlist
 
 D = TypeVar("D")
+
+_PRIVATE_PEM = "PRIVATE KEY-----"
+"""In the first line of every kind of private key, encrypted ones too."""
 
 
 class DataType(NamedTuple, Generic[D]):
@@ -41,10 +45,12 @@ TEXT_FORMAT = "string"
 
 
 def _decode_key(data: bytes) -> PublicKey:
-    """Text of a JSON Web Key is looked into as well: it might be a private key's."""
+    """Text is looked into as well: a private key has no place in a record, and is soon read by everybody."""
     key = decode_public_key(data)
     if isinstance(key, JwkKey):
         key_from_jwk_text(key.text)
+    if isinstance(key, PemKey) and _PRIVATE_PEM in key.pem:
+        raise Malformed("key: this is a private key; store the public key only")
     return key
 
 

@@ -58,9 +58,42 @@ async def test_the_key_of_another_nodes_handle_proves_its_owner_and_is_asked_for
     foreign.network.reply(handle, public_key(310), public_key(318))
     assert await task == Principal(handle, 310)
     assert await authenticator.prove(made, STRANGER) == Principal(handle, 310)
-    wrong = claim(318, SIGN[310](CONTENT), handle)
-    assert await authenticator.prove(wrong, peer("203.0.113.10")) is FAILED
+    assert await authenticator.prove(claim(318, SIGN[318](CONTENT), handle), STRANGER) == Principal(
+        handle, 318
+    )
     assert len(foreign.network.sent) == 1
+    await foreign.driver.close()
+
+
+async def test_a_key_that_was_exchanged_since_it_was_remembered_works_at_once() -> None:
+    foreign, clock = make_foreign_parts(), Clock()
+    authenticator = make_far(foreign, clock)
+    task = await prove(authenticator, claim(310, SIGN[310](CONTENT), FAR), foreign)
+    foreign.network.reply(FAR, public_key(310))
+    assert await task == Principal(FAR, 310)
+    task = asyncio.create_task(authenticator.prove(claim(310, SIGN[318](CONTENT), FAR), STRANGER))
+    sent = await foreign.network.asked(2)
+    assert sent[-1].question.authoritative
+    foreign.network.reply(FAR, public_key(318)._replace(index=310))
+    assert await task == Principal(FAR, 310)
+    assert authenticator.failed_count == 0
+    await foreign.driver.close()
+
+
+async def test_a_wrong_signature_by_a_remembered_key_is_looked_at_once_more_and_fails() -> None:
+    foreign, clock = make_foreign_parts(), Clock()
+    authenticator = make_far(foreign, clock)
+    task = await prove(authenticator, claim(310, SIGN[310](CONTENT), FAR), foreign)
+    foreign.network.reply(FAR, public_key(310))
+    assert await task == Principal(FAR, 310)
+    for count, reply in ((2, Outcome.SUCCESS), (3, Outcome.NOT_FOUND)):
+        wrong = claim(310, SIGN[318](CONTENT), FAR)
+        task = asyncio.create_task(authenticator.prove(wrong, STRANGER))
+        await foreign.network.asked(count)
+        values = (public_key(310),) if reply is Outcome.SUCCESS else ()
+        foreign.network.reply(FAR, *values, outcome=reply)
+        assert await task is FAILED
+    assert authenticator.failed_count == 2
     await foreign.driver.close()
 
 

@@ -13,7 +13,7 @@ from protocols.handle.authentication import Challenge, ChallengeAnswer, LoginReq
 from protocols.handle.codes import RECU, RRDG, OpCode, ResponseCode
 from protocols.handle.proof import SM3, SignatureProof, challenge_content, encode_signature_proof
 from protocols.identifier import parse_identifier
-from protocols.message import OPERATOR, Answer, Command, Operation, Outcome, Principal, Query
+from protocols.message import OPERATOR, Answer, Command, Operation, Outcome, Query
 from protocols.values import sm2
 from protocols.values.key_objects import key_from_object
 from protocols.values.keys import PemKey, encode_public_key
@@ -130,9 +130,3 @@ async def test_an_sm2_login_with_anything_else_fails(
 ) -> None:
     code = await log_in(sm2_room(), index, user_id, is_hashed=True, spoil=spoil)
     assert code == ResponseCode.AUTHENTICATION_FAILED
-
-
-async def test_principals_of_a_login_are_named_as_the_client_spelled_them() -> None:
-    room = sm2_room()
-    assert await log_in(room, 310, OWN.encode(), is_hashed=True) == ResponseCode.SUCCESS
-    assert room.link.logins == {10_001: Principal(OWN, 310)}

@@ -301,6 +301,14 @@ def test_a_private_key_as_json_text_is_no_value_of_a_record():
         TYPES["HS_PUBKEY"].decode(private.encode())
 
 
+@pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "ENCRYPTED ", "OPENSSH "])
+def test_a_private_key_in_pem_is_no_value_of_a_record(kind):
+    pem = f"-----BEGIN {kind}PRIVATE KEY-----\nAAAA\n-----END {kind}PRIVATE KEY-----\n"
+    for data in (pem.encode(), encode_public_key(PemKey(pem, "EC_PUB_KEY"))):
+        with pytest.raises(Malformed, match="private"):
+            TYPES["HS_PUBKEY"].decode(data)
+
+
 def test_other_kinds_have_no_jwk():
     assert key_to_jwk(DhKey(1, 2, 3)) is None
     assert key_to_jwk(PemKey(EC_PEM)) is None
