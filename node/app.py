@@ -132,6 +132,7 @@ class App:
             reader, holdings, self.writer, self.follower, self.authenticator,
             self.driver, recursive, setup.node,
         )  # fmt: skip
+        self.service.share_misses(config.node.workers)
         self.service.memo = make_memo(config.memory.looked_up_mib * MIB)
         self.site = SiteInfo(reader, config.node.prefix)
         self.server_keys = ServerKeys.load(config)

@@ -39,7 +39,7 @@ from registry.stores.store import Reader
 from resolver.answering import answer_now
 from resolver.delegation import Local, locate
 from resolver.forwarding import OVER_BUDGET
-from resolver.policies.enumeration import TOO_MANY_MISSES, Alarm, MissLimit
+from resolver.policies.enumeration import MISSES_PER_MINUTE, TOO_MANY_MISSES, Alarm, MissLimit
 from resolver.source import Now, Peer
 
 UNREADABLE = "the record is damaged and cannot be read; the operator of this node can restore it"
@@ -104,6 +104,11 @@ class Service:
         """How late the event loop comes, as the worker tells it, and what is refused for that."""
         self.remembered = driver.forwarder.answers.get if driver else _nothing
         """For hot paths: ``(spelling, now_s)`` to the public values another node told, encoded; None = look further."""
+
+    def share_misses(self, workers: int) -> None:
+        """Each of so many workers allows a source its part of what may be missed below private prefixes."""
+        allowed = max(1, MISSES_PER_MINUTE // workers)
+        self._misses = MissLimit(_tell_of_enumeration, allowed)
 
     def refresh(self) -> None:
         """See the newest commit, and forget what it makes untrue; once per wake-up, before anything is answered."""
@@ -276,7 +281,7 @@ class Service:
         """Whether this node is responsible for the folded prefix."""
         return self._holdings.hosts(prefix)
 
-    async def public_key(self, handle: str, index: int, peer: Peer) -> bytes | None | Outcome:
+    async def public_key(self, handle: str, index: int, peer: Peer) -> bytes | Outcome | None:
         """HS_PUBKEY data at ``index`` of ``handle``, here or elsewhere; None = no such key. BUSY, UNREACHABLE.
 
         Raises ``ProtocolError`` when the handle is none, ``StoreError``.

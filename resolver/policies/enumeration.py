@@ -51,7 +51,7 @@ def _tell_nobody(_alarm: Alarm) -> None:
 
 
 class MissLimit:
-    """One for each worker; ``on_alarm`` is called when a source has just used up its misses."""
+    """One for each worker, which allows its part of the misses; ``on_alarm``: a source has just used them up."""
 
     def __init__(
         self,

@@ -132,3 +132,12 @@ async def test_what_was_rendered_over_http_is_dropped_when_the_prefix_becomes_pr
             assert b" 404 " in missed
         for lane in LANES:
             assert b" 503 " in await clients[lane].ask(request)
+
+
+async def test_workers_share_what_a_source_may_miss() -> None:
+    parts = private_parts()
+    parts.service.share_misses(4)
+    async with udp_node(parts) as (_, port):
+        answers = await exchange(port, *(ask(f"{PREFIX}/SN-{n}") for n in range(30)))
+    codes = [answer.header.response_code for answer in answers]
+    assert codes == [NOT_FOUND] * (MISSES_PER_MINUTE // 4) + [BUSY] * 5
