@@ -34,14 +34,10 @@ from registry.importing.rows import NOT_ENCODED, Fault
 from registry.value_rules import flaw_of
 
 PIECE_BYTES = 262_144
-SHOWN_CHARS = 20_000
 PREFIXES, RECORDS = "homedPrefixes", "handleRecords"
 _BLANK = re.compile(r"[ \t\r\n]*")
 _DUMP = re.compile(rf'\s*\{{\s*"(?:{PREFIXES}|{RECORDS})"\s*:')
 _RECORD = re.compile(r'\s*\[?\s*\{[^{}\[\]]*"handle"\s*:')
-_SECRET = re.compile(
-    r'("type"\s*:\s*"HS_SECKEY".*?"value"\s*:\s*)"[^"]*"', re.IGNORECASE | re.DOTALL
-)
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -107,9 +103,9 @@ class HandleJson:
             try:
                 identifier = parse_identifier(name if isinstance(name, str) else "")
             except ProtocolError as error:
-                yield Order(line, text[:200], None, Fault(NO_IDENTIFIER, str(error), PREFIXES))
+                yield Order(line, [text[:200]], None, Fault(NO_IDENTIFIER, str(error), PREFIXES))
                 continue
-            yield Order(line, f"HOME {identifier.text}", Command(Operation.HOST, identifier))
+            yield Order(line, [f"HOME {identifier.text}"], Command(Operation.HOST, identifier))
 
     def _named_records(self) -> Iterator[Item]:
         while self._peek() != "}":
@@ -227,7 +223,7 @@ def read_record_order(line: int, text: str, name: str = "") -> Order:
         if flaw is not None:
             return _refused(line, text, Fault(BAD_VALUE, flaw.reason, f"values[{at}].{flaw.field}"))
     command = Command(Operation.PUT, identifier, values, overwrite=False)
-    return Order(line, _hidden(text), command)
+    return Order(line, [text], command)
 
 
 def _read_values(reader: JsonReader) -> tuple[Value, ...]:
@@ -246,8 +242,4 @@ def _read_values(reader: JsonReader) -> tuple[Value, ...]:
 
 
 def _refused(line: int, text: str, fault: Fault) -> Order:
-    return Order(line, _hidden(text), None, fault)
-
-
-def _hidden(text: str) -> str:
-    return _SECRET.sub(r'\1"(secret left out)"', text[:SHOWN_CHARS])
+    return Order(line, [text], None, fault)

@@ -25,7 +25,7 @@ from protocols.identifier import Identifier, parse_identifier
 from protocols.message import Command, Operation
 from protocols.values.value import Value
 from protocols.values.value_list import MAX_VALUES
-from registry.importing.generic_batch_values import Flaw, ReadFile, read_value_line, refuse_files
+from registry.importing.generic_batch_values import Flaw, ReadFile, ValueLines, refuse_files
 from registry.importing.lines import Lines
 from registry.importing.orders import (
     BAD_LOGIN,
@@ -42,11 +42,7 @@ from registry.importing.rows import NOT_ENCODED, TOO_LONG, Fault, decode_lines
 
 MAX_RECORD_LINES = MAX_VALUES + 16
 """Lines of one record; a record cannot hold more values."""
-SHOWN_CHARS = 20_000
-"""As much of a refused record as goes to the reject file."""
-_HIDDEN = "(secret left out)"
 _SERVER = re.compile(r"(\[[^\]]+\]|[^:/\s]+):\d{1,5}:\w+")
-_SECRET_LINE = re.compile(r"^(\s*\S+\s+HS_SECKEY\s+\S+\s+\S+\s+\S+\s).*$", re.IGNORECASE)
 _WORDS = ("CREATE", "DELETE", "ADD", "REMOVE", "MODIFY", "HOME", "UNHOME", "AUTHENTICATE", "SESSIONSETUP")  # fmt: skip
 _KNOWN = frozenset(_WORDS)
 
@@ -69,10 +65,9 @@ class _Part(NamedTuple):
     lines: list[tuple[int, str]]
 
     @property
-    def text(self) -> str:
-        first = f"{self.word} {self.rest}".rstrip()
-        shown = [_SECRET_LINE.sub(rf"\1{_HIDDEN}", text) for _, text in self.lines]
-        return "\n".join([first, *shown])[:SHOWN_CHARS]
+    def raw(self) -> list[str]:
+        """All its lines."""
+        return [f"{self.word} {self.rest}", *[text for _, text in self.lines]]
 
 
 class GenericBatch:
@@ -80,7 +75,7 @@ class GenericBatch:
 
     def __init__(self, codec: str, read_file: ReadFile = refuse_files) -> None:
         self._codec = codec
-        self._read_file = read_file
+        self._values = ValueLines(read_file)
         self._open: _Part | None = None
         self._damage: Fault | None = None
 
@@ -124,9 +119,9 @@ class GenericBatch:
         if part is None:
             return
         if damage is not None:
-            yield Order(part.line, part.text, None, damage)
+            yield Order(part.line, part.raw, None, damage)
         else:
-            yield from _READERS[part.word](part, self._read_file)
+            yield from _READERS[part.word](part, self._values)
 
     def _unknown(self, number: int, row: str) -> Order:
         damage, self._damage = self._damage, None
@@ -134,8 +129,7 @@ class GenericBatch:
         words = f"{word!r} is no operation; one of {', '.join(_WORDS)} begins a record"
         if word.isdigit():
             words = "a value without a record: is there a blank line too many above it?"
-        shown = _SECRET_LINE.sub(rf"\1{_HIDDEN}", row)[:SHOWN_CHARS]
-        return Order(number, shown, None, damage or Fault(NOT_UNDERSTOOD, words))
+        return Order(number, [row], None, damage or Fault(NOT_UNDERSTOOD, words))
 
     def _note_damage(self, number: int, row: str, *, is_too_long: bool) -> None:
         if is_too_long:
@@ -148,7 +142,7 @@ class GenericBatch:
                 self._damage = Fault(NOT_ENCODED, f"{where} is not {self._codec}; see --encoding")
 
 
-def _with_values(part: _Part, read_file: ReadFile) -> Iterator[Item]:
+def _with_values(part: _Part, lines: ValueLines) -> Iterator[Item]:
     identifier = _identifier(part, part.rest)
     if isinstance(identifier, Order):
         yield identifier
@@ -156,7 +150,7 @@ def _with_values(part: _Part, read_file: ReadFile) -> Iterator[Item]:
     values: list[Value] = []
     seen: set[int] = set()
     for number, text in part.lines:
-        value = read_value_line(text, read_file)
+        value = lines.read(text)
         if isinstance(value, Flaw):
             yield _refused(part, value.at(number))
             return
@@ -174,10 +168,10 @@ def _with_values(part: _Part, read_file: ReadFile) -> Iterator[Item]:
         return
     operation = _OPERATIONS[part.word]
     command = Command(operation, identifier, tuple(values), overwrite=False)
-    yield Order(part.line, part.text, command)
+    yield Order(part.line, part.raw, command)
 
 
-def _delete(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
+def _delete(part: _Part, _values: ValueLines) -> Iterator[Item]:
     identifier = _identifier(part, part.rest)
     if isinstance(identifier, Order):
         yield identifier
@@ -187,10 +181,10 @@ def _delete(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
             part, Fault(NOT_UNDERSTOOD, f"line {number}: DELETE is one line, nothing below it")
         )
     else:
-        yield Order(part.line, part.text, Command(Operation.DELETE, identifier))
+        yield Order(part.line, part.raw, Command(Operation.DELETE, identifier))
 
 
-def _remove(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
+def _remove(part: _Part, _values: ValueLines) -> Iterator[Item]:
     listed, _, handle = part.rest.partition(":")
     texts = [text.strip() for text in listed.split(",")]
     if not all(text.isascii() and text.isdigit() and len(text) <= 10 for text in texts):
@@ -202,10 +196,10 @@ def _remove(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
         yield identifier
         return
     indexes = tuple(int(text) for text in texts)
-    yield Order(part.line, part.text, Command(Operation.REMOVE, identifier, indexes=indexes))
+    yield Order(part.line, part.raw, Command(Operation.REMOVE, identifier, indexes=indexes))
 
 
-def _home(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
+def _home(part: _Part, _values: ValueLines) -> Iterator[Item]:
     """At a server, several prefixes below; or one prefix and no server. Here it is this node that homes them."""
     named = part.lines if _SERVER.fullmatch(part.rest) else [(part.line, part.rest), *part.lines]
     if not named:
@@ -219,10 +213,10 @@ def _home(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
             words = f"{text[:60]!r} is not a prefix; write for example 0.NA/88.118"
             yield _refused(one, Fault(NO_IDENTIFIER, words))
         else:
-            yield Order(number, one.text, Command(_OPERATIONS[part.word], identifier))
+            yield Order(number, one.raw, Command(_OPERATIONS[part.word], identifier))
 
 
-def _authenticate(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
+def _authenticate(part: _Part, _values: ValueLines) -> Iterator[Item]:
     kind, _, rest = part.rest.partition(":")
     index, _, handle = rest.partition(":")
     kind, index, handle = kind.strip().upper(), index.strip(), handle.strip()
@@ -239,7 +233,7 @@ def _authenticate(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
     yield Login(part.line, kind, int(index), handle, secret, passphrase)
 
 
-def _session(part: _Part, _read_file: ReadFile) -> Iterator[Item]:
+def _session(part: _Part, _values: ValueLines) -> Iterator[Item]:
     yield Remark(part.line, "SESSIONSETUP is passed over: nothing is sent anywhere")
 
 
@@ -253,7 +247,7 @@ def _identifier(part: _Part, text: str) -> Identifier | Order:
 
 
 def _refused(part: _Part, fault: Fault) -> Order:
-    return Order(part.line, part.text, None, fault)
+    return Order(part.line, part.raw, None, fault)
 
 
 _OPERATIONS = {
@@ -263,7 +257,7 @@ _OPERATIONS = {
     "HOME": Operation.HOST,
     "UNHOME": Operation.UNHOST,
 }
-_READERS: dict[str, Callable[[_Part, ReadFile], Iterator[Item]]] = {
+_READERS: dict[str, Callable[[_Part, ValueLines], Iterator[Item]]] = {
     "CREATE": _with_values,
     "ADD": _with_values,
     "MODIFY": _with_values,

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from protocols.errors import ProtocolError
 from protocols.identifier import MAX_IDENTIFIER_BYTES
 from protocols.values.admin import Admin, encode_admin
-from protocols.values.value import Reference, Value
+from protocols.values.data import data_type_of
+from protocols.values.value import MAX_DATA_BYTES, Reference, Value
 from protocols.values.vlist import encode_vlist
 from registry.importing.orders import BAD_VALUE
 from registry.importing.rows import Fault
@@ -29,6 +30,9 @@ ADMIN_DIGITS = 12
 _PERMISSIONS = re.compile(r"[01]{4}")
 _DIGITS = re.compile(f"[01]{{{ADMIN_DIGITS}}}")
 _FIELDS = ("index", "type", "ttl", "permissions", "format", "data")
+
+MAX_KEPT = 4_096
+"""Heads and lines kept; real files have some ten."""
 
 ReadFile = Callable[[str, str], bytes | Fault]
 """``(value type, path)`` -> the data, or why it is not read."""
@@ -59,8 +63,49 @@ def refuse_files(_type: str, _path: str) -> Fault:
     return READ_NO_FILES
 
 
+class ValueLines:
+    """Reads value lines. Files say the same of every record but for a few words, so that is checked once."""
+
+    def __init__(self, read_file: ReadFile) -> None:
+        self._read_file = read_file
+        self._heads: dict[tuple[str, ...], Value] = {}
+        """What stands in front of a text that any bytes may be -> its value without data."""
+        self._lines: dict[str, Value] = {}
+        """Whole lines that name administrators."""
+
+    def read(self, text: str) -> Value | Flaw:
+        """One value, or what is wrong with the line and what to do about it."""
+        known = self._lines.get(text)
+        if known is not None:
+            return known
+        parts = text.split(None, len(_FIELDS) - 1)
+        head = tuple(parts[:5])
+        like = self._heads.get(head)
+        if like is not None and len(parts) > 5:
+            data = parts[5].encode()
+            if len(data) <= MAX_DATA_BYTES:
+                return Value(like[0], like[1], data, *like[3:])
+        value = read_value_line(text, self._read_file)
+        if isinstance(value, Value) and len(parts) > 5:
+            self._keep(text, head, value)
+        return value
+
+    def _keep(self, text: str, head: tuple[str, ...], value: Value) -> None:
+        kept = len(self._heads) + len(self._lines)
+        if kept < MAX_KEPT and head[4].upper() == "ADMIN":
+            self._lines[text] = value
+        elif kept < MAX_KEPT and head[4].upper() == "UTF8" and _is_free(value.type):
+            self._heads[head] = value
+
+
+def _is_free(type_: str) -> bool:
+    """Whether any text will do as its data."""
+    entry = data_type_of(type_)
+    return entry is None or entry is data_type_of("URL")
+
+
 def read_value_line(text: str, read_file: ReadFile) -> Value | Flaw:
-    """One value, or what is wrong with the line and what to do about it."""
+    """The long way of ``ValueLines``."""
     try:
         value = _read(text, read_file)
     except _Bad as bad:

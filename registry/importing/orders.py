@@ -4,6 +4,8 @@ CSV rows become records by a mapping of the operator's; an order says itself whi
 to be done with it. GenericBatch files and JSON dumps of Handle.Net servers are made of them.
 """
 
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from protocols.message import Command
@@ -17,6 +19,15 @@ NOT_UNDERSTOOD, NO_IDENTIFIER, NO_VALUES, BAD_VALUE = (
 )
 BAD_LOGIN, FILE_REFUSED, TWICE = "bad login", "file refused", "index twice"
 """Reasons of faults, few and fixed, so that they can be counted."""
+SHOWN_CHARS = 20_000
+"""As much of a refused order as goes to the reject file."""
+_HIDDEN = r"\1(secret left out)"
+_SECRET_LINE = re.compile(
+    r"^(\s*\S+\s+HS_SECKEY\s+\S+\s+\S+\s+\S+\s).*$", re.IGNORECASE | re.MULTILINE
+)
+_SECRET_JSON = re.compile(
+    r'("type"\s*:\s*"HS_SECKEY".*?"value"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE | re.DOTALL
+)
 MAX_ORDER_BYTES = 4_194_304
 """Text of one order: the largest record (250,000 bytes) with every byte written as an escape, and room to spare."""
 
@@ -26,10 +37,16 @@ class Order(NamedTuple):
 
     line: int
     """On which it begins."""
-    text: str
-    """As it stands in the file, secrets left out: for whoever has to repair it."""
+    raw: Sequence[str]
+    """Its lines as they stand in the file, secrets and all."""
     command: Command | None
     fault: Fault | None = None
+
+    @property
+    def text(self) -> str:
+        """For whoever has to repair it; secrets are left out. Put together only when somebody asks."""
+        text = "\n".join(self.raw)[:SHOWN_CHARS]
+        return _SECRET_JSON.sub(_HIDDEN, _SECRET_LINE.sub(_HIDDEN, text))
 
 
 class Login(NamedTuple):

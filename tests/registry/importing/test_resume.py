@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.importing.order_resume import OrderPoint, decode_order_point, encode_order_point
 from registry.importing.resume import (
     NAME,
     FileIdentity,
@@ -22,7 +23,18 @@ TALLY = st.builds(
     COUNT,
     COUNT,
     st.dictionaries(st.text(max_size=5), COUNT).map(lambda d: tuple(sorted(d.items()))),
+    st.just(0),  # rows of a mapping delete nothing
 )
+
+
+def test_a_resume_point_of_orders_comes_back_as_it_was():
+    point = OrderPoint(
+        "run", ResumePoint(1, 2, "r.csv", 3, Tally(9, 4, 1, 2, (("x", 1),), deleted=1))
+    )
+    assert decode_order_point(encode_order_point(point)) == point
+    assert decode_order_point(encode_order_point(point)[:-1]) is None
+    assert decode_order_point(encode_resume_point(point.point)) is None
+    assert decode_resume_point(encode_order_point(point)) is None
 
 
 @given(st.builds(ResumePoint, COUNT, COUNT, st.text(max_size=9), COUNT, TALLY))
