@@ -83,6 +83,8 @@ class Api:
         )
         if principal is Outcome.BUSY:
             return Refusal(principal, "too many logins of your address are waiting")
+        if principal is Outcome.UNREACHABLE:
+            return Refusal(principal, f"the node that keeps the key of {login.handle} is silent")
         if isinstance(principal, Outcome):
             words = f"the password is not the one of HS_SECKEY at {login.index}:{login.handle}"
             return Refusal(principal, words)

@@ -15,7 +15,8 @@ T = TypeVar("T")
 THREADS = 2
 """One that is stuck in a costly derivation must not hold up all others; more would only take turns."""
 MOST_WAITING = 256
-"""The costliest derivation that is accepted takes some 20 ms, a usual one 2 ms: whoever comes last waits a second."""
+"""A usual derivation takes some 2 ms, a signature less: whoever comes last waits a quarter of a second. With nothing
+but the costliest derivations that are accepted, 20 ms each, it is 2.5 s, still less than clients wait."""
 
 
 class PoolFull(Exception):
