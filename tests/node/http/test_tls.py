@@ -1,9 +1,9 @@
 """HTTPS by a real node with a certificate of its own: reading, logging in, and no talk with what is not TLS."""
 
 import base64
-import datetime
-import ipaddress
 import json
+import os
+import signal
 import socket
 import ssl
 from pathlib import Path
@@ -11,53 +11,24 @@ from urllib.parse import quote
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from node.demo.node_process import NodeProcess
+from node.listeners.tls import LOOK_EVERY_S
+from tests.node.http.certificates import Issued, client_context, issue
+from tests.node.processes import until
 
 PREFIX = "88.118"
 WAIT_S = 15.0
 
 
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
-        .not_valid_after(datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    cert_file, key_file = directory / "cert.pem", directory / "key.pem"
-    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    key_file.chmod(0o600)
-    return cert_file, key_file
-
-
 class SecureNode:
     def __init__(self, directory: Path) -> None:
-        self.certificate, key = make_certificate(directory)
+        self.certificate, self.key = issue(directory, "node")
         self.node = NodeProcess(directory / "node", PREFIX)
         settings = self.node.made.settings
         lines = [
             f'tls_cert_file = "{self.certificate}"' if line.startswith("tls_cert_file") else
-            f'tls_key_file = "{key}"' if line.startswith("tls_key_file") else line
+            f'tls_key_file = "{self.key}"' if line.startswith("tls_key_file") else line
             for line in settings.read_text().splitlines()
         ]  # fmt: skip
         settings.write_text("\n".join(lines))
@@ -116,3 +87,44 @@ def test_old_tls_and_plain_http_get_no_answer(secure):
         plain.sendall(get(f"{PREFIX}/tls"))
         assert b"HTTP/1.1 200" not in plain.recv(4096)
     assert secure.ask(get(f"{PREFIX}/nothing")).startswith(b"HTTP/1.1 404 ")
+
+
+def connect(secure: SecureNode) -> ssl.SSLSocket:
+    raw = socket.create_connection(("127.0.0.1", secure.port), timeout=WAIT_S)
+    return client_context().wrap_socket(raw)
+
+
+def shown_name(secure: SecureNode) -> str:
+    with connect(secure) as client:
+        der = client.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+
+
+def put_in_place(new: Issued, secure: SecureNode) -> None:
+    """Written beside, then renamed: the key first, as a certificate without its key is the likelier mishap."""
+    for source, target in ((new.key, secure.key), (new.certificate, secure.certificate)):
+        beside = target.with_suffix(".new")
+        beside.write_bytes(source.read_bytes())
+        beside.chmod(0o600)
+        beside.replace(target)
+
+
+@pytest.mark.process
+def test_a_renewed_certificate_is_taken_over_by_itself_and_by_a_reload(secure, tmp_path):
+    original = Issued(secure.certificate.read_bytes(), secure.key.read_bytes())
+    with connect(secure) as kept:
+        put_in_place(issue(tmp_path / "a", "by-itself"), secure)
+        until(lambda: shown_name(secure) == "CN=by-itself", 15 * LOOK_EVERY_S)
+        kept.sendall(get(f"{PREFIX}/nothing"))
+        assert kept.recv(4096).startswith(b"HTTP/1.1 404 "), "who was there goes on"
+    put_in_place(issue(tmp_path / "b", "by-reload"), secure)
+    os.kill(secure.node.pid, signal.SIGHUP)
+    until(lambda: shown_name(secure) == "CN=by-reload")
+    secure.key.write_text("nothing")
+    os.kill(secure.node.pid, signal.SIGHUP)
+    until(lambda: "settings not reloaded" in secure.node.log.read_text())
+    assert shown_name(secure) == "CN=by-reload", "a broken key leaves everything as it was"
+    secure.certificate.write_bytes(original.certificate)
+    secure.key.write_bytes(original.key)
+    until(lambda: shown_name(secure) == "CN=node", 15 * LOOK_EVERY_S)
