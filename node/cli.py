@@ -26,6 +26,7 @@ COMMANDS = {
         "node.commands.resolve", "ask over UDP, TCP or HTTP, as the world does, and trace it"
     ),
     "sign": Entry("node.commands.sign", "vouch for records, certify keys"),
+    "search": Entry("node.commands.search", "find identifiers by their public values"),
     "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
     "export": Entry("node.commands.export", "write everything to a file of JSON lines"),
     "backup": Entry("node.commands.backup", "copy the store while the node runs"),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from node.asking.searching import Wanted, search_far, search_own
 from node.asking.web import WebServer, handle_target
 from node.change_json import change_to_json
 from node.clock import read_clocks
@@ -68,6 +69,9 @@ class Node(Protocol):
 
     def changes(self, after: int, limit: int) -> dict[str, Any]:
         """``{"head", "next", "changes": [...]}``, never with values. Raises ``Gone``."""
+
+    def search(self, wanted: Wanted) -> dict[str, Any]:
+        """``{"responseCode", "found": {handle: values}, "behind"}`` or an error document."""
 
 
 class Refused(Exception):
@@ -145,6 +149,10 @@ class OwnNode:
             "changes": [change_to_json(change) for change in found],
         }
 
+    def search(self, wanted: Wanted) -> dict[str, Any]:
+        """As ``Node`` says."""
+        return search_own(self._config, wanted)
+
 
 class FarNode:
     """A node behind its HTTP API."""
@@ -197,6 +205,10 @@ class FarNode:
         """As ``Node`` says."""
         query = urlencode({"after": after, "limit": limit})
         return self._server.ask("GET", f"/api/changes?{query}").document
+
+    def search(self, wanted: Wanted) -> dict[str, Any]:
+        """As ``Node`` says."""
+        return search_far(self._server, wanted)
 
 
 def document_values(document: Mapping[str, Any]) -> tuple[Value, ...]:

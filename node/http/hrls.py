@@ -10,7 +10,7 @@ is answered anyway, ``Biaojie-Search-Behind`` says by how many changes, and what
 """
 
 import asyncio
-import base64
+from collections.abc import Mapping
 
 import orjson
 
@@ -20,26 +20,20 @@ from node.http.errors import bad_input, failure, http_trouble
 from node.http.reply import Reply
 from node.http.request import Request
 from node.http.target import decode_path
-from node.search.cells import NEVER, Term, are_met, cells_of
-from node.search.finder import Finder, TooMany
+from node.search.cells import Term
+from node.search.finder import TooMany
 from node.search.finding import MAX_LIMIT, Asked, Hit
-from node.search.patterns import Pattern, read_pattern
+from node.search.terms import look_up, public_values, read_prefix, read_terms
 from node.search.view import Answer, NotThere, TookTooLong
 from protocols.errors import Malformed
-from protocols.identifier import parse_identifier, prefix_record_of, read_identifier
+from protocols.identifier import parse_identifier, prefix_record_of
 from protocols.message import ANONYMOUS, Outcome, Principal
-from protocols.record import Record
 from protocols.values.admin import LIST_HANDLES
-from protocols.values.value import MAX_TYPE_BYTES
-from protocols.values.value_list import decode_values
-from registry.errors import DamagedRecord
 from registry.holdings import folded_key
 from registry.stores.store import Authority
 
 DEFAULT_LIMIT = 1000
 MAX_PAGE = 10**9
-MAX_PATTERNS = 32
-"""Of one question; nobody names as many types."""
 MAX_RECORDS_BYTES = 16_777_216
 """Of values in one answer with ``retrieverecords``."""
 PATIENCE_S = 1.0
@@ -66,14 +60,15 @@ async def search(api: Api, request: Request) -> Reply:
     principal = await (api.identify(request) if settings.public else api.need(request))
     if isinstance(principal, Reply):
         return principal
-    terms = _read_terms(request, api.finder)
+    fields = [field for field in request.parameters.fields if field[0] not in WORDS]
+    terms = read_terms(fields, api.finder.scope)
     limit = min(read_number(request, "limit", DEFAULT_LIMIT, 10**12), MAX_LIMIT)
     asked = Asked(
         terms,
         limit,
         skip=limit * read_number(request, "page", 0, MAX_PAGE),
         after=_read_after(api, request),
-        prefix=_read_prefix(request),
+        prefix=read_prefix(decode_path(request.suffix)),
         hidden_prefixes=await _hidden(api, principal),
     )
     if not limit:
@@ -135,41 +130,6 @@ def _answer(request: Request, content: object, seq: int, behind: int) -> Reply:
     return Reply(200, orjson.dumps(content, option=option), headers=tuple(headers))
 
 
-# reading the question
-
-
-def _read_terms(request: Request, finder: Finder) -> tuple[Term, ...]:
-    """What must be found. Raises ``Malformed``, ``TooLarge``."""
-    patterns: dict[str, list[Pattern]] = {}
-    fields = [field for field in request.parameters.fields if field[0] not in WORDS]
-    if len(fields) > MAX_PATTERNS:
-        raise Malformed(f"query: {len(fields)} patterns, at most {MAX_PATTERNS} allowed")
-    for name, text in fields:
-        type_ = name.upper()
-        if type_ in NEVER:
-            words = f"{name}: searching via {type_} entries is not allowed, they are secrets"
-            raise Malformed(words, field=name)
-        if not name or len(name.encode()) > MAX_TYPE_BYTES:
-            raise Malformed(f"query: {name[:40]!r} is not the name of a value type")
-        if not finder.scope.takes(type_):
-            searched = ", ".join(sorted(finder.scope.types))
-            words = f"{name}: this node searches values of these types only: {searched}"
-            raise Malformed(words, field=name)
-        patterns.setdefault(type_, []).append(read_pattern(text, name))
-    if not patterns:
-        words = "query: name a value type and a pattern, e.g. /hrls/handles?URL=*example.org*"
-        raise Malformed(words)
-    return tuple(Term(type_, tuple(found)) for type_, found in patterns.items())
-
-
-def _read_prefix(request: Request) -> str:
-    """Folded; "" when the path names none. Raises ``Malformed``, ``TooLarge``."""
-    text = decode_path(request.suffix).rstrip(b"/")
-    if not text:
-        return ""
-    return prefix_record_of(text.removeprefix(b"0.NA/")).responsible_prefix.decode()
-
-
 def _read_after(api: Api, request: Request) -> str:
     """Folded; "" = from the beginning. Raises ``Malformed``, ``TooLarge``."""
     text = request.parameters.first("after")
@@ -211,45 +171,21 @@ def _may_list(api: Api, principal: Principal, prefix: bytes) -> bool:
 
 async def _look_up(
     api: Api, hits: list[Hit], terms: tuple[Term, ...], seq: int, *, wants_values: bool
-) -> dict[str, list[dict[str, str]]] | Reply:
+) -> dict[str, list[Mapping[str, str]]] | Reply:
     """Public values by identifier, of those that are still what was found; empty lists unless they are wanted."""
-    records: dict[str, list[dict[str, str]]] = {}
+    reader = api.service.reader
+    records: dict[str, list[Mapping[str, str]]] = {}
     size = 0
     for start in range(0, len(hits), STEP):
         for hit in hits[start : start + STEP]:
-            record = _present(api, hit, terms, seq)
+            record = look_up(reader, hit, terms, seq, api.finder.scope)
             if record is None:
                 continue
-            records[hit.spelling] = _values(record) if wants_values else []
+            records[hit.spelling] = public_values(record) if wants_values else []
             size += len(record.public) if wants_values else 0
         if size > MAX_RECORDS_BYTES:
             words = f"limit: the records of this page are more than {MAX_RECORDS_BYTES} bytes; ask for fewer at once"
             return bad_input(Malformed(words, field="limit"))
         await asyncio.sleep(0)
-        api.service.reader.refresh()
+        reader.refresh()
     return records
-
-
-def _present(api: Api, hit: Hit, terms: tuple[Term, ...], seq: int) -> Record | None:
-    """The record as it is now, if it is like that still."""
-    try:
-        record = api.service.reader.lookup(read_identifier(hit.key.encode()))
-    except DamagedRecord:
-        return None
-    if record is None or record.seq <= seq:
-        return record
-    return record if are_met(terms, cells_of(record.public, api.finder.scope)) else None
-
-
-def _values(record: Record) -> list[dict[str, str]]:
-    return [
-        {"type": value.type, "value": _text(value.data)} for value in decode_values(record.public)
-    ]
-
-
-def _text(data: bytes) -> str:
-    """As it is, or base64 when it is not text."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(data).decode()

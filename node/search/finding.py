@@ -17,6 +17,8 @@ from node.search.patterns import TRIGRAM, Pattern
 
 MAX_LIMIT = 100_000
 """Identifiers in one answer; whoever asks for more gets as many, as from the servlet of EUDAT."""
+MOST_CANDIDATES = 1_000_000
+"""Numbers held in memory, 40 MB."""
 MOST_TRIGRAMS = 48
 """Of one question; more find nothing more exactly, and each is a list to be read."""
 
@@ -40,8 +42,10 @@ class Effort(NamedTuple):
 
     few: int = 2000
     """Cells with one text, or one beginning, that are looked at one by one."""
-    most_candidates: int = MAX_LIMIT
-    """Identifiers found by something rare and then sorted; with more of them it was not rare."""
+    candidates: int = 20_000
+    candidates_for_each: int = 4
+    """Identifiers that are looked up and sorted: so many, and for each one up to the page's end so many more. Of what
+    is more common than that, walking finds a page before it has been through a quarter of all identifiers."""
 
 
 USUAL = Effort()
@@ -74,10 +78,10 @@ def find(connection: sqlite3.Connection, asked: Asked, effort: Effort = USUAL) -
     visible = _visible(asked)
     source = _rare_cells(connection, numbered, effort.few) or _grams(asked.terms)
     if source is not None:
-        numbers = _candidates(
-            connection, source, _meets(numbered) + visible, effort.most_candidates
-        )
-        if len(numbers) <= effort.most_candidates:
+        wanted = effort.candidates + effort.candidates_for_each * (asked.skip + asked.limit)
+        most = min(wanted, MOST_CANDIDATES)
+        numbers = _candidates(connection, source, _meets(numbered) + visible, most)
+        if len(numbers) <= most:
             return _page(connection, numbers, asked)
     return _walk(connection, numbered, visible, asked)
 

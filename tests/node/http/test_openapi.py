@@ -282,7 +282,9 @@ def _path_of(target: str) -> str:
     for below in ("/api/handles/", "/api/verifications/", "/hrls/handles/"):
         if path.startswith(below):
             return below + "{handle}"
-    return path if path.startswith(("/api", "/hrls")) or path in {"/", "/favicon.ico"} else "/{handle}"
+    return (
+        path if path.startswith(("/api", "/hrls")) or path in {"/", "/favicon.ico"} else "/{handle}"
+    )
 
 
 async def test_no_secret_comes_out_of_any_route_without_the_right(node):

@@ -34,7 +34,7 @@ VALUES = st.builds(
     st.sampled_from([14, 14, 14, SECRET_PERMISSIONS]),
 )
 RECORDS = st.dictionaries(st.integers(0, 6), st.lists(VALUES, max_size=4), min_size=1)
-EFFORTS = (Effort(), Effort(few=0), Effort(few=0, most_candidates=0))
+EFFORTS = (Effort(), Effort(few=0), Effort(0, 0, 0))
 """By what is rare; by grams; by walking."""
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from node.cli import main
 from node.search.view import View
 from tests.node.processes import PREFIX, RunningNode, make_node, until
 from tests.node.search.parts import found, term
@@ -63,6 +65,20 @@ def test_metrics_and_health_tell_how_far_it_is(node: RunningNode) -> None:
     status, text = node.get("/health")
     assert status == 200
     assert '"name": "search", "is_fine": true, "reason": "0 changes behind"' in text
+
+
+def test_the_command_asks_a_running_node_over_http(node: RunningNode) -> None:
+    node.put("by-http", b"https://http.cn/")
+    secret = node.settings.parent / "keys" / "admin.secret"
+    server = f"http://127.0.0.1:{node.config.http.port}"
+    login = ["--user", f"300:0.NA/{PREFIX}", "--secret-file", str(secret)]
+    asked = ["search", "URL=*http.cn*", "--server", server]
+    result = CliRunner().invoke(main, [*asked, *login, "--prefix", PREFIX])
+    assert result.exit_code == 0, result.stderr
+    assert f"{PREFIX}/by-http" in result.stdout
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 1
+    assert "log in" in refused.stderr
 
 
 def test_it_runs_behind_everybody_else(node: RunningNode) -> None:
