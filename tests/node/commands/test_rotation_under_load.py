@@ -176,6 +176,53 @@ def test_an_administrators_secret_changes_and_every_login_succeeds(running):
         log_in()
 
 
+def test_rights_and_keys_can_be_changed_from_afar(running, tmp_path):
+    owner, secret = f"320:0.NA/{PREFIX}", tmp_path / "owner.secret"
+    running("admin", "grant", PREFIX, owner, "--new-secret", secret)
+
+    def far(*words, code=0):
+        words = [
+            *map(str, words),
+            "--server",
+            running.node.url,
+            "--user",
+            owner,
+            "--secret-file",
+            str(secret),
+        ]
+        result = CliRunner().invoke(main, words)
+        running.said.append(result.output)
+        assert result.exit_code == code, result.output
+        return result
+
+    clerk = f"330:0.NA/{PREFIX}"
+    far(
+        "admin",
+        "grant",
+        PREFIX,
+        clerk,
+        "--rights",
+        "register",
+        "--new-secret",
+        tmp_path / "clerk.secret",
+    )
+    listed = json.loads(far("admin", "list", PREFIX, "--json").stdout)["administrators"]
+    assert clerk in [row["administrator"] for row in listed]
+    new = json.loads(
+        far("key", "rotate", clerk, "--new-key", tmp_path / "clerk.pem", "--json").stdout
+    )["new"]
+    far("key", "rotate", clerk, "--finish")
+    far("admin", "revoke", PREFIX, new, "--remove-key")
+    listed = json.loads(far("admin", "list", PREFIX, "--json").stdout)["administrators"]
+    assert {clerk, new}.isdisjoint(row["administrator"] for row in listed)
+    for gone in (clerk, new):
+        assert "no key" in running("key", "show", gone, code=1).stderr
+    far("key", "new", tmp_path / "signer.pem", "--kind", "ed25519", "--store", f"340:0.NA/{PREFIX}")
+    far("sign", NAME, "--key", tmp_path / "signer.pem", "--as", f"340:0.NA/{PREFIX}")
+    types = [v["type"] for v in json.loads(running("get", NAME, "--json").stdout)["values"]]
+    assert types == ["URL", "HS_SIGNATURE"]
+
+
 def test_no_secret_is_in_a_log_an_output_or_the_feed(running, tmp_path):
     secret, key = tmp_path / "more.secret", tmp_path / "more.pem"
     name = f"310:0.NA/{PREFIX}"
