@@ -25,6 +25,7 @@ from protocols.message import Outcome, Principal
 from protocols.values.secret import MAX_SECRET_BYTES, secret_matches
 from registry.errors import StoreError
 from registry.holdings import Holdings
+from resolver.buckets import source_network
 from resolver.source import Peer
 
 VERSION: Version = (2, 11)
@@ -109,8 +110,8 @@ class Authenticator:
         peer: Peer,
     ) -> Principal | Outcome:
         """Have ``look`` look, not before guessing has had its price, and remember what came of it."""
-        account = f"{index}:{handle.upper()}"
-        if not await self.guesses.enter(peer.address, account):
+        account, source = f"{index}:{handle.upper()}", source_network(peer.address)
+        if not await self.guesses.enter(source, account):
             PROOFS.labels(kind, Outcome.BUSY.value).inc()
             return Outcome.BUSY
         try:
@@ -121,17 +122,17 @@ class Authenticator:
             log.exception("a record with a key cannot be read", extra={"account": account})
             found = Outcome.ERROR
         finally:
-            self.guesses.leave(peer.address)
+            self.guesses.leave(source)
         PROOFS.labels(kind, found.value).inc()
         if isinstance(found, Outcome):
             if found is Outcome.UNREACHABLE:
-                self.guesses.was_in_vain(peer.address)
+                self.guesses.was_in_vain(source)
             return found
         if found is Verdict.RIGHT:
-            self.guesses.was_right(peer.address, account)
+            self.guesses.was_right(source, account)
             return Principal(handle, index)
         self.failed_count += 1
-        self.guesses.was_wrong(peer.address, account)
+        self.guesses.was_wrong(source, account)
         return Outcome.AUTHENTICATION_FAILED
 
     async def _look_password(self, handle: str, index: int, secret: bytes, peer: Peer) -> Found:

@@ -1,8 +1,9 @@
 """Guessing is slow for the guesser only.
 
-Every failure makes the next try wait longer, counted for the asking address and for the account tried; a pair of
-address and account that was right before does not wait, so nobody is locked out by somebody else's guesses, and no lock
-lasts. No more than a few tries of one address wait at once, or are looked at at once.
+Every failure makes the next try wait longer, counted for the asking address (of IPv6 its /64, of which one customer
+has all) and for the account tried; a pair of address and account that was right before does not wait, so nobody is
+locked out by somebody else's guesses, and no lock lasts. No more than a few tries of one address wait at once, or are
+looked at at once.
 """
 
 import asyncio

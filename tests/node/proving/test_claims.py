@@ -235,6 +235,16 @@ async def test_guesses_by_proof_and_by_password_slow_each_other() -> None:
     assert clock.slept[-1] == MAX_DELAY_S
 
 
+async def test_addresses_of_one_ipv6_customer_are_one_source() -> None:
+    clock = Clock()
+    authenticator = make(clock)
+    for n in range(4):
+        handle = f"{PREFIX}/{n}"
+        await authenticator.authenticate(handle, 300, b"guess", peer(f"2001:db8:0:1::{n}"))
+    await authenticator.authenticate(f"{PREFIX}/5", 300, b"guess", peer("2001:db8:0:2::1"))
+    assert clock.slept == [0.1, 0.2, 0.4]
+
+
 async def test_the_owner_gets_in_however_often_others_guess() -> None:
     clock = Clock()
     authenticator = make(clock)
