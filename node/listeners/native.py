@@ -119,7 +119,7 @@ class NativeSpeaker:
         if isinstance(asked, Relayed):
             return asked.answer or self._without_owner(asked, answer, now, most_bytes)
         if isinstance(asked, Deed):
-            if asked.answer is None:
+            if not asked.answer:
                 busy = self.refusal(asked.head, ResponseCode.TOO_BUSY, answer.reason, now)
                 return self._fit(busy, asked.head, now, most_bytes)
             if len(asked.answer) <= most_bytes:

@@ -14,7 +14,7 @@ from node.listeners.handover import HandOver, pass_on
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import NativeSpeaker
 from node.metrics import NATIVE_FAULTS
-from node.native.asked import Asked
+from node.native.asked import Asked, Deed
 from node.native.link import Link
 from node.service import TOO_LATE, Service, forget_nothing
 from node.site import SiteInfo
@@ -68,6 +68,11 @@ class Owed:
         """Empty while unknown."""
         self.forget: Callable[[], None] = forget_nothing
 
+    @property
+    def is_worked_at(self) -> bool:
+        """Whether it is made here and not made yet; of several the first, as they go in turn."""
+        return not self.answer and isinstance(self.asked, Deed)
+
     def then(self, answer: Answer | None) -> None:
         """Another node has answered."""
         self._connection.tell(self, answer or TOO_LATE)
@@ -79,7 +84,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Door) -> None:
         self._listener = listener
         self._transport: asyncio.Transport | None = None
-        self._link = Link()
+        self._link = Link(self._send_part)
+        self._may_send = asyncio.Event()
+        """Set whenever the client has taken something, or an answer has come to its turn."""
         self._peer = Peer("", 0, "tcp", is_loopback=False)
         limits = listener.limits
         self._stream = MessageStream(listener.request_limits, limits.message_bytes)
@@ -117,6 +124,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """The event loop: the peer is gone."""
         self._transport = None
+        self._may_send.set()
         self._messages.clear()
         while self._owed:
             self._owed.popleft().forget()
@@ -162,6 +170,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The event loop: the peer has taken most of what was written."""
         self._is_paused = False
+        self._may_send.set()
         now = self._listener.service.now()
         self._answer_all(now)
         if not self._is_paused and not self._is_held:
@@ -291,6 +300,7 @@ class Connection(asyncio.Protocol):
             answers.append(self._owed.popleft().answer)
         if answers:
             transport.write(b"".join(answers))
+            self._may_send.set()
 
     def _hold(self) -> None:
         """Count requests that wait behind others, and do not read more than a few of them."""
@@ -305,6 +315,22 @@ class Connection(asyncio.Protocol):
             self._is_held = False
             if not self._is_paused:
                 self._resume_reading()
+
+    async def _send_part(self, part: bytes) -> None:
+        """The beginning of the answer that is worked at, in its turn. Raises ``ConnectionResetError``."""
+        while True:
+            if self._transport is None or self._transport.is_closing():
+                raise ConnectionResetError
+            working = next((one for one in self._owed if one.is_worked_at), None)
+            if working is not None and working is self._owed[0] and not self._is_paused:
+                self._transport.write(part)
+                self._last_s = self._listener.service.now().monotonic_s
+                await asyncio.sleep(
+                    0
+                )  # others have their turn, and so has a client that does not read
+                return
+            self._may_send.clear()
+            await self._may_send.wait()
 
     def _book(self, held_bytes: int) -> bool:
         """Count what is kept of unfinished or waiting requests; False when all connections keep too much."""

@@ -16,6 +16,7 @@ from node.native.administering import NEEDS_LOGIN, refused
 from node.native.challenges import LASTS_S, Challenge, Challenges
 from node.native.exchange import Exchange, Said, Speaking
 from node.native.link import Login
+from node.native.listing import LISTS
 from node.native.sessions import Session, Sessions
 from node.native.telling import Teller
 from node.proving.claim import read_claim
@@ -116,9 +117,11 @@ class Challenger:
             said = Said(ResponseCode.AUTHENTICATION_FAILED, ErrorAnswer(ALREADY_ANSWERED.encode()))
             return encode(self._teller.message(exchange, said, now))
         challenge.answer_digest = digest
-        challenge.result = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        if challenge.request.header.op_code not in LISTS:  # of these the end alone would be kept
+            challenge.result = result
         answer = await self._let_pass(exchange, challenge, session, carry_out)
-        challenge.result.set_result(answer)
+        result.set_result(answer)
         return answer
 
     def _find(self, exchange: Exchange, now: Now) -> tuple[Challenge | None, Session | None]:

@@ -5,6 +5,7 @@ a login is worth something only together with the connection it was made on, and
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from protocols.message import ANONYMOUS, Principal
@@ -24,11 +25,16 @@ NOBODY = Login()
 
 
 class Link:
-    """One connection. ``turn`` is held while a message that takes time is worked at, so that they go in order."""
+    """One connection. ``turn`` is held while a message that takes time is worked at, so that they go in order.
 
-    __slots__ = ("logins", "pending", "turn")
+    ``send_part`` sends the beginning of the answer that is worked at, and waits until the client takes it; it raises
+    ``ConnectionResetError`` when nobody is there. None: answers are told in one piece.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("logins", "pending", "send_part", "turn")
+
+    def __init__(self, send_part: Callable[[bytes], Awaitable[None]] | None = None) -> None:
+        self.send_part = send_part
         self.logins: dict[int, Login] = {}
         """Session id, as the client chose it -> who has proved to be there."""
         self.pending: dict[int, int] = {}

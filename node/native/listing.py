@@ -1,12 +1,12 @@
 """Listing over the native protocol: handles below a prefix, derived prefixes, prefixes homed here.
 
 Op codes 105, 106 and 302 (Handle.Net manual, "list handles"; DO-IRP 3.0 for 106): at most 50 names a message, the op
-flag CONT on all but the last, TCP only. Who may list is said by the HS_ADMIN of the prefix. An answer is made whole
-before it is sent, so its length is bounded: whoever has more identifiers lists them over HTTP, which has pages.
+flag CONT on all but the last, TCP only. Who may list is said by the HS_ADMIN of the prefix. What is registered or
+deleted while a list is told may or may not be in it; nothing else is missing or told twice.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator
 
 from node.native.administering import NEEDS_CHALLENGE, refused
 from node.native.exchange import Exchange, Said
@@ -19,12 +19,10 @@ from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
 from protocols.message import ANONYMOUS, Outcome
 from protocols.values.admin import LIST_DERIVED_PREFIXES, LIST_HANDLES
 
-MOST_NAMES = 100_000
-MOST_NAME_BYTES = 8 * 1_048_576
-"""Of one answer, in memory while it is sent."""
+LISTS = frozenset({OpCode.LIST_HANDLES, OpCode.LIST_DERIVED_PREFIXES, OpCode.LIST_HOMED_PREFIXES})
+"""Operations told here."""
 STEP = 1000
 """Records read between two looks at other clients, about 5 ms."""
-USE_HTTP = "more than {} names; list them page by page: GET /api/handles?prefix={}&after="
 OVER_UDP = "lists are told over TCP only"
 _LEAD = PREFIX_AUTHORITY + b"/"
 
@@ -41,103 +39,91 @@ class Listing:
             return refused(Outcome.ERROR, OVER_UDP)
         return NEEDS_CHALLENGE if exchange.speaking.principal == ANONYMOUS else None
 
-    async def tell(self, exchange: Exchange) -> list[Said]:
-        """The messages of one list, or one refusal."""
+    async def tell(self, exchange: Exchange) -> AsyncIterator[Said]:
+        """The messages of one list, or one refusal, as they are looked up."""
         if exchange.op_code == OpCode.LIST_HOMED_PREFIXES:
-            return await self._homed(exchange)
+            pages = self._homed(exchange)
+        else:
+            over = self._over(exchange)
+            if isinstance(over, Said):
+                yield over
+                return
+            prefix = over.responsible_prefix
+            is_handles = exchange.op_code == OpCode.LIST_HANDLES
+            pages = self._below(prefix) if is_handles else self._derived(prefix)
+        left: list[bytes] = []
+        async for names in pages:
+            left += names
+            while len(left) > NAMES_PER_MESSAGE:
+                part, left = left[:NAMES_PER_MESSAGE], left[NAMES_PER_MESSAGE:]
+                yield Said(ResponseCode.SUCCESS, NamesAnswer(tuple(part)), has_more=True)
+        yield Said(ResponseCode.SUCCESS, NamesAnswer(tuple(left)))
+
+    def _over(self, exchange: Exchange) -> Identifier | Said:
+        """The prefix record below which is listed, or why whoever asks is not told."""
         body = exchange.request.body
         assert isinstance(body, HandleRequest)
         try:
             over = _prefix_record(body.handle)
         except ProtocolError as error:
-            return [refused(Outcome.INVALID_IDENTIFIER, str(error))]
-        handles = exchange.op_code == OpCode.LIST_HANDLES
-        needed = LIST_HANDLES if handles else LIST_DERIVED_PREFIXES
-        trouble = self._trouble(exchange, over, needed)
-        if trouble is not None:
-            return [trouble]
-        prefix = over.responsible_prefix
-        return await (self._below(prefix) if handles else self._derived(prefix))
-
-    def _trouble(self, exchange: Exchange, over: Identifier, needed: int) -> Said | None:
-        """Why whoever asks is not told."""
+            return refused(Outcome.INVALID_IDENTIFIER, str(error))
         prefix = over.responsible_prefix
         if not self._service.hosts(prefix):
             reason = f"prefix {prefix.decode()} is not hosted by this node"
             return refused(Outcome.NOT_RESPONSIBLE, reason)
+        is_handles = exchange.op_code == OpCode.LIST_HANDLES
+        needed = LIST_HANDLES if is_handles else LIST_DERIVED_PREFIXES
         outcome = self._service.may(exchange.speaking.principal, over, needed)
         if outcome is Outcome.SUCCESS:
-            return None
-        if outcome is Outcome.AUTHENTICATION_NEEDED:
-            return NEEDS_CHALLENGE
+            return over
         who = exchange.speaking.principal.name
         return refused(outcome, f"{who} has not the right to list below {prefix.decode()}")
 
-    async def _below(self, prefix: bytes) -> list[Said]:
-        names: list[bytes] = []
-        after, size, reader = b"", 0, self._service.reader
+    async def _below(self, prefix: bytes) -> AsyncIterator[list[bytes]]:
+        after, reader = b"", self._service.reader
         while True:
             records = reader.list_records(prefix, after, STEP)
-            names += [record.spelling for record in records]
-            size += sum(len(record.spelling) for record in records)
-            if len(names) > MOST_NAMES or size > MOST_NAME_BYTES:
-                return [refused(Outcome.ERROR, USE_HTTP.format(MOST_NAMES, prefix.decode()))]
+            yield [record.spelling for record in records]
             if len(records) < STEP:
-                return _messages(names)
+                return
             after = records[-1].key.partition(b"/")[2]
             await asyncio.sleep(0)
             reader.refresh()
 
-    async def _derived(self, prefix: bytes) -> list[Said]:
+    async def _derived(self, prefix: bytes) -> AsyncIterator[list[bytes]]:
         """The prefixes one or more labels below, hosted here or given away, that have a record."""
-        names: list[bytes] = []
         below, after, reader = prefix + b".", prefix + b".", self._service.reader
         while True:
             records = reader.list_records(PREFIX_AUTHORITY, after, STEP)
-            names += [
-                one.spelling for one in records if one.key.removeprefix(_LEAD).startswith(below)
+            keys = [record.key.removeprefix(_LEAD) for record in records]
+            yield [
+                record.spelling
+                for record, key in zip(records, keys, strict=True)
+                if key.startswith(below)
             ]
-            last = records[-1].key.removeprefix(_LEAD) if records else b""
-            if len(names) > MOST_NAMES:
-                return [refused(Outcome.ERROR, USE_HTTP.format(MOST_NAMES, "0.NA"))]
-            if len(records) < STEP or not last.startswith(below):
-                return _messages(names)
-            after = last
+            if len(records) < STEP or not keys[-1].startswith(below):
+                return
+            after = keys[-1]
             await asyncio.sleep(0)
             reader.refresh()
 
-    async def _homed(self, exchange: Exchange) -> list[Said]:
+    async def _homed(self, exchange: Exchange) -> AsyncIterator[list[bytes]]:
         """Of the prefixes hosted here, those below which whoever asks may list."""
-        principal, names, after = exchange.speaking.principal, [], b""
+        principal, after = exchange.speaking.principal, b""
         while True:
-            page = self._service.reader.authorities(after, STEP)
+            page, names = self._service.reader.authorities(after, STEP), []
             for authority in page:
                 over = prefix_record_of(authority.spelling)
                 is_here = not authority.is_delegated and self._service.hosts(authority.prefix)
                 may = is_here and self._service.may(principal, over, LIST_HANDLES)
                 if may is Outcome.SUCCESS:
                     names.append(over.spelling)
+            yield names
             if len(page) < STEP:
-                return _messages(names)
+                return
             after = page[-1].prefix
             await asyncio.sleep(0)
             self._service.reader.refresh()
-
-
-def _messages(names: list[bytes]) -> list[Said]:
-    """At least one, with no names if there are none."""
-    parts = list(_cut(names)) or [()]
-    last = len(parts) - 1
-    return [
-        Said(ResponseCode.SUCCESS, NamesAnswer(part), has_more=at < last)
-        for at, part in enumerate(parts)
-    ]
-
-
-def _cut(names: list[bytes]) -> Iterator[tuple[bytes, ...]]:
-    starts: Iterable[int] = range(0, len(names), NAMES_PER_MESSAGE)
-    for start in starts:
-        yield tuple(names[start : start + NAMES_PER_MESSAGE])
 
 
 def _prefix_record(handle: bytes) -> Identifier:

@@ -17,7 +17,7 @@ from node.native.challenging import Challenger
 from node.native.dressing import Dresser
 from node.native.exchange import Exchange, Said
 from node.native.key_exchange import KeyExchange
-from node.native.listing import Listing
+from node.native.listing import LISTS, Listing
 from node.native.resolving import read_query, say
 from node.native.sessions import Repeatable, Sessions
 from node.native.telling import Teller
@@ -41,7 +41,9 @@ USE_TCP = "answer too large for UDP: use TCP"
 PROVED_OVER_TCP = "signed answers are told over TCP only"
 NO_ADMIN = "not supported by this server: operation {}"
 POOL_FULL = "too many proofs and signatures wait; ask again"
-LISTS = frozenset({OpCode.LIST_HANDLES, OpCode.LIST_DERIVED_PREFIXES, OpCode.LIST_HOMED_PREFIXES})
+MOST_LISTED_BYTES = 131_072
+"""Of a list that has to be told in one piece, because it goes by another worker or through HTTP."""
+TOO_LONG = "the list is too long for this way; ask on a TCP connection of its own, or GET /api/handles?prefix="
 
 Task = Callable[[], Awaitable[bytes]]
 """Makes the encoded answer; raises nothing."""
@@ -112,7 +114,7 @@ class Office:
         session = exchange.speaking.session
         assert session is not None
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if exchange.speaking.counter:
+        if exchange.speaking.counter and exchange.op_code not in LISTS:
             digest = hashlib.sha256(message).digest()
             kept = Repeatable(future, exchange.peer.address, exchange.link, now.monotonic_s)
             session.remember(digest, kept)
@@ -135,6 +137,8 @@ class Office:
             failed = refused(Outcome.BUSY, POOL_FULL)
         except Unsupported as error:
             failed = refused(Outcome.NOT_SUPPORTED, str(error))
+        except ConnectionResetError:
+            return b""  # the client left in the middle of a list
         except Exception:  # one question must not stop the worker
             QUERY_ERRORS.inc()
             log.exception("a request met a bug", extra={"op_code": exchange.op_code})
@@ -143,27 +147,38 @@ class Office:
         return self._dresser.sealed(self._teller.message(exchange, failed, now), exchange)
 
     async def _carried_out(self, exchange: Exchange, said: Said | Query | None) -> bytes:
-        saids = await self._saids(exchange, said)
-        now = self._service.now()
-        parts = [
-            await self._dresser.dress(self.message(exchange, said, now), exchange) for said in saids
-        ]
-        return b"".join(parts)
-
-    async def _saids(self, exchange: Exchange, said: Said | Query | None) -> list[Said]:
         if said is None:
             said = self._at_once(exchange, self._service.now())
+        if said is None and exchange.op_code in LISTS:
+            return await self._listed(exchange)
+        return await self._dressed(exchange, await self._said(exchange, said))
+
+    async def _said(self, exchange: Exchange, said: Said | Query | None) -> Said:
         if isinstance(said, Said):
-            return [said]
+            return said
         if isinstance(said, Query):
             answer = await self._service.resolve(said, exchange.peer)
-            return [_asking_who(say(exchange.request, answer), answer)]
+            return _asking_who(say(exchange.request, answer), answer)
         if exchange.op_code in OPERATIONS:
-            return [await self._administration.carry_out(exchange)]
-        if exchange.op_code in LISTS:
-            return await self._listing.tell(exchange)
+            return await self._administration.carry_out(exchange)
         assert exchange.op_code == OpCode.VERIFY_CHALLENGE, "what takes time is in _WORK"
-        return [await self._verified(exchange)]
+        return await self._verified(exchange)
+
+    async def _listed(self, exchange: Exchange) -> bytes:
+        """A list: sent as it is looked up, or, where that is not possible, whole if it is short enough."""
+        send_part = exchange.link.send_part if exchange.link else None
+        parts: list[bytes] = []
+        async for said in self._listing.tell(exchange):
+            parts.append(await self._dressed(exchange, said))
+            if send_part is not None and said.has_more:
+                await send_part(parts.pop())
+            elif sum(map(len, parts)) > MOST_LISTED_BYTES:
+                return await self._dressed(exchange, refused(Outcome.ERROR, TOO_LONG))
+        return b"".join(parts)
+
+    async def _dressed(self, exchange: Exchange, said: Said) -> bytes:
+        made = self.message(exchange, said, self._service.now())
+        return await self._dresser.dress(made, exchange)
 
     async def _verified(self, exchange: Exchange) -> Said:
         """Op 201: another node asks whether a proof by a secret key that is held here is right."""

@@ -6,6 +6,7 @@ connects: one connection for all, or a new one for each request, as the classic 
 """
 
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.handle.authentication import Challenge, ChallengeAnswer
 from protocols.handle.codec import Message, decode, encode, encode_payload
+from protocols.handle.codes import CONT
 from protocols.handle.encryption import session_key, shared_secret
 from protocols.handle.proof import challenge_content, prove_key
 from protocols.handle.sessions import SessionSetupAnswer, read_dh_answer
@@ -52,6 +54,18 @@ class Wire:
         with self.sock.makefile("rb") as file:
             head = file.read(20)
             return decode(head + file.read(int.from_bytes(head[16:20])))
+
+    def say_all(self, message: bytes, pause_s: float) -> list[Message]:
+        """The messages of one long answer, to a client that reads nothing for a while."""
+        assert self.sock is not None
+        self.sock.sendall(message)
+        threading.Event().wait(pause_s)
+        told: list[Message] = []
+        with self.sock.makefile("rb") as file:
+            while not told or told[-1].header.op_flags & CONT:
+                head = file.read(20)
+                told.append(decode(head + file.read(int.from_bytes(head[16:20]))))
+        return told
 
 
 def changed(name: str, **envelope: int) -> Message:

@@ -12,7 +12,7 @@ from node.keys import read_server_key
 from node.registrar_client import open_registrar
 from protocols.handle.administration import CreateAnswer, Done
 from protocols.handle.codec import decode, encode
-from protocols.handle.codes import CERT
+from protocols.handle.codes import CERT, CONT
 from protocols.handle.signing import signature_is_right
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
@@ -122,6 +122,24 @@ def test_the_classic_resolver_opens_a_session_creates_and_deletes(node, is_new_e
         assert_like(made, "classic_e2e_create_final", session_id=classic.id)
         gone = wire.say(classic.in_session("classic_e2e_delete_in_session"))
         assert_like(gone, "classic_e2e_delete_final", session_id=classic.id)
+
+
+def test_a_long_list_is_told_to_a_slow_reader(node):
+    names = {f"{PREFIX}/list-{number:05}".encode() for number in range(3000)}
+    commands = [
+        Command(Operation.PUT, parse_identifier(name.decode()), (Value(1, "A", b"x"),))
+        for name in sorted(names)
+    ]
+    with open_registrar(load_config(node.settings)) as registrar:
+        for start in range(0, len(commands), 250):
+            batch = [Submission(OPERATOR, command, "test") for command in commands[start:][:250]]
+            assert {one.outcome for one in registrar.submit(batch)} == {Outcome.SUCCESS}
+    with Wire(node.config.listen.port, is_new_each=False) as wire:
+        asked = wire.say(encode(changed("list_handles_request", session_id=0)))
+        told = wire.say_all(answered("sdk_e2e_login_answer", asked, KEY), pause_s=0.2)
+    assert all(one.header.response_code == 1 for one in told)
+    assert names <= {name for one in told for name in one.body.names}
+    assert [bool(one.header.op_flags & CONT) for one in told] == [True] * (len(told) - 1) + [False]
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

@@ -78,6 +78,14 @@ class Room:
     writer: Writer
     link: Link = field(default_factory=Link)
 
+    def put(self, text: str, *values: Value) -> None:
+        """Register as the operator."""
+        command = Command(Operation.PUT, parse_identifier(text), values)
+        (receipt,) = self.writer.registrar.commit(
+            [Submission(OPERATOR, command, "test")], 1_000_000
+        )
+        assert receipt.outcome is Outcome.SUCCESS, receipt
+
     async def say(
         self, message: bytes, peer: Peer = TCP_PEER, link: Link | None = None, most: int = MOST
     ) -> bytes | None:

@@ -2,13 +2,15 @@
 
 import pytest
 
-from conformance.native_messages import Fields
+from conformance.native_messages import Fields, request_bytes
+from node.native.link import Link
 from protocols.handle.administration import (
     CreateAnswer,
     HandleRequest,
     RemoveRequest,
     ValuesRequest,
 )
+from protocols.handle.codec import decode
 from protocols.handle.codes import DEFAULT_REQUEST_FLAGS, MINT, OVRW, OpCode, ResponseCode
 from protocols.handle.failures import ErrorAnswer
 from protocols.handle.listing import NamesAnswer
@@ -166,6 +168,48 @@ async def test_lists_come_in_messages_of_fifty_names():
     assert [len(part.body.names) for part in sent] == [50, 50, 21]
     assert [bool(part.header.op_flags & 0x0400_0000) for part in sent] == [True, True, False]
     assert {name for part in sent for name in part.body.names} == wanted
+
+
+async def test_long_lists_are_sent_as_they_are_looked_up():
+    room, parts = make_room(), []
+
+    async def send_part(part: bytes) -> None:
+        parts.append(part)
+
+    for number in range(150):
+        room.put(f"{PREFIX}/list-{number:03}", url("https://a/"))
+    link = Link(send_part)
+    first = await room.ask(OpCode.LIST_HANDLES, HandleRequest(OWN.encode()), link=link)
+    message = request_bytes(*answer_to(first, ADMIN))
+    last = decode(await room.say(message, link=link))
+    told = [*map(decode, parts), last]
+    assert [len(one.body.names) for one in told] == [50, 50, 50, 2]
+    assert len({name for one in told for name in one.body.names}) == 152
+    again = decode(await room.say(message, link=link))
+    assert again.header.response_code == 403  # the beginning is not kept for a repetition
+
+
+async def test_a_list_too_long_to_be_told_in_one_piece_is_refused():
+    room = make_room()
+    for number in range(400):
+        room.put(f"{PREFIX}/{number:0400}", url("https://a/"))
+    refused = await room.ask_as(ADMIN, OpCode.LIST_HANDLES, HandleRequest(OWN.encode()))
+    assert refused.code == ResponseCode.ERROR
+    assert b"GET /api/handles" in refused.answer.body.message
+
+
+async def test_whoever_leaves_in_the_middle_of_a_list_costs_no_more():
+    room = make_room()
+
+    async def nobody(_: bytes) -> None:
+        raise ConnectionResetError
+
+    for number in range(60):
+        room.put(f"{PREFIX}/list-{number:03}", url("https://a/"))
+    link = Link(nobody)
+    first = await room.ask(OpCode.LIST_HANDLES, HandleRequest(OWN.encode()), link=link)
+    left = await room.ask(*answer_to(first, ADMIN), link=link)
+    assert left.code == ResponseCode.TOO_BUSY  # to nobody
 
 
 async def test_lists_are_for_who_may_list_and_not_for_udp():
