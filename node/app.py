@@ -135,7 +135,7 @@ class App:
         self.service.share_misses(config.node.workers)
         self.service.memo = make_memo(config.memory.looked_up_mib * MIB)
         self.site = SiteInfo(reader, config.node.prefix)
-        self.server_keys = ServerKeys.load(config)
+        self.server_keys = ServerKeys.load(config, self.site.serial)
         office = make_office(self.service, self.site, self.server_keys, slot)
         self.speaker = NativeSpeaker(self.service, self.site, office)
         self.proven = ProvenAddresses(

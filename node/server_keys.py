@@ -54,11 +54,12 @@ class ServerKeys:
         self._seen = _state(path) if path else {}
 
     @classmethod
-    def load(cls, config: Config) -> "ServerKeys":
-        """The keys of these settings. Raises ``KeyTrouble``."""
+    def load(cls, config: Config, site_serial: int = UNKNOWN_SERIAL) -> "ServerKeys":
+        """The keys of these settings. ``site_serial``: of HS_SITE as this node tells it now. Raises ``KeyTrouble``."""
         path = config.node.server_key_file
         seen = _state(path)
         keys = cls(*_read(path), path=path)
+        keys._published = site_serial
         keys._seen = seen  # of before the reading: what changed since is looked at again
         return keys
 

@@ -24,10 +24,10 @@ def key_path(tmp_path: Path) -> Path:
     return tmp_path / "server.pem"
 
 
-def _loaded(path: Path) -> ServerKeys:
+def _loaded(path: Path, site_serial: int = UNKNOWN_SERIAL) -> ServerKeys:
     settings = path.parent / "node.toml"
     settings.write_text(f'[node]\nserver_key_file = "{path}"\n', encoding="utf-8")
-    return ServerKeys.load(load_config(settings))
+    return ServerKeys.load(load_config(settings), site_serial)
 
 
 def _numbers(key: rsa.RSAPrivateKey) -> int:
@@ -58,6 +58,12 @@ def test_a_key_that_no_site_names_yet_signs_nothing(key_path: Path) -> None:
     assert _numbers(keys.signing_key(UNKNOWN_SERIAL)) == old
     keys.look(7)
     assert _numbers(keys.signing_key(UNKNOWN_SERIAL)) != old
+
+
+def test_a_node_that_starts_in_the_overlap_signs_with_the_published_key(key_path: Path) -> None:
+    new = make_server_key(successor_path(key_path, 7)).public_key().public_numbers().n
+    assert _numbers(_loaded(key_path, 7).signing_key(UNKNOWN_SERIAL)) == new
+    assert _numbers(_loaded(key_path, 6).signing_key(UNKNOWN_SERIAL)) != new
 
 
 def test_a_prepared_key_signs_nothing_whatever_the_client_knows(key_path: Path) -> None:

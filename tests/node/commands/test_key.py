@@ -325,6 +325,17 @@ def test_a_site_that_was_changed_meanwhile_gets_a_serial_after_that(node):
     node.check_that_it_works()
 
 
+def test_a_key_that_no_site_names_is_changed_at_once_when_its_pin_was_told(node):
+    for place in (PREFIX, BELOW):
+        node("put", f"0.NA/{place}", "--value", "100:NOTE=without HS_SITE")
+    told = node.told("key", "rotate")
+    assert told["stage"] == "prepared"
+    assert "--now" in node("key", "rotate").stderr
+    last = node.told("key", "rotate", "--now")
+    assert (last["stage"], last["key"]) == ("idle", told["newKey"])
+    assert node.told("key", "show")["pin"] == told["newKey"]
+
+
 def test_a_node_of_another_machine_is_not_told_to_change_its_key(node):
     done = CliRunner().invoke(main, ["key", "rotate", "--server", "http://127.0.0.1:1"])
     assert done.exit_code == 2
