@@ -116,11 +116,14 @@ def payload_of(message: bytes) -> bytes:
 
 
 def read_answer(raw: bytes) -> Message:
-    """Raises ``Failed`` when the answer breaks the format."""
+    """Raises ``Failed`` when it breaks the format, or is no answer."""
     try:
-        return decode(raw)
+        answer = decode(raw)
     except ProtocolError as error:
         raise Failed("an answer in the protocol's format", f"{error}: {raw[:64].hex()}") from None
+    if answer.header.is_request:
+        raise Failed("an answer", f"a request, with response code 0: {raw[:64].hex()}")
+    return answer
 
 
 def challenge_of(exchange: Exchange) -> bytes:

@@ -136,7 +136,7 @@ def indexes_are_unique(visit: Visit) -> None:
     expect_told(get(visit, name), 404, 100)
 
 
-@check("http.write.read-at-once", "Sequential consistency of one client's requests", *WRITE)
+@check("http.write.read-at-once", "RFC 9110 §9.3.4", *WRITE)
 def what_was_written_is_read(visit: Visit) -> None:
     """A record that was just written is read as it is, on any connection."""
     name = created(visit, PAGE)

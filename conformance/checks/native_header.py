@@ -72,7 +72,7 @@ def codes_are_not_invented(visit: Visit) -> None:
         expect(came.code in KNOWN_CODES, "a code of the standard", code_name(came.code))
 
 
-@check("native.header.expiration-in-future", "RFC 3652 §2.2.2.7; Handle.Net 9.2 client", Need.TCP)
+@check("native.header.expiration-in-future", "RFC 3652 §2.2.2.6; Handle.Net 9.2 client", Need.TCP)
 def expiration_is_in_the_future(visit: Visit) -> None:
     """The expiration of an answer lies in the future: clients drop an expired answer."""
     expires_s = visit.tcp().ask(OpCode.RESOLVE, HEARTBEAT).answer.header.expiration_s
