@@ -213,6 +213,20 @@ def _tls(config: Config) -> Iterator[str]:
         trouble = explain_mode(http.tls_key_file)
         if trouble:
             yield f"http.tls_key_file: {trouble}"
+    if http.tls_cert_file is not None and http.tls_key_file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                http.tls_cert_file, http.tls_key_file
+            )
+        except ssl.SSLError as error:
+            yield (
+                f"http.tls_cert_file = {http.tls_cert_file}: no certificate that fits {http.tls_key_file} "
+                f"({error.reason or 'not PEM'})"
+            )
+        except OSError:
+            pass  # said above
+    if http.client_certificates and http.tls_cert_file is None:
+        yield "http.client_certificates = true: needs HTTPS; set http.tls_cert_file and http.tls_key_file"
 
 
 def _files(config: Config) -> Iterator[str]:

@@ -27,7 +27,12 @@ REGISTRAR = CollectorRegistry(auto_describe=True)
 OPERATIONS = CollectorRegistry(auto_describe=True)
 """What the operations process itself knows."""
 EACH_WORKER = frozenset(
-    ("biaojie_registrar_connected", "biaojie_follower_seq", "biaojie_loop_lag_seconds")
+    (
+        "biaojie_registrar_connected",
+        "biaojie_follower_seq",
+        "biaojie_loop_lag_seconds",
+        "biaojie_tls_certificate_ends",
+    )
 )
 """Gauges that tell nothing when they are summed: told for each worker, with its slot as a label."""
 LARGEST = frozenset(("biaojie_upstream_servers",))
@@ -115,6 +120,14 @@ HTTP_SECONDS = Histogram(
     ["route"], buckets=SHORT, registry=WORKER,
 )  # fmt: skip
 HTTP_CONNECTIONS = Gauge("biaojie_http_connections", "Open HTTP connections.", registry=WORKER)
+HTTP_SESSIONS = Gauge(
+    "biaojie_http_sessions", "Sessions begun by challenges or clients, logged in or not.", registry=WORKER
+)  # fmt: skip
+TLS_CERTIFICATE_ENDS = Gauge(
+    "biaojie_tls_certificate_ends",
+    "When the certificate that HTTPS clients are shown expires, seconds since 1970; 0 = plain HTTP.",
+    registry=WORKER,
+)
 REGISTER_SECONDS = Histogram(
     "biaojie_register_seconds",
     "From a command's arrival in the worker to its visible change.",

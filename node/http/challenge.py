@@ -21,6 +21,8 @@ PLAIN_HTTP = (
     "passwords are accepted over HTTPS, or from this machine itself, only; this connection is neither, "
     "and a password sent over it should be changed"
 )
+MAX_ERROR_CHARS = 200
+"""Some error messages repeat a name, which may be long; the body has the whole of it."""
 SERVER_ALGORITHM = "SHA-256"
 _BASIC = 'Basic realm="handle", charset="UTF-8"'
 
@@ -77,9 +79,14 @@ def _handle_line(request: Request, state: State, error: str) -> str:
         fields.append(f'serverAlg="{SERVER_ALGORITHM}"')
         fields.append(f'serverSignature="{_base64(request.server_proof)}"')
     if error:
-        plain = error.encode("ascii", "replace").decode().replace("\\", "/").replace('"', "'")
-        fields.append(f'error="{plain}"')
+        fields.append(f'error="{_quotable(error)}"')
     return "Handle " + ", ".join(fields)
+
+
+def _quotable(error: str) -> str:
+    """As it may stand between quotes in a header, whatever names are in it."""
+    plain = error[:MAX_ERROR_CHARS].encode("ascii", "replace").decode()
+    return "".join(c if c.isprintable() and c not in '"\\' else "'" for c in plain)
 
 
 def _base64(data: bytes) -> str:

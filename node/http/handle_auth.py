@@ -188,6 +188,8 @@ def read_base64(name: str, text: str) -> bytes:
     if not text:
         raise Malformed(f"{name}: missing")
     plain = text.rstrip("=").translate(_OTHER_BASE64)
+    if not plain:
+        raise Malformed(f"{name}: not base64")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except ValueError:

@@ -8,7 +8,7 @@ from aiohttp.streams import StreamReader
 
 from node.http.reply import Reply
 from node.http.sessions import State
-from node.http.target import Parameters, Target, read_parameters
+from node.http.target import Parameters, Target, read_json_parameters, read_parameters
 from protocols.errors import Malformed, TooLarge, Unsupported
 from resolver.source import Peer
 
@@ -129,7 +129,14 @@ class Request:
         return b"".join(parts)
 
     async def read_form(self) -> None:
-        """Take the parameters of a POST whose body stands for a query string. Raises ``Malformed`` or ``TooLarge``."""
-        if self.media_type() != "application/x-www-form-urlencoded":
-            raise Malformed("Content-Type: application/x-www-form-urlencoded is needed here")
-        self.form = read_parameters(await self.read_body())
+        """Take the parameters of a POST whose body stands for a query string. Raises ``Malformed`` or ``TooLarge``.
+
+        A JSON object does as well, with a list for a parameter that comes again (Handle.Net manual, JSON API).
+        """
+        match self.media_type():
+            case "application/x-www-form-urlencoded":
+                self.form = read_parameters(await self.read_body())
+            case "application/json":
+                self.form = read_json_parameters(await self.read_body())
+            case _:
+                raise Malformed("Content-Type: application/x-www-form-urlencoded is needed here")

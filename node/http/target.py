@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from protocols.errors import Malformed, TooLarge
+from protocols.rest.json_reader import parse_json
 
 MAX_QUERY_FIELDS = 4200
 """A DELETE may name every index of a record twice over; more is an attack on the parser."""
@@ -100,6 +101,23 @@ def read_parameters(query: bytes) -> Parameters:
         if piece:
             name, _, value = piece.partition(b"=")
             fields.append((_read_text(name), _read_text(value)))
+    return Parameters(fields)
+
+
+def read_json_parameters(body: bytes) -> Parameters:
+    """``{"index": [1, 2], "type": "URL", "auth": true}``. Raises ``Malformed`` or ``TooLarge``."""
+    members = parse_json(body).value
+    if not isinstance(members, dict):
+        raise Malformed("body: a JSON object with the parameters expected")
+    fields: list[tuple[str, str]] = []
+    for name, value in members.items():
+        several = value if isinstance(value, list) else [value]
+        for one in several:
+            if not isinstance(one, str | int):
+                raise Malformed(f"body: {name[:20]!r} is neither text nor number", field=name[:20])
+            fields.append((name, str(one).lower() if isinstance(one, bool) else str(one)))
+    if len(fields) > MAX_QUERY_FIELDS:
+        raise TooLarge(f"body: {len(fields)} parameters, at most {MAX_QUERY_FIELDS} allowed")
     return Parameters(fields)
 
 

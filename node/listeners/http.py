@@ -27,7 +27,7 @@ from node.lane.streams import Handed, Lane, Streams, make_lane
 from node.listeners.handover import SETTLE_S, Ending, HandOver, drain
 from node.listeners.http_front import Front, Parser
 from node.listeners.tls import Certificates, make_certificates
-from node.metrics import HTTP_CONNECTIONS
+from node.metrics import HTTP_CONNECTIONS, HTTP_SESSIONS
 from node.service import Service
 from node.sockets import BACKLOG
 
@@ -242,6 +242,7 @@ class HttpListener:
         self.dates.renew(self.service.now().wall_s)
         self.exchange.router.tally.flush()
         HTTP_CONNECTIONS.set(self.taken)
+        HTTP_SESSIONS.set(len(self.mail.sessions))
         if self.certificates is not None:
             self.certificates.look(now_s)
         idle_s = idle_limit_s(self.idle_s, self.taken, self.slots)

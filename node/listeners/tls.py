@@ -15,8 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
 from node.config_sections import Config
 from node.logs import get_log
+from node.metrics import TLS_CERTIFICATE_ENDS
 
 LOOK_EVERY_S = 2.0
 """How soon a renewed certificate is shown without a reload; looking costs two calls of the system."""
@@ -91,6 +94,7 @@ class Certificates:
         context.load_cert_chain(*self._files)
         if self._asks_clients:
             _watch(context, _admit)
+        TLS_CERTIFICATE_ENDS.set(ends_at_s(self._files[0].read_bytes()))
         return context
 
     def _show(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
@@ -105,6 +109,14 @@ def make_certificates(config: Config) -> Certificates | None:
     return Certificates(
         http.tls_cert_file, http.tls_key_file, asks_clients=http.client_certificates
     )
+
+
+def ends_at_s(chain: bytes) -> float:
+    """When the first certificate of a chain (PEM) expires, seconds since 1970; 0 when it cannot be told."""
+    try:
+        return x509.load_pem_x509_certificate(chain).not_valid_after_utc.timestamp()
+    except ValueError:
+        return 0.0
 
 
 def client_certificate(message: bytes, *, is_tls13: bool) -> bytes:

@@ -29,6 +29,7 @@ from node.cpus import auto_workers
 from node.init_node import init_node
 from node.settings_template import filled_template, template_text
 from protocols.rest.dates import format_date
+from tests.node.http.certificates import issue
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -395,3 +396,19 @@ def test_asking_for_everybody_is_warned_of(sound: Config) -> None:
         access=replace(sound.access, recursion_networks=("0.0.0.0/0",)),
     )
     assert [w for w in check_config(open_to_all) if "lets everybody ask others" in w]
+
+
+def test_certificate_and_key_must_fit_each_other(sound, tmp_path):
+    one, other = issue(tmp_path, "one"), issue(tmp_path, "other", stem="other")
+
+    def with_files(certificate: Path, key: Path) -> Config:
+        return replace(sound, http=replace(sound.http, tls_cert_file=certificate, tls_key_file=key))
+
+    check_config(with_files(one.certificate, one.key))
+    with pytest.raises(ConfigError, match="no certificate that fits"):
+        check_config(with_files(one.certificate, other.key))
+    one.key.write_text("nothing")
+    with pytest.raises(ConfigError, match="no certificate that fits"):
+        check_config(with_files(one.certificate, one.key))
+    with pytest.raises(ConfigError, match="needs HTTPS"):
+        check_config(replace(sound, http=replace(sound.http, client_certificates=True)))

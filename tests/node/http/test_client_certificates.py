@@ -94,6 +94,7 @@ REFUSED = {
     "key-of-another-index": (f"402:{NAME}", RSA, (2020, 2099), "not the HS_PUBKEY"),
     "no-such-value": (f"499:{NAME}", RSA, (2020, 2099), "not the HS_PUBKEY"),
     "a-secret-at-that-index": (f"300:{NAME}", RSA, (2020, 2099), "not the HS_PUBKEY"),
+    "quotes-and-blanks": ('401:88.118/a"b\\c\td é\n', RSA, (2020, 2099), "not the HS_PUBKEY"),
     "no-such-handle": ("401:88.118/nobody", RSA, (2020, 2099), "not the HS_PUBKEY"),
     "expired": (f"401:{NAME}", RSA, (2001, 2002), "expired at 2002-01-01"),
     "not-yet-valid": (f"401:{NAME}", RSA, (2098, 2099), "not valid before 2098-01-01"),
