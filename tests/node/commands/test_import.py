@@ -300,3 +300,87 @@ def test_values_are_stored_as_they_stand_in_the_file(settings, tmp_path):
             for n in (1, 2)
         ]
     assert stored == [[' "tea"  , x '], ["é\u2028", "# note"]]
+
+
+def batch_file(path, records):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write("AUTHENTICATE SECKEY:300:0.NA/88.118\r\nsecret word\r\n\r\n")
+        for n in range(records):
+            file.write(
+                f"CREATE {PREFIX}/B{n:07}\r\n1 URL 86400 1110 UTF8 https://example.org/{n}\r\n"
+            )
+            if n % 4 == 0:
+                file.write("100 HS_ADMIN 86400 1110 ADMIN 300:110011111110:0.NA/88.118\r\n")
+            file.write("\r\n")
+            if n % 1000 == 999:
+                file.write(f"REMOVE 1:{PREFIX}/B{n:07}\r\n\r\nCREAT {PREFIX}/x\r\n\r\n")
+    return path
+
+
+@pytest.mark.slow
+def test_a_batch_file_killed_in_the_middle_goes_on_and_adds_up(tmp_path):
+    path, told = batch_file(tmp_path / "export.txt", 20_000), {}
+    for name in ("whole", "killed"):
+        settings, rejects = make_node(tmp_path / name), tmp_path / f"{name}.csv"
+        words = ["import", path, "--config", settings, "--reject-file", rejects]
+        if name == "killed":
+            for least in (3_000, 9_000):
+                process = subprocess.Popen(
+                    biaojie(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+                wait_until(process, partial(has_come_to, settings, least))
+                kill(process)
+                wait_for_orphan(settings)
+        done = call(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        told[name] = json.loads(done.stdout)
+        assert (told[name]["resumed_behind"] > 0) == (name == "killed")
+        assert count(settings) == 20_000
+    for key in ("read", "registered", "unchanged", "updated", "deleted", "rejected", "reasons"):
+        assert told["killed"][key] == told["whole"][key], key
+    assert (told["whole"]["registered"], told["whole"]["updated"]) == (20_000, 20)
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_batch_file_is_known_by_its_first_words_and_told_about_in_a_table(settings, tmp_path):
+    path = batch_file(tmp_path / "export.txt", 1_000)
+    done = call("import", path, "--config", settings)
+    assert done.returncode == 0, done.stderr
+    assert "1,000" in done.stdout
+    assert "export.txt: GenericBatch; utf-8" in done.stderr
+    assert "line 1: logins are passed over" in done.stderr
+    assert "secret word" not in done.stdout + done.stderr
+    assert "not understood ('CREAT' is no operation" in done.stderr
+    tried = json.loads(call("import", path, "--config", settings, "--dry-run", "--json").stdout)
+    assert (tried["dry_run"], tried["registered"], tried["unchanged"]) == (True, 0, 999)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "next_step"),
+    [
+        (["--suffix", "{x}", "--format", "generic-batch"], "says itself what to register", "leave --prefix"),
+        (["--format", "csv", "--as-admin"], "--as-admin are for GenericBatch files", "biaojie import --help"),
+        (["--format", "csv"], "Missing option '--prefix'", "biaojie import --help"),
+        (["--as-admin"], "no HS_SECKEY at 300:0.NA/88.118", "leave --as-admin out"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_with_a_batch_file_is_said_before_anything_is_written(
+    settings, tmp_path, words, reason, next_step
+):
+    done = call("import", batch_file(tmp_path / "x.txt", 3), *words, "--config", settings)
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert next_step in done.stderr.split("next: ")[1]
+    assert count(settings) == 0
+
+
+def test_a_dump_that_is_cut_off_ends_with_an_error_that_names_the_line(settings, tmp_path):
+    path = tmp_path / "dump.json"
+    value = '{"index":1,"type":"URL","data":{"format":"string","value":"https://a.cn/"}}'
+    record = f'"{PREFIX}/1": {{"handle": "{PREFIX}/1", "values": [{value}]}}'
+    path.write_text(f'{{"homedPrefixes": [],\n "handleRecords": {{\n {record},\n "{PREFIX}/2": {{')
+    done = call("import", path, "--config", settings)
+    assert done.returncode == 1
+    assert "dump.json, line 4: not JSON" in done.stderr
+    assert "import it again" in done.stderr.split("next: ")[1]
+    assert count(settings) == 1
