@@ -14,9 +14,9 @@ from aiohttp import web
 
 from node.http.exchange import CLOSE, Exchange, Sent
 from node.http.framing import Framing
+from node.http.methods import is_unknown_method
 from node.http.patience import Patience
 from node.http.peers import make_peer
-from node.http.methods import is_unknown_method
 from node.http.plain import PlainHttp
 from node.http.reply import Reply
 from node.listeners.handover import HandOver, pass_on
