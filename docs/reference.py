@@ -1,4 +1,4 @@
-"""Writes docs/reference/*.md from the code: settings, outcomes, metrics, commands, HTTP routes.
+"""Writes docs/reference/*.md from the code: settings, outcomes, metrics, commands, HTTP routes, conformance checks.
 
 Run by ``make fix``; a test compares the pages with what this would write, so they cannot fall behind::
 
@@ -142,12 +142,35 @@ def http() -> str:
     return "\n".join([*lines, ""])
 
 
+def conformance() -> str:
+    """Every check of `biaojie conformance`, with its requirement and source."""
+    from conformance.catalogue import all_checks
+
+    checks = all_checks()
+    lines = [
+        "# Conformance checks\n",
+        (
+            f"The {len(checks)} checks of `biaojie conformance`: what is required of a Handle or IDIS node, and where that is"
+            " written. How to run them: [conformance](../conformance.md).\n"
+        ),
+    ]
+    for group in dict.fromkeys(check.group for check in checks):
+        rows = [check for check in checks if check.group == group]
+        lines += [f"## `{group}`\n", "| check | requirement | source |", "|---|---|---|"]
+        lines += [
+            f"| `{check.id}` | {_cell(check.requirement)} | {_cell(check.source)} |" for check in rows
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "outcomes": outcomes,
     "metrics": metrics,
     "commands": commands,
     "http": http,
+    "conformance": conformance,
 }
 
 
