@@ -8,7 +8,7 @@ from protocols.identifier import parse_identifier
 from protocols.trust.algorithms import public_key_of
 from protocols.trust.chain import Anchor, Limits, Need, NotFound, verify_record
 from protocols.trust.claims import Perm, Permission, parse_key
-from protocols.trust.issuing import Span
+from protocols.trust.issuing import Span, certify_key
 from protocols.trust.verdict import Fault, State
 from protocols.values.value import Value
 from tests.protocols.trust.family import (
@@ -23,11 +23,13 @@ from tests.protocols.trust.family import (
     ROOT,
     UNDER,
     VALUES,
+    YEAR,
     anything,
     certificate,
     fault,
     judge,
     signature,
+    signer,
     world,
 )
 
@@ -270,6 +272,16 @@ def test_the_chain_names_where_certificates_are():
     asked = []
     assert judge(records, asked=asked).is_verified
     assert asked == ["88.118.7/CERTIFICATES", "0.NA/88.118"]
+
+
+def test_a_certificate_names_where_the_one_above_it_is():
+    records = world()
+    records["88.118/CERTIFICATES"] = records.pop("0.NA/88.118")
+    made_by = signer(REGISTRAR)._replace(chain=(parse_key("400:88.118/CERTIFICATES"),))
+    public = public_key_of(KEYS[FACTORY])
+    data = certify_key(made_by, parse_key(FACTORY), public, [UNDER], YEAR)
+    records["0.NA/88.118.7"] = [Value(400, "HS_CERT", data)]
+    assert judge(records).is_verified
 
 
 def test_a_subject_is_a_handle_with_or_without_index_in_any_case():
