@@ -48,7 +48,8 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    node = NodeProcess(tmp_path_factory.mktemp("rotation") / "node", PREFIX)
+    folder = tmp_path_factory.mktemp("rotation") / "node"
+    node = NodeProcess(folder, PREFIX, {"node.workers": 2})
     node.start()
     made = Running(node)
     made("put", NAME, "--value", "URL=https://example.org/1")

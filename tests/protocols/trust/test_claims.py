@@ -117,7 +117,8 @@ def _jws(header, payload=b"{}", signature=b"AA"):
     [b"", b"a.b", b"a.b.c.d", _jws(b"{}"), _jws(b"[]"), _jws(b'{"alg":7}'), _jws(b'{"alg":"RS256"}', b"[]"),
      _jws(b'{"alg":"RS256"}', b"{"), _jws(b'{"alg":"RS256"}', signature=b"AA=="),
      _jws(b'{"alg":"RS256"}', signature=b"AB"),
-     _jws(b'{"alg":"RS256"}', signature=b"A+A/"), _jws(b'{"alg":"RS256","crit":["exp"]}'), _jws(b'{"alg":"RS256","b64":false}'),
+     _jws(b'{"alg":"RS256"}', signature=b"A+A/"), _jws(b'{"alg":"RS256","crit":["exp"]}'),
+     _jws(b'{"alg":"RS256","b64":false}'),
      b"A" * (MAX_JWS_BYTES + 1), _jws(b'{"alg":"RS256"}', b"[" * 5000)],
 )  # fmt: skip
 def test_what_is_no_signed_text_is_refused(text):
