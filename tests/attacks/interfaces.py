@@ -5,6 +5,7 @@ one moment to the next. An interface that shows values must be marked so, or its
 """
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -118,6 +119,20 @@ def writing(method: str, form: str, body: bytes = b"[]") -> Ask:
     return ask
 
 
+def batch(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+    """Rows that must fail for everybody, each in its own way."""
+    value = {"index": 1, "type": "URL", "data": "https://example.com/batch"}
+    rows: list[dict[str, object]] = [
+        {"handle": handle, "values": [value], "ifVersion": 999},
+        {"handle": handle, "values": [value], "overwrite": False, "ifVersion": 999},
+        {"handle": handle, "operation": "delete", "ifVersion": 999},
+        {"handle": handle, "operation": "modify", "values": [{**value, "index": 99}]},
+    ]
+    body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    headers = {"Content_Type": "application/x-ndjson", **asker.headers}
+    return http(node, "POST", "/api/batch", body, **headers)
+
+
 # ----------------------------------------------------------------------------------------- native
 
 
@@ -218,6 +233,7 @@ INTERFACES = (
     Interface("HTTP put with a broken body", writing("PUT", RECORD, b'[{"index":'), writes=True),
     Interface("HTTP delete at another version", writing("DELETE", RECORD), writes=True),
     Interface("HTTP delete of an index", writing("DELETE", RECORD + "?index=1"), writes=True),
+    Interface("HTTP batch", batch, writes=True),
     Interface("command get", command("get", "{}", "--json"), shows=True, knows_askers=False),
     Interface("metrics", metrics, knows_askers=False),
     Interface("log", log, knows_askers=False),
