@@ -158,7 +158,9 @@ def _place(target: str | None, config_path: Path | None) -> tuple[str, int, str 
         raise CommandError("name a node: HOST[:PORT], or --config", next_step, EXIT_USAGE)
     if target is None:
         config = read_config(config_path)
-        return "127.0.0.1", config.listen.port, f"http://127.0.0.1:{config.http.port}"
+        scheme = "https" if config.http.tls_cert_file else "http"
+        http_url = f"{scheme}://127.0.0.1:{config.http.port}" if config.http.enabled else None
+        return "127.0.0.1", config.listen.port, http_url
     try:
         parts = urlsplit("//" + (target.partition("://")[2] or target))
         host, port = parts.hostname, parts.port or NATIVE_PORT

@@ -12,6 +12,15 @@ from protocols.values.value import Value
 
 KNOWN_CODES = frozenset(code.value for code in ResponseCode) - {0}
 
+NOTHING_THERE = (
+    ResponseCode.HANDLE_NOT_FOUND,
+    ResponseCode.INVALID_HANDLE,
+    ResponseCode.NOT_RESPONSIBLE,
+    ResponseCode.SERVICE_REFERRAL,
+    ResponseCode.PREFIX_REFERRAL,
+)
+"""How the heartbeat, a handle that nobody has, may be answered: the node is well and has understood."""
+
 
 def code_name(code: int) -> str:
     """``RC 100 (handle not found)``."""

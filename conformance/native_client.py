@@ -161,13 +161,9 @@ class TcpClient(Client):
         """Whether nothing comes and nobody hangs up for so long."""
         return not self._waiting and self.read(for_s) is None
 
-    def is_closed(self, within_s: float) -> bool:
-        """Whether the peer hangs up; what still comes before is thrown away."""
-        deadline_s = monotonic_s() + within_s
-        while (data := self.read(deadline_s - monotonic_s())) is not None:
-            if not data:
-                return True
-        return False
+    def unasked(self, for_s: float) -> bytes:
+        """What comes, or came, without being asked for; empty = nothing, or the end of the connection."""
+        return self._waiting.pop(0) if self._waiting else self.read(for_s) or b""
 
     def close(self) -> None:
         """Hang up."""

@@ -150,15 +150,16 @@ def conformance() -> str:
     lines = [
         "# Conformance checks\n",
         (
-            f"The {len(checks)} checks of `biaojie conformance`: what is required of a Handle or IDIS node, and where that is"
-            " written. How to run them: [conformance](../conformance.md).\n"
+            f"The {len(checks)} checks of `biaojie conformance`: what is required of a Handle or IDIS node, and"
+            " where that is written. How to run them: [conformance](../conformance.md).\n"
         ),
     ]
     for group in dict.fromkeys(check.group for check in checks):
         rows = [check for check in checks if check.group == group]
         lines += [f"## `{group}`\n", "| check | requirement | source |", "|---|---|---|"]
         lines += [
-            f"| `{check.id}` | {_cell(check.requirement)} | {_cell(check.source)} |" for check in rows
+            f"| `{check.id}` | {_cell(check.requirement)} | {_cell(check.source)} |"
+            for check in rows
         ]
         lines.append("")
     return "\n".join(lines)

@@ -121,6 +121,21 @@ def created_values_get_a_timestamp(visit: Visit) -> None:
     expect(abs(came.timestamp - now_s()) < CLOCKS_APART_S, f"about {now_s()}", came.timestamp)
 
 
+@check(
+    "native.create.large-record",
+    "Handle.Net 9.2 decoders: messages of 262,144 bytes",
+    Need.TCP,
+    Need.ADMIN,
+)
+def a_large_record_is_created(visit: Visit) -> None:
+    """A message of more than 200,000 bytes is taken, and so is the record resolved."""
+    name = visit.new_name()
+    values = [Value(index, "TEXT", bytes([64 + index]) * 50_000) for index in (1, 2, 3, 4)]
+    expect_code(create(visit, name, *values), ResponseCode.SUCCESS)
+    came = values_of(resolve(visit.tcp(), name, types=("TEXT",)))
+    expect([value.data for value in came] == [value.data for value in values], "the data", "others")
+
+
 @check("native.create.empty-handle", CREATE, Need.TCP, Need.ADMIN)
 def an_empty_handle_is_not_created(visit: Visit) -> None:
     """Creating a handle without a name is refused."""

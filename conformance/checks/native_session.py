@@ -5,7 +5,7 @@ import secrets
 from conformance.asking import FULL, HEARTBEAT, read_as, resolve
 from conformance.check import Need, check
 from conformance.checks.native_signed import expect_signed, server_keys
-from conformance.expectations import expect_code, expect_indexes, offered
+from conformance.expectations import NOTHING_THERE, expect_code, expect_indexes, offered
 from conformance.native_client import TcpClient
 from conformance.native_session import (
     GROUP_1024,
@@ -40,7 +40,6 @@ NOT_TAKEN = (
     ResponseCode.SESSION_MESSAGE_REJECTED,
     *ENDED,
 )
-NOTHING_THERE = (ResponseCode.HANDLE_NOT_FOUND, ResponseCode.INVALID_HANDLE)
 NOT_AGREED = (
     ResponseCode.ERROR,
     ResponseCode.PROTOCOL_ERROR,

@@ -4,7 +4,7 @@ import secrets
 
 from conformance.asking import HEARTBEAT, PUBLIC, resolve
 from conformance.check import Need, check
-from conformance.expectations import expect_code, values_of
+from conformance.expectations import NOTHING_THERE, expect_code, values_of
 from conformance.native_client import UdpClient
 from conformance.native_messages import Exchange, Fields, read_answer, request_bytes
 from conformance.outcome import Failed, NotOffered, expect, expect_equal
@@ -20,7 +20,6 @@ PACKETS = "RFC 3652 §2.3"
 NO_LOOPS = "RFC 3652 §2.2.2.2; RFC 8085 §3"
 AMPLIFICATION = 3
 """Times what came from an address that has proved nothing (RFC 9000 §8.1 sets the same)."""
-NOTHING_THERE = (ResponseCode.HANDLE_NOT_FOUND, ResponseCode.INVALID_HANDLE)
 URL = Value(1, "URL", b"https://example.org/")
 
 

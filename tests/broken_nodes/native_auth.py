@@ -41,6 +41,8 @@ BREAKAGES: dict[str, Breakage] = {
     "native.auth.pbkdf2-other-parameters": _knows_another,
     "native.auth.public-key": _knows_another,
     "native.auth.account-elsewhere": _knows_another,
+    "native.auth.public-key-as-pem": _knows_another,
+    "native.auth.version-2-1": _knows_another,
     "native.auth.repeated-answer": native("is confused by repetition", _second(says(2))),
     "native.auth.replayed-challenge": native("takes a challenge twice", _second(says(100))),
     "native.auth.unknown-challenge": native("takes any proof", says(100)),

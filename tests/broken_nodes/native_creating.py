@@ -19,6 +19,7 @@ BREAKAGES: dict[str, Breakage] = {
     "native.create.index-zero": native("says RC 201", says(201, 202, CREATE)),
     "native.create.index-negative": native("says that it was created", says(1, op_code=CREATE)),
     "native.create.timestamp-set": native("tells no time", each_value(timestamp=0)),
+    "native.create.large-record": native("cuts values", each_value(data=b"A")),
     "native.create.empty-handle": native("says RC 2", says(2, op_code=CREATE)),
     "native.create.foreign-prefix": native("creates anything", says(1, op_code=CREATE)),
     "native.create.by-stranger": native("says RC 401", says(401, 400, CREATE)),
