@@ -13,6 +13,7 @@ that a stranger could put into a record. Dates and scope are judged of what was 
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from protocols.errors import ProtocolError, Unsupported
@@ -37,8 +38,8 @@ MAX_SIGNATURES = 8
 """HS_SIGNATURE values of one record that are looked at: one for each of a few signers, or two while one takes over."""
 FORMAT_LINKS = 50
 """Longer chains are refused by the format."""
-MAX_CERTIFICATES = 64
-"""HS_CERT values of one issuer among which the right one is looked for."""
+MAX_READ = 32
+"""Signatures of a record, and certificates of an issuer, that are read at all to find the right ones among them."""
 _ORDER = {fault: place for place, fault in enumerate(Fault)}
 
 
@@ -111,7 +112,7 @@ def verify_record(
     """Judge a record by the signatures in it. ``values``: all that may be read of it."""
     budget = _Budget(limits, anchors, now_s)
     chains, good, claimed = [], list[Mapping[int, bytes]](), set[int]()
-    signatures = [value for value in values if is_of_type(value, SIGNATURE_TYPE)]
+    signatures = [value for value in values if is_of_type(value, SIGNATURE_TYPE)][:MAX_READ]
     for value in sorted(signatures, key=_age, reverse=True)[:MAX_SIGNATURES]:
         climb = _Climb(identifier, budget)
         digests = yield from climb.run(value)
@@ -164,12 +165,29 @@ class _Budget:
         self.links = min(limits.links, FORMAT_LINKS)
         self.most_checks, self.checks = limits.checks, 0
         self.anchors, self.now_s = anchors, now_s
+        self._right: set[tuple[bytes, bytes, bytes]] = set()
+        self._chosen: dict[tuple[str, int, Reference], _Signed | None] = {}
 
     def anchor(self, issuer: Reference) -> Anchor | None:
         return next((anchor for anchor in self.anchors if anchor.is_of(issuer)), None)
 
-    def check(self, signed: _Signed, key: VerifyingKey, issuer: str) -> None:
-        """Raises ``_Wrong`` unless the key made the signature."""
+    def choose(self, found: Sequence[Value], need: Need, issuer: Reference) -> _Signed | None:
+        """The certificate of the issuer's key; looked for once."""
+        place = (need.handle, need.index, issuer)
+        if place not in self._chosen:
+            self._chosen[place] = _choose(found, issuer, need.index)
+        return self._chosen[place]
+
+    def check(
+        self, signed: _Signed, key: Callable[[], VerifyingKey], issuer: str, by: bytes
+    ) -> None:
+        """Raises ``_Wrong`` unless the key made the signature; what was right before costs nothing.
+
+        ``by``: what stands for the key, the certificate's text or the name of a trusted one.
+        """
+        proof = (signed.jws.signed, signed.jws.signature, by)
+        if proof in self._right:
+            return
         name = signed.jws.algorithm
         if name not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
@@ -179,12 +197,13 @@ class _Budget:
             reason = f"more than {self.most_checks} signatures would have to be checked"
             raise _Wrong(Fault.TOO_COSTLY, reason)
         try:
-            is_right = verify(name, key, signed.jws.signed, signed.jws.signature)
+            is_right = verify(name, key(), signed.jws.signed, signed.jws.signature)
         except Unsupported as error:
             raise _Wrong(Fault.ALGORITHM_NOT_ALLOWED, f"{issuer}: {error}") from None
         self.checks += 1
         if not is_right:
             raise _Wrong(Fault.FORGED_SIGNATURE, f"not made with the key of {issuer}")
+        self._right.add(proof)
 
 
 class _Climb:
@@ -224,13 +243,14 @@ class _Climb:
             self._links.append(issuer)
             anchor = self._budget.anchor(signed.claims.issuer)
             if anchor is not None:
-                self._budget.check(signed, anchor.key, issuer)
+                self._budget.check(signed, partial(_same, anchor.key), issuer, issuer.encode())
                 self._judge_dates(signed.claims)
                 return
             self._refuse_circles(signed.claims)
             hint = hints.pop(0) if hints else None
             certificate = yield from self._certificate(signed.claims.issuer, hint)
-            self._budget.check(signed, _key_of(certificate, issuer), issuer)
+            key = partial(_key_of, certificate, issuer)
+            self._budget.check(signed, key, issuer, certificate.jws.signed)
             self._judge_dates(signed.claims)
             self._judge_scope(certificate.claims, what, issuer)
             what = certificate.claims.permissions
@@ -260,11 +280,12 @@ class _Climb:
         self, issuer: Reference, hint: Reference | None
     ) -> Generator[Need, Found, _Signed]:
         handle, index = hint or issuer
-        found = yield Need(handle, index)
+        need = Need(handle, index)
+        found = yield need
         if isinstance(found, NotFound):
             fault = Fault.UNREACHABLE if found.is_unreachable else Fault.UNKNOWN_ISSUER
             raise _Wrong(fault, f"{handle}: {found.reason}")
-        chosen = _choose(found, issuer, index)
+        chosen = self._budget.choose(found, need, issuer)
         if chosen is None:
             reason = f"{handle} has no certificate of {format_key(issuer)}"
             raise _Wrong(Fault.UNKNOWN_ISSUER, reason)
@@ -311,7 +332,7 @@ def _choose(values: Sequence[Value], issuer: Reference, index: int) -> _Signed |
     """The certificate of the key: the one at ``index``, else the latest; those that cannot be read are none."""
     found: list[tuple[bool, int, _Signed]] = []
     candidates = [value for value in values if is_of_type(value, CERTIFICATE_TYPE)]
-    for value in candidates[:MAX_CERTIFICATES]:
+    for value in candidates[:MAX_READ]:
         try:
             signed = _read(value, "")
         except _Wrong:
@@ -319,6 +340,10 @@ def _choose(values: Sequence[Value], issuer: Reference, index: int) -> _Signed |
         if _place(signed.claims.subject) == _place(issuer) and signed.claims.public_key is not None:
             found.append((value.index == index, _issued_s(signed.claims), signed))
     return max(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _same(key: VerifyingKey) -> VerifyingKey:
+    return key
 
 
 def _key_of(certificate: _Signed, name: str) -> VerifyingKey:

@@ -321,6 +321,27 @@ def test_many_signatures_in_one_record_share_one_budget():
     assert len(asked) <= 2  # each record once
 
 
+def test_a_second_signature_by_the_same_key_costs_one_check_more():
+    records = world()
+    records[RECORD] = [
+        *VALUES,
+        signature(values=VALUES[:1]),
+        signature(values=VALUES[1:], index=401),
+    ]
+    verdict = judge(records)
+    assert (verdict.word, verdict.checks) == ("verified", 4)
+
+
+def test_a_certificate_that_was_right_for_one_signature_does_not_excuse_a_forged_one():
+    records = world()
+    forged = signature(values=VALUES[1:], index=401, by=STRANGER)
+    records[RECORD] = [*VALUES, signature(values=VALUES[:1]), forged]
+    verdict = judge(records)
+    assert [chain.is_good for chain in verdict.chains].count(True) == 1
+    assert verdict.states[1] is State.VERIFIED
+    assert verdict.states[2] is State.UNPROVED
+
+
 def test_many_certificates_of_one_key_cost_one_check():
     many = [
         certificate(
