@@ -26,6 +26,7 @@ from tests.attacks.interfaces import (
     Asker,
     Interface,
 )
+from tests.attacks.wire import ask_udp, question, udp_socket
 
 pytestmark = pytest.mark.process
 
@@ -173,3 +174,19 @@ def test_an_ordinary_prefix_does_tell_hidden_from_absent(node):
     ask = next(one.ask for one in INTERFACES if one.name == "HTTP record")
     hidden, absent = (ask(node, ANYBODY, f"{PREFIX}/{name}") for name in ("one-08", "none-9"))
     assert hidden.replace(b"one-08", b"none-9") != absent
+
+
+def test_guessing_numbers_is_stopped_told_once_in_the_log_and_counted(node):
+    codes = []
+    with udp_socket(node.native_port, "127.0.0.9") as udp:
+        for number in range(150):
+            reply = ask_udp(udp, question(f"{PRIVATE}/SN-{number:06}"))
+            codes.append(reply.response_code if reply else 0)
+    assert codes == [100] * 100 + [3] * 50
+    told = [line for line in node.log.read_text().splitlines() if "are being guessed" in line]
+    assert len(told) == 1
+    assert "127.0.0.9" in told[0]
+    assert PRIVATE in told[0]
+    counted = node.metrics()
+    assert 'biaojie_enumeration_total{event="alarm"} 1.0' in counted
+    assert 'biaojie_enumeration_total{event="refused"} 50.0' in counted
