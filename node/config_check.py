@@ -44,6 +44,8 @@ MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
 MAX_HEADS_BYTES = 2 * MIB
 """Heads of HTTP requests that one worker remembers: those of each kind of client of a busy node."""
+MAX_HTTP_SESSIONS_BYTES = 8 * MIB
+"""Sessions begun by challenges or clients, in one worker; handles of usual length."""
 MAX_PARTIAL_ANSWERS_BYTES = 32 * MIB
 """Answers that have begun to come from other nodes and are not whole: all of one worker's connections together."""
 MAX_WRITE_FRAMES_BYTES = 4 * 16 * MIB
@@ -88,6 +90,7 @@ def budgets(config: Config) -> list[Budget]:
         Budget("records looked up by the compiled part", memory.looked_up_mib * MIB),
         Budget("rendered HTTP answers", memory.rendered_answers_mib * MIB),
         Budget("HTTP heads, and first questions", MAX_HEADS_BYTES + 8 * DOOR_SLOTS),
+        Budget("sessions over HTTP", MAX_HTTP_SESSIONS_BYTES),
         Budget("answers of other nodes that are not whole", MAX_PARTIAL_ANSWERS_BYTES),
         Budget("how servers of other nodes are", MOST_SERVERS * SERVER_BYTES),
         Budget("who has asked for too much elsewhere", TABLES_BYTES),

@@ -12,17 +12,22 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from node.config_check import MAX_HTTP_SESSIONS_BYTES
 from node.slots import new_id, slot_of
 from resolver.buckets import source_network
 
 IDLE_S: Final = 3600.0
 LASTS_S: Final = 8 * 3600.0
 MOST: Final = 4096
-"""Of one worker; some 700 bytes each."""
+"""Of one worker."""
+SESSION_BYTES: Final = 900
+"""Of one session, with a handle of usual length."""
 MOST_PER_SOURCE: Final = 64
 """Of one address (IPv6: /64): programs behind one gateway, not a flood of 401s."""
 ID_BITS: Final = 128
 NONCE_BYTES: Final = 16
+
+assert MOST * SESSION_BYTES <= MAX_HTTP_SESSIONS_BYTES
 
 LOOK, TAKE, ADMIT, CLOSE = "look", "take", "admit", "close"
 """What can be asked of a session: how it is; its nonce, for one proof; to remember who was proved; to end."""
