@@ -12,7 +12,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from node.search.cells import Term
-from node.search.layout import LEAD, PLACES
+from node.search.layout import PLACES
+from node.search.marks import mark_of
 from node.search.patterns import TRIGRAM, Pattern
 
 MAX_LIMIT = 100_000
@@ -41,7 +42,7 @@ class Effort(NamedTuple):
     """What counts as rare."""
 
     few: int = 2000
-    """Cells with one text, or one beginning, that are looked at one by one."""
+    """Records with one text, or one beginning, that are looked at one by one."""
     candidates: int = 20_000
     candidates_for_each: int = 4
     """Identifiers that are looked up and sorted: so many, and for each one up to the page's end so many more. Of what
@@ -76,7 +77,7 @@ def find(connection: sqlite3.Connection, asked: Asked, effort: Effort = USUAL) -
     if len(numbered) < len(asked.terms):
         return []  # no value has that type
     visible = _visible(asked)
-    source = _rare_cells(connection, numbered, effort.few) or _grams(asked.terms)
+    source = _rare_marks(connection, numbered, effort.few) or _grams(asked.terms)
     if source is not None:
         wanted = effort.candidates + effort.candidates_for_each * (asked.skip + asked.limit)
         most = min(wanted, MOST_CANDIDATES)
@@ -86,44 +87,20 @@ def find(connection: sqlite3.Connection, asked: Asked, effort: Effort = USUAL) -
     return _walk(connection, numbered, visible, asked)
 
 
-def _rare_cells(
+def _rare_marks(
     connection: sqlite3.Connection, terms: Sequence[tuple[int, Term]], few: int
 ) -> _Sql | None:
-    """Numbers of the records by a text or beginning that at most ``few`` cells have; None when there is none."""
+    """Numbers of the records by a whole text or a beginning that at most ``few`` have; None when there is none."""
     for type_, term in terms:
         for pattern in term.patterns:
-            where = _by_text(pattern)
-            if where is None:
+            mark = mark_of(type_, pattern)
+            if mark is None:
                 continue
-            cells = _Sql("FROM cell WHERE type = ?", (type_,)) + where
-            count = _Sql("SELECT count(*) FROM (SELECT 1") + cells + _Sql("LIMIT ?)", (few + 1,))
+            rows = _Sql("FROM mark WHERE mark MATCH ?", (mark,))
+            count = _Sql("SELECT count(*) FROM (SELECT 1") + rows + _Sql("LIMIT ?)", (few + 1,))
             (found,) = connection.execute(count.text, count.values).fetchone()
             if found <= few:
-                return _Sql(f"SELECT DISTINCT id / {PLACES} AS id") + cells
-    return None
-
-
-def _by_text(pattern: Pattern) -> _Sql | None:
-    """What ``cell_by_text`` can be asked for a pattern."""
-    lead = pattern.pieces[0][:LEAD]
-    column = f"substr(text, 1, {LEAD})"
-    if pattern.is_exact or len(lead) == LEAD:
-        return _Sql(f"AND {column} = ?", (lead,))
-    if not lead:
-        return None
-    end = _successor(lead)
-    if end is None:
-        return _Sql(f"AND {column} >= ?", (lead,))
-    return _Sql(f"AND {column} >= ? AND {column} < ?", (lead, end))
-
-
-def _successor(text: str) -> str | None:
-    """The first text, in order of code points, behind all that begin with this one; None when there is none."""
-    for size in range(len(text), 0, -1):
-        point = ord(text[size - 1])
-        if point < 0x10FFFF:
-            following = 0xE000 if point == 0xD7FF else point + 1  # what lies between is in no UTF-8
-            return text[: size - 1] + chr(following)
+                return _Sql("SELECT rowid AS id") + rows
     return None
 
 

@@ -5,11 +5,13 @@ record without anything searchable leaves nothing behind.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from node.search.cells import Cell, Scope, cells_of
 from node.search.layout import PLACES, State, write_state
+from node.search.marks import marks_of
 from protocols.record import Record
 
 Kept = list[tuple[int, str | None, int]]
@@ -102,18 +104,18 @@ class _Batch:
         self.state = state
         self._gone: list[tuple[int]] = []
         self._gone_cells: list[tuple[int, int]] = []
-        self._gone_grams: list[tuple[int, str]] = []
+        self._gone_texts: list[tuple[int, str, str]] = []
         self._records: list[tuple[int, str, str | None, int]] = []
         self._cells: list[tuple[int, int, str | None, int]] = []
-        self._grams: list[tuple[int, str]] = []
+        self._texts: list[tuple[int, str, str]] = []
 
     def remove(self, number: int, old: Kept) -> None:
         """All of one record."""
         first = number * PLACES
         self._gone.append((number,))
         self._gone_cells.append((first, first + PLACES - 1))
-        if text := _gram_text(old):
-            self._gone_grams.append((number, text))
+        if any(text is not None for _, text, _ in old):
+            self._gone_texts.append((number, _gram_text(old), _mark_text(old)))
         self._count(-1, -len(old))
 
     def add(self, record: tuple[int, str, str | None, int], fresh: Kept) -> None:
@@ -121,28 +123,42 @@ class _Batch:
         first = record[0] * PLACES
         self._records.append(record)
         self._cells += [(first + place, *cell) for place, cell in enumerate(fresh)]
-        if text := _gram_text(fresh):
-            self._grams.append((record[0], text))
+        if any(text is not None for _, text, _ in fresh):
+            self._texts.append((record[0], _gram_text(fresh), _mark_text(fresh)))
         self._count(1, len(fresh))
 
     def carry_out(self, connection: sqlite3.Connection) -> None:
         """Old rows go before new ones come: a record may have both."""
         run = connection.executemany
-        run("INSERT INTO gram (gram, rowid, text) VALUES ('delete', ?, ?)", self._gone_grams)
+        for table, gone in _both(self._gone_texts):
+            run(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", gone)
         run("DELETE FROM cell WHERE id BETWEEN ? AND ?", self._gone_cells)
         run("DELETE FROM record WHERE id = ?", self._gone)
         run("INSERT INTO record (id, key, spelling, prefix) VALUES (?, ?, ?, ?)", self._records)
         run("INSERT INTO cell (id, type, text, is_cut) VALUES (?, ?, ?, ?)", self._cells)
-        run("INSERT INTO gram (rowid, text) VALUES (?, ?)", self._grams)
+        for table, texts in _both(self._texts):
+            run(f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", texts)
 
     def _count(self, records: int, cells: int) -> None:
         state = self.state
         self.state = state._replace(records=state.records + records, cells=state.cells + cells)
 
 
-def _gram_text(cells: Sequence[tuple[int, str | None, int]]) -> str:
-    """What the full-text index is told of a record: to take it out again it must be told the same."""
+def _both(texts: Sequence[tuple[int, str, str]]) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """What each of the full-text indexes is told: to take a record out again it must be told the same."""
+    yield "gram", [(number, grams) for number, grams, _ in texts]
+    yield "mark", [(number, marks) for number, _, marks in texts]
+
+
+def _gram_text(cells: Kept) -> str:
     return "\n".join(text for _, text, _ in cells if text)
+
+
+def _mark_text(cells: Kept) -> str:
+    marks = (
+        marks_of(type_, text, is_cut=bool(cut)) for type_, text, cut in cells if text is not None
+    )
+    return " ".join(dict.fromkeys(chain.from_iterable(marks)))
 
 
 def _other_spelling(key: str, record: Record) -> str | None:

@@ -9,10 +9,11 @@ table      what a row is
 ``type``   an upper-case value type and its number
 ``cell``   a searchable value: ``record * 2048 + place``, type, text (null when it is not text), whether it was cut
 ``gram``   full-text index over the texts of each record, by three characters in a row (FTS5, trigram); keeps no text
+``mark``   full-text index over checksums of each record's texts and their beginnings (``marks.py``); keeps no text
 ========== =========================================================================================================
 
-Records are numbered as they come. ``cell`` is found by record through its own number, by text through the index
-``cell_by_text`` over type and the first ``LEAD`` characters, which are enough to find whole texts and beginnings.
+Records are numbered as they come; ``cell`` is found by record through its own number. A full-text index is written in
+the order in which records come and merged by itself, which is what keeps a large index cheap to write.
 """
 
 import sqlite3
@@ -22,12 +23,10 @@ from typing import NamedTuple
 FILE_NAME = "search.sqlite"
 SIDE_FILES = ("", "-wal", "-shm")
 """What belongs to the database; the log and the shared memory of its readers lie beside it."""
-FORMAT = 1
+FORMAT = 2
 """Another number, or none: the file is made anew."""
 PLACES = 2048
 """Cells that a record may have: as many as values."""
-LEAD = 64
-"""Characters of a text in ``cell_by_text``."""
 CACHE_KIB = 16_384
 """Pages kept by the process that writes."""
 READER_CACHE_KIB = 4096
@@ -45,10 +44,11 @@ CREATE TABLE prefix (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE record (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, spelling TEXT, prefix INTEGER NOT NULL);
 CREATE TABLE type (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE cell (id INTEGER PRIMARY KEY, type INTEGER NOT NULL, text TEXT, is_cut INTEGER NOT NULL);
-CREATE INDEX cell_by_text ON cell (type, substr(text, 1, {LEAD}));
 CREATE VIRTUAL TABLE gram USING fts5 (
     text, content='', columnsize=0, detail=none, tokenize='trigram case_sensitive 1');
+CREATE VIRTUAL TABLE mark USING fts5 (text, content='', columnsize=0, detail=none, tokenize='ascii');
 INSERT INTO gram (gram, rank) VALUES ('hashsize', {HASH_BYTES});
+INSERT INTO mark (mark, rank) VALUES ('hashsize', {HASH_BYTES});
 """
 
 
