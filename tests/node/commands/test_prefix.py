@@ -270,3 +270,15 @@ def test_what_cannot_be_given_up_or_hidden_is_said(node, words, reason):
     result = CliRunner().invoke(main, ["prefix", *words, "--config", str(node.settings)])
     assert result.exit_code in (1, 2)
     assert reason in result.stderr
+
+
+@pytest.mark.process
+def test_a_deleted_prefix_and_one_with_a_record_only_can_begin_as_private(node):
+    node("prefix", "add", "88.118.7")
+    node("put", "0.NA/88.118.7", "--delete")
+    node("put", "0.NA/88.118.5", "--value", "5:DESC=plant 5")
+    for prefix in ("88.118.7", "88.118.5"):
+        assert "hosted, private" in node("prefix", "add", prefix, "--private").stderr
+        assert node.lines()[prefix]["private"] is True
+    assert {value["index"] for value in node.values("88.118.5")} > {5}
+    node("verify")
