@@ -116,6 +116,16 @@ def expect_indexes(answer: HttpAnswer, indexes: Sequence[int]) -> None:
     expect(came == list(indexes), f"values {list(indexes)}", came)
 
 
+def as_object(thing: object) -> Json:
+    """A JSON object, or an empty one where something else came: what is looked for is then missing."""
+    return thing if isinstance(thing, dict) else {}
+
+
+def as_objects(thing: object) -> list[Json]:
+    """An array's elements, each by ``as_object``; none where no array came."""
+    return [as_object(item) for item in thing] if isinstance(thing, list) else []
+
+
 def text_value(index: int, text: str, type_: str = "URL") -> Json:
     """A value of a PUT body."""
     return {"index": index, "type": type_, "data": {"format": "string", "value": text}}

@@ -1,7 +1,16 @@
 """Lists over HTTP: the handles of a prefix, the prefixes of a node, its site (Handle.Net manual, JSON API)."""
 
 from conformance.check import Need, check
-from conformance.http_api import API, Json, as_administrator, expect_told, login, taken
+from conformance.http_api import (
+    API,
+    Json,
+    as_administrator,
+    as_object,
+    as_objects,
+    expect_told,
+    login,
+    taken,
+)
 from conformance.outcome import Failed, NotOffered, expect, expect_equal
 from conformance.visit import Visit
 from protocols.values.value import Value
@@ -92,32 +101,29 @@ def a_list_stays_below_its_prefix(visit: Visit) -> None:
         expect(handle.startswith(lead), f"handles below {visit.prefix}", handle)
 
 
-@check("http.site.json", API, Need.HTTP)
-def the_site_is_told(visit: Visit) -> None:
-    """/api/site tells the node's site: servers with addresses and interfaces."""
+def servers_of(visit: Visit) -> list[Json]:
+    """Those of /api/site. Raises ``NotOffered`` where there is no such thing."""
     answer = visit.http().ask("GET", "/api/site")
     if answer.status == 404:
         raise NotOffered(answer.told)
     document = expect_told(answer, 200).document
-    site = document.get("site", document)
-    servers = site.get("servers") if isinstance(site, dict) else None
-    if not (isinstance(servers, list) and servers):
-        raise Failed("servers, an array", answer.told)
-    for server in servers:
+    servers = as_objects(as_object(document.get("site", document)).get("servers"))
+    expect(servers, "servers, an array", answer.told)
+    return servers
+
+
+@check("http.site.json", API, Need.HTTP)
+def the_site_is_told(visit: Visit) -> None:
+    """/api/site tells the node's site: servers with addresses and interfaces."""
+    for server in servers_of(visit):
         expect(server.get("address") and server.get("interfaces"), "address, interfaces", server)
 
 
 @check("http.site.interfaces", API, Need.HTTP)
 def interfaces_have_ports(visit: Visit) -> None:
     """Every interface of the site has a protocol and a port."""
-    answer = visit.http().ask("GET", "/api/site")
-    if answer.status == 404:
-        raise NotOffered(answer.told)
-    document = answer.document
-    site = document.get("site", document)
-    servers = site.get("servers") if isinstance(site, dict) else None
-    for server in servers if isinstance(servers, list) else ():
-        for interface in server.get("interfaces", ()):
+    for server in servers_of(visit):
+        for interface in as_objects(server.get("interfaces")):
             expect(interface.get("protocol"), "a protocol", interface)
             port = interface.get("port")
             expect(isinstance(port, int) and 0 < port < 65_536, "a port", interface)

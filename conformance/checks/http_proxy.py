@@ -214,9 +214,20 @@ def appending_leads_nowhere_else(visit: Visit) -> None:
     name = visit.make(Value(1, "URL", b"https://example.org"))
     for more in ("@example.com/", ".example.com/", "%0D%0AX-Injected:%20yes", "%5C@example.com"):
         answer = _go(visit, name, f"urlappend={more}")
-        host = urllib.parse.urlsplit(answer.field("Location")).hostname
-        expect(host in {None, "example.org"}, "the registered host", answer.field("Location"))
+        expect(
+            _host(answer.field("Location")) in {"", "example.org"},
+            "the registered host",
+            answer.field("Location"),
+        )
         expect(not answer.field("X-Injected"), "no header out of a parameter", answer.fields)
+
+
+def _host(location: str) -> str:
+    """ "" where there is none; what cannot be read counts as another host."""
+    try:
+        return urllib.parse.urlsplit(location).hostname or ""
+    except ValueError:
+        return location
 
 
 def _located(visit: Visit, name: bytes, query: str = "") -> HttpAnswer:

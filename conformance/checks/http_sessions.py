@@ -7,6 +7,7 @@ import urllib.parse
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from conformance.check import Need, check
+from conformance.checks.http_listing import servers_of
 from conformance.http_api import API, expect_told, get, indexes_of, taken
 from conformance.http_client import FieldList, HttpAnswer
 from conformance.http_login import (
@@ -21,6 +22,7 @@ from conformance.http_login import (
 from conformance.outcome import Failed, NotOffered, Unable, expect, expect_equal
 from conformance.target import Account
 from conformance.visit import Visit
+from protocols.errors import ProtocolError
 from protocols.handle.signatures import verify
 from protocols.rest.json_reader import JsonReader
 from protocols.rest.key_json import read_key_data
@@ -172,16 +174,25 @@ def the_server_proves_itself(visit: Visit) -> None:
     signature = document.get("serverSignature")
     if not isinstance(signature, str):
         raise NotOffered("no serverSignature")
-    answer = visit.http().ask("GET", "/api/site")
-    site = answer.document.get("site", answer.document)
-    keys = [server.get("publicKey") for server in site["servers"]] if isinstance(site, dict) else []
-    content = read_challenge(document).nonce + cnonce
+    keys = [_rsa_key(server.get("publicKey")) for server in servers_of(visit)]
     name = str(document.get("serverAlg")).encode()
-    key = load_key(decode_public_key(read_key_data(JsonReader(keys[0]))))
+    content = read_challenge(document).nonce + cnonce
+    try:
+        is_right = any(verify(key, name, content, base64.b64decode(signature)) for key in keys)
+    except (ProtocolError, ValueError) as error:
+        raise Failed("a signature in base64, by an algorithm that is known", str(error)) from None
+    expect(is_right, "a signature by the key in /api/site", document)
+
+
+def _rsa_key(document: object) -> RSAPublicKey:
+    """Of a server. Raises ``Failed`` when it is none."""
+    try:
+        key = load_key(decode_public_key(read_key_data(JsonReader(document))))
+    except ProtocolError as error:
+        raise Failed("a public key in /api/site", str(error)) from None
     if not isinstance(key, RSAPublicKey):
         raise Unable("the key in /api/site is no RSA key")
-    is_right = verify(key, name, content, base64.b64decode(signature))
-    expect(is_right, "a signature by the key in /api/site", document)
+    return key
 
 
 def verify_over_http(visit: Visit, account: Account, secret: bytes) -> bool:

@@ -8,6 +8,8 @@ from conformance.http_api import (
     API,
     PYHANDLE,
     Json,
+    as_object,
+    as_objects,
     created,
     expect_told,
     get,
@@ -76,10 +78,9 @@ def bytes_are_base64(visit: Visit) -> None:
 def administrators_have_a_form(visit: Visit) -> None:
     """HS_ADMIN has format admin with handle, index and permissions."""
     who = visit.administrator
-    came = value_of(get(visit, visit.make()), 100).get("data")
-    expect(isinstance(came, dict) and came.get("format") == "admin", "format admin", came)
-    value = came.get("value") if isinstance(came, dict) else None
-    value = value if isinstance(value, dict) else {}
+    came = as_object(value_of(get(visit, visit.make()), 100).get("data"))
+    expect_equal("format", "admin", came.get("format"))
+    value = as_object(came.get("value"))
     expect_equal("handle", who.handle.decode(), value.get("handle"))
     expect_equal("index", str(who.index), str(value.get("index")))
     permissions = str(value.get("permissions"))
@@ -99,13 +100,12 @@ def lists_have_a_form(visit: Visit) -> None:
 def sites_have_a_form(visit: Visit) -> None:
     """HS_SITE has format site with servers, their addresses and interfaces."""
     site = Site((Server(1, "192.0.2.7", (Interface(TCP, 2641),)),), serial=5)
-    data = _told(visit, Value(1, "HS_SITE", encode_site(site))).get("data")
-    expect(isinstance(data, dict) and data.get("format") == "site", "format site", data)
-    value = data.get("value") if isinstance(data, dict) else None
-    servers = value.get("servers") if isinstance(value, dict) else None
-    server = servers[0] if isinstance(servers, list) and servers else {}
-    expect_equal("address", "192.0.2.7", server.get("address"))
-    expect_equal("port", 2641, (server.get("interfaces") or [{}])[0].get("port"))
+    data = as_object(_told(visit, Value(1, "HS_SITE", encode_site(site))).get("data"))
+    expect_equal("format", "site", data.get("format"))
+    servers = as_objects(as_object(data.get("value")).get("servers")) or [{}]
+    expect_equal("address", "192.0.2.7", servers[0].get("address"))
+    interfaces = as_objects(servers[0].get("interfaces")) or [{}]
+    expect_equal("port", 2641, interfaces[0].get("port"))
 
 
 @check("http.values.key", API, *READ)
@@ -115,9 +115,8 @@ def keys_have_a_form(visit: Visit) -> None:
     assert key is not None
     data = encode_public_key(key_from_object(key.public_key()))
     expected = key_data_to_json(data)["value"]
-    came = _told(visit, Value(300, "HS_PUBKEY", data)).get("data")
-    value = came.get("value") if isinstance(came, dict) else None
-    value = value if isinstance(value, dict) else {}
+    came = as_object(_told(visit, Value(300, "HS_PUBKEY", data)).get("data"))
+    value = as_object(came.get("value"))
     assert isinstance(expected, dict)
     for member in ("kty", "n", "e"):
         expect_equal(member, expected[member], value.get(member))
@@ -222,8 +221,8 @@ def admin_indexes_may_be_text(visit: Visit) -> None:
     value = {"handle": who.handle.decode(), "index": str(who.index), "permissions": "011111110011"}
     data = {"format": "admin", "value": value}
     came = _stored(visit, {"index": 101, "type": "HS_ADMIN", "data": data}).get("data")
-    told = came.get("value") if isinstance(came, dict) else None
-    expect(isinstance(told, dict) and told.get("index") == who.index, "the index", came)
+    told = as_object(as_object(came).get("value"))
+    expect_equal("index", who.index, told.get("index"))
 
 
 @check("http.values.bad-data", API, *WRITE)
