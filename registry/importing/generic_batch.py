@@ -25,7 +25,14 @@ from protocols.identifier import Identifier, parse_identifier
 from protocols.message import Command, Operation
 from protocols.values.value import Value
 from protocols.values.value_list import MAX_VALUES
-from registry.importing.generic_batch_values import Flaw, ReadFile, ValueLines, refuse_files
+from registry.importing.generic_batch_values import (
+    BLANKS,
+    GAP,
+    Flaw,
+    ReadFile,
+    ValueLines,
+    refuse_files,
+)
 from registry.importing.lines import Lines
 from registry.importing.orders import (
     BAD_LOGIN,
@@ -89,7 +96,7 @@ class GenericBatch:
         for number, row in enumerate(rows, text.first_line):
             if text.is_suspect:
                 self._note_damage(number, row, is_too_long=number in overlong)
-            yield from self._take(number, row.strip(" \t\r\v\f\x00"))
+            yield from self._take(number, row.strip(BLANKS))
         if is_last:
             yield from self._finish()
 
@@ -101,7 +108,7 @@ class GenericBatch:
         if part is not None and part.word == "AUTHENTICATE" and not part.lines:
             part.lines.append((number, row))  # a secret, whatever it looks like
             return
-        words = row.split(None, 1)
+        words = GAP.split(row, 1)
         word = words[0].upper()
         if row.startswith("#"):
             yield Remark(number, "lines that begin with # are passed over")
@@ -125,7 +132,7 @@ class GenericBatch:
 
     def _unknown(self, number: int, row: str) -> Order:
         damage, self._damage = self._damage, None
-        word = row.split(None, 1)[0][:30]
+        word = GAP.split(row, 1)[0][:30]
         words = f"{word!r} is no operation; one of {', '.join(_WORDS)} begins a record"
         if word.isdigit():
             words = "a value without a record: is there a blank line too many above it?"
@@ -191,7 +198,7 @@ def _remove(part: _Part, _values: ValueLines) -> Iterator[Item]:
         words = f"{listed[:40]!r} are no indexes; write for example REMOVE 3,4:88.118/1"
         yield _refused(part, Fault(NOT_UNDERSTOOD, words, "indexes"))
         return
-    identifier = _identifier(part, handle.strip())
+    identifier = _identifier(part, handle.strip(BLANKS))
     if isinstance(identifier, Order):
         yield identifier
         return

@@ -27,6 +27,9 @@ READ_NO_FILES = Fault(
     "file refused", "the file names another file to read; --allow-files lets it be read"
 )
 ADMIN_DIGITS = 12
+BLANKS = " \t\r\v\f\0"
+"""What separates words and is cut off at the ends. Other spaces, such as U+3000, are text."""
+GAP = re.compile("[ \t\v\f]+")
 _PERMISSIONS = re.compile(r"[01]{4}")
 _DIGITS = re.compile(f"[01]{{{ADMIN_DIGITS}}}")
 _FIELDS = ("index", "type", "ttl", "permissions", "format", "data")
@@ -78,7 +81,7 @@ class ValueLines:
         known = self._lines.get(text)
         if known is not None:
             return known
-        parts = text.split(None, len(_FIELDS) - 1)
+        parts = GAP.split(text, len(_FIELDS) - 1)
         head = tuple(parts[:5])
         like = self._heads.get(head)
         if like is not None and len(parts) > 5:
@@ -117,7 +120,7 @@ def read_value_line(text: str, read_file: ReadFile) -> Value | Flaw:
 
 
 def _read(text: str, read_file: ReadFile) -> Value:
-    parts = text.split(None, len(_FIELDS) - 1)
+    parts = GAP.split(text, len(_FIELDS) - 1)
     if not parts[0].isdigit():
         words = f"{parts[0][:20]!r} is neither the index of a value nor an operation"
         raise _Bad("index", words)
@@ -125,7 +128,7 @@ def _read(text: str, read_file: ReadFile) -> Value:
         missing = _FIELDS[len(parts)]
         raise _Bad(missing, f"the {missing} is missing; a value is: index type ttl 1110 UTF8 text")
     index, type_, ttl, permissions, format_ = parts[:5]
-    data = parts[5].rstrip() if len(parts) > 5 else ""
+    data = parts[5].rstrip(BLANKS) if len(parts) > 5 else ""
     if not _PERMISSIONS.fullmatch(permissions):
         raise _Bad("permissions", f"{permissions[:20]!r} is not four digits 0 or 1, such as 1110")
     read = _FORMATS.get(format_.upper())
@@ -153,7 +156,7 @@ def _read_text(text: str) -> bytes:
 def _read_admin(text: str) -> bytes:
     index, _, rest = text.partition(":")
     digits, _, handle = rest.partition(":")
-    digits, handle = digits.strip(), handle.strip()
+    digits, handle = digits.strip(BLANKS), handle.strip(BLANKS)
     if not _DIGITS.fullmatch(digits):
         raise _Bad(
             "data",
@@ -165,9 +168,9 @@ def _read_admin(text: str) -> bytes:
 
 def _read_list(text: str) -> bytes:
     references = []
-    for part in filter(None, (part.strip() for part in text.split(";"))):
+    for part in filter(None, (part.strip(BLANKS) for part in text.split(";"))):
         index, _, handle = part.partition(":")
-        references.append(Reference(_handle(handle.strip()), _number("data", index.strip())))
+        references.append(Reference(_handle(handle.strip(BLANKS)), _number("data", index.strip())))
     if not references:
         raise _Bad("data", "the list is empty; LIST data is index:handle;index:handle;")
     return encode_vlist(tuple(references))
