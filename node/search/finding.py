@@ -43,10 +43,10 @@ class Effort(NamedTuple):
 
     few: int = 2000
     """Records with one text, or one beginning, that are looked at one by one."""
-    candidates: int = 20_000
-    candidates_for_each: int = 4
-    """Identifiers that are looked up and sorted: so many, and for each one up to the page's end so many more. Of what
-    is more common than that, walking finds a page before it has been through a quarter of all identifiers."""
+    sample: int = 5000
+    """Records that are looked up to see how common it is what is looked for."""
+    steps_for_each: float = 4.0
+    """Records walked past in the time in which one is looked up and sorted."""
 
 
 USUAL = Effort()
@@ -76,15 +76,29 @@ def find(connection: sqlite3.Connection, asked: Asked, effort: Effort = USUAL) -
     numbered = [(types[term.type], term) for term in asked.terms if term.type in types]
     if len(numbered) < len(asked.terms):
         return []  # no value has that type
-    visible = _visible(asked)
+    conditions = _meets(numbered) + _visible(asked)
     source = _rare_marks(connection, numbered, effort.few) or _grams(asked.terms)
     if source is not None:
-        wanted = effort.candidates + effort.candidates_for_each * (asked.skip + asked.limit)
-        most = min(wanted, MOST_CANDIDATES)
-        numbers = _candidates(connection, source, _meets(numbered) + visible, most)
+        most = effort.sample
+        numbers = _candidates(connection, source, conditions, most)
+        if len(numbers) > most and not _should_walk(connection, numbers, asked, effort):
+            most = MOST_CANDIDATES
+            numbers = _candidates(connection, source, conditions, most)
         if len(numbers) <= most:
             return _page(connection, numbers, asked)
-    return _walk(connection, numbered, visible, asked)
+    return _walk(connection, conditions, asked)
+
+
+def _should_walk(
+    connection: sqlite3.Connection, sample: Sequence[int], asked: Asked, effort: Effort
+) -> bool:
+    """Whether walking fills the page before all that match would be looked up, as far as a sample tells.
+
+    The sample is the oldest records that match, so the last one's number tells how far apart they are.
+    """
+    (newest,) = connection.execute("SELECT max(id) FROM record").fetchone()
+    apart = max(sample) / len(sample)
+    return (asked.skip + asked.limit) * apart <= effort.steps_for_each * newest / apart
 
 
 def _rare_marks(
@@ -134,12 +148,10 @@ def _page(connection: sqlite3.Connection, numbers: Sequence[int], asked: Asked) 
     return [Hit(*row) for row in rows]
 
 
-def _walk(
-    connection: sqlite3.Connection, terms: Sequence[tuple[int, Term]], visible: _Sql, asked: Asked
-) -> list[Hit]:
+def _walk(connection: sqlite3.Connection, conditions: _Sql, asked: Asked) -> list[Hit]:
     """Identifier by identifier, until the page is full."""
-    walk = _Sql("SELECT key, coalesce(spelling, key) FROM record WHERE 1") + visible
-    walk += _meets(terms) + _Sql("ORDER BY key LIMIT ? OFFSET ?", (asked.limit, asked.skip))
+    walk = _Sql("SELECT key, coalesce(spelling, key) FROM record WHERE 1") + conditions
+    walk += _Sql("ORDER BY key LIMIT ? OFFSET ?", (asked.limit, asked.skip))
     return [Hit(*row) for row in connection.execute(walk.text, walk.values)]
 
 

@@ -34,8 +34,8 @@ VALUES = st.builds(
     st.sampled_from([14, 14, 14, SECRET_PERMISSIONS]),
 )
 RECORDS = st.dictionaries(st.integers(0, 6), st.lists(VALUES, max_size=4), min_size=1)
-EFFORTS = (Effort(), Effort(few=0), Effort(0, 0, 0))
-"""By what is rare; by grams; by walking."""
+EFFORTS = (Effort(), Effort(few=0), Effort(0, 0, 0.0), Effort(0, 0, 1e9))
+"""By what is rare; by grams; by grams after a sample; by walking."""
 
 
 @st.composite

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from node.search.patterns import MAX_PATTERN_BYTES, read_pattern
+from node.search.marks import STEP, mark_of, marks_of
+from node.search.patterns import MAX_PATTERN_BYTES, Pattern, read_pattern
 from protocols.errors import Malformed, TooLarge
 
 LETTERS = st.text(st.sampled_from("ab*?[]%_^-\\'\"é标\U0001f600 "), max_size=12)
@@ -54,3 +55,17 @@ def test_only_an_open_end_is_met_by_the_beginning_of_a_long_value() -> None:
     assert [read_pattern(text).is_open for text in ("a*", "*", "*a", "a", "*a*")] == [
         True, True, False, False, True,
     ]  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.text(st.sampled_from("abé标"), max_size=80), st.text(max_size=10), st.integers(1, 3))
+def test_a_text_has_every_mark_that_its_patterns_are_looked_up_by(
+    text: str, tail: str, type_: int
+) -> None:
+    marks = list(marks_of(type_, text, is_cut=False))
+    assert mark_of(type_, read_pattern(text)) == marks[0]
+    begun = mark_of(type_, Pattern((text, "")))
+    longer = set(marks_of(type_, text + tail, is_cut=True))
+    assert (begun is None) == (len(text) < STEP)
+    assert begun is None or begun in longer
+    assert not longer & set(marks_of(type_ + 1, text, is_cut=False))
