@@ -3,6 +3,8 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocols.identifier import parse_identifier
 from protocols.trust.algorithms import public_key_of
@@ -351,6 +353,36 @@ def test_many_certificates_of_one_key_cost_one_check():
     ]
     verdict = judge(world() | {"0.NA/88.118.7": many})
     assert (fault(verdict), verdict.checks) == ("forged-signature", 2)
+
+
+PLACES = [(RECORD, 3), ("0.NA/88.118.7", 0), ("0.NA/88.118", 0)]
+"""The signed texts between the record and the root."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PLACES), st.integers(0, 5000), st.integers(1, 255))
+def test_one_damaged_byte_anywhere_in_the_chain_and_nothing_is_verified(place, at, flip):
+    records = world()
+    handle, number = place
+    data = bytearray(records[handle][number].data)
+    data[at % len(data)] ^= flip
+    records[handle][number] = records[handle][number]._replace(data=bytes(data))
+    verdict = judge(records)
+    assert not verdict.is_verified
+    assert State.VERIFIED not in verdict.states.values()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2), st.integers(0, 200), st.integers(1, 255))
+def test_one_damaged_byte_of_a_value_is_a_mismatch_at_its_index(number, at, flip):
+    records = world()
+    value = records[RECORD][number]
+    data = bytearray(value.data)
+    data[at % len(data)] ^= flip
+    records[RECORD][number] = value._replace(data=bytes(data))
+    verdict = judge(records)
+    wrong = {index for index, state in verdict.states.items() if state is State.DIGEST_MISMATCH}
+    assert wrong == {value.index}
 
 
 def test_the_climb_asks_for_certificates_by_handle_index_and_type():
