@@ -1,5 +1,7 @@
 """Requests and proofs of the suite's client are those that Java clients make, byte for byte."""
 
+import pytest
+
 from conformance.asking import FULL
 from conformance.native_messages import (
     Exchange,
@@ -7,10 +9,12 @@ from conformance.native_messages import (
     challenge_of,
     make_request,
     payload_of,
+    read_answer,
     request_bytes,
     sign_challenge,
 )
 from conformance.native_session import GROUP_1024, GROUP_2048, Session
+from conformance.outcome import Failed
 from conformance.target import Account
 from protocols.handle.administration import HandleRequest
 from protocols.handle.authentication import ChallengeAnswer
@@ -85,3 +89,8 @@ def test_the_groups_are_safe_primes_of_their_length() -> None:
     for group in (GROUP_1024, GROUP_2048):
         assert pow(2, group.p - 1, group.p) == 1
         assert pow(2, (group.p - 1) // 2 - 1, (group.p - 1) // 2) == 1
+
+
+def test_a_request_is_not_taken_for_an_answer() -> None:
+    with pytest.raises(Failed, match="response code 0"):
+        read_answer(RESOLUTION_REQUEST)
