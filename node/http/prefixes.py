@@ -1,7 +1,8 @@
 """Prefixes: ``/api/prefixes``: which are hosted here, taking one on, giving one up (Handle.Net manual, JSON API).
 
-The prefix is ``?prefix=``, or ``prefix`` of a JSON body, ``0.NA/`` in front or not. Hosting one whose record exists
-keeps the record; giving one up keeps it as well, and what is below it out of sight. The registry decides who may.
+The prefix is in the path, ``?prefix=``, or ``prefix`` of a JSON body; ``0.NA/`` in front or not. Hosting one whose
+record exists keeps the record; giving one up keeps it as well, and what is below it out of sight. The registry decides
+who may.
 """
 
 import asyncio
@@ -11,9 +12,10 @@ from node.http.errors import failure
 from node.http.listing import read_page
 from node.http.reply import Reply, json_reply
 from node.http.request import Request
+from node.http.target import decode_path
 from node.http.writing import read_request_id
 from protocols.errors import Malformed, ProtocolError
-from protocols.identifier import Identifier, prefix_record_of
+from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
 from protocols.message import Command, Operation, Outcome, Principal
 from protocols.rest.codes import CODES
 from protocols.rest.json_reader import parse_json
@@ -24,7 +26,7 @@ MAX_PAGE = 10_000
 STEP = 1000
 """Prefixes looked at between two looks at other connections."""
 _MAX_TEXT_BYTES = 4096
-_LEADS = ("0.NA/", "0.na/")
+_LEAD = PREFIX_AUTHORITY + b"/"
 
 
 async def list_prefixes(api: Api, request: Request) -> Reply:
@@ -56,6 +58,16 @@ async def give_up_prefix(api: Api, request: Request) -> Reply:
     return await _move(api, request, Operation.UNHOST)
 
 
+async def host_named_prefix(api: Api, request: Request) -> Reply:
+    """The same, the prefix in the path."""
+    return await _move(api, request, Operation.HOST)
+
+
+async def give_up_named_prefix(api: Api, request: Request) -> Reply:
+    """The same, the prefix in the path."""
+    return await _move(api, request, Operation.UNHOST)
+
+
 async def _move(api: Api, request: Request, operation: Operation) -> Reply:
     principal = await api.need(request)
     if isinstance(principal, Reply):
@@ -76,20 +88,21 @@ async def _move(api: Api, request: Request, operation: Operation) -> Reply:
 
 async def _read_prefix(request: Request) -> Identifier | Reply:
     """The record of the prefix that is meant, or why there is none. Raises ``ProtocolError``."""
-    text = request.parameters.first("prefix")
-    if text is None and request.media_type() == "application/json":
+    given = request.parameters.first("prefix")
+    if given is None and request.media_type() == "application/json":
         body = await request.read_body(MAX_BODY_BYTES)
         asked = parse_json(body) if body.strip() else None
         if asked is not None and not asked.is_object:
             raise Malformed('body: an object like {"prefix": "88.118"} expected')
         member = None if asked is None else asked.get("prefix")
-        text = None if member is None else member.read_text(_MAX_TEXT_BYTES)
-    for lead in _LEADS:
-        text = None if text is None else text.removeprefix(lead)
+        given = None if member is None else member.read_text(_MAX_TEXT_BYTES)
     try:
-        if not text:
+        prefix = decode_path(request.suffix) or (given or "").encode()
+        if prefix[: len(_LEAD)].upper() == _LEAD:
+            prefix = prefix[len(_LEAD) :]
+        if not prefix:
             raise Malformed("needed, e.g. ?prefix=88.118")
-        return prefix_record_of(text)
+        return prefix_record_of(prefix)
     except ProtocolError as error:
         return failure(
             Outcome.INVALID_IDENTIFIER, "PUT", message=f"prefix: {error}", field="prefix"

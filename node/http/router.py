@@ -24,8 +24,7 @@ from protocols.errors import ProtocolError
 _RECORDS = b"/api/handles/"
 _READS = frozenset({"GET", "HEAD"})
 """Of records: too many to read the clock twice for each; the latency of reading is measured from outside."""
-_API = b"/api/"
-_RESERVED = (_API, b"/hrls/")
+_RESERVED = (b"/api/", b"/hrls/")
 """Below these everything is a program's business: unknown paths get a JSON 404, never a page or redirect."""
 
 log = get_log("http")
@@ -98,15 +97,13 @@ class Router:
         if path.startswith(_RECORDS):
             return self.records, path[len(_RECORDS) :]
         route = self._exact.get(path)
+        if path.endswith(b"/") and path.startswith(_RESERVED):
+            route = self._exact.get(path[:-1], route)  # as clients of other servers write it
         if route is not None and route is not self.rest:
             return route, b""
         for below in self._below:  # what follows their path is an identifier
             if path.startswith(below.path):
                 return below, path[len(below.path) :]
-        if path.startswith(_API) and path.endswith(b"/"):
-            route = self._exact.get(path[:-1])  # as clients of other servers write it
-            if route is not None:
-                return route, b""
         if path.startswith(_RESERVED) or path in {b"/api", b"/hrls", b"*"}:
             return None, b""
         return self.rest, path[1:]

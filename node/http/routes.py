@@ -9,7 +9,13 @@ from node.http.changes import list_changes
 from node.http.hrls import ping, search, search_below
 from node.http.listing import list_handles
 from node.http.openapi import openapi_document
-from node.http.prefixes import give_up_prefix, host_prefix, list_prefixes
+from node.http.prefixes import (
+    give_up_named_prefix,
+    give_up_prefix,
+    host_named_prefix,
+    host_prefix,
+    list_prefixes,
+)
 from node.http.reading import read_record
 from node.http.redirect import no_icon, redirect, welcome
 from node.http.reply import HTML, NDJSON, Reply, json_reply
@@ -50,8 +56,24 @@ _DELETE = Operation(
     needs_login=True,
     work=Work.WRITE,
 )
-_MOVING = (("prefix", "pretty"), ("Idempotency-Key", "Authorization"))
-_MOVED = (200, 401, 403, 413, 422)
+_HOST = Operation(
+    host_prefix,
+    "Take responsibility for a prefix",
+    ("prefix", "pretty"),
+    ("Idempotency-Key", "Authorization"),
+    (200, 401, 403, 422),
+    body="application/json",
+    takes="PrefixName",
+    needs_login=True,
+    work=Work.WRITE,
+)
+_GIVE_UP = _HOST._replace(
+    handler=give_up_prefix,
+    summary="Give responsibility for a prefix up",
+    statuses=(*_HOST.statuses, 404),
+)
+_NAMED = _HOST._replace(parameters=("pretty",), body="", takes="")
+"""The prefix is in the path."""
 _SESSION = Operation(
     use_session,
     "Who is logged in to the session",
@@ -196,25 +218,18 @@ ROUTES: tuple[Route, ...] = (
                     work=Work.BULK,
                 )
             ),
-            "POST": Operation(
-                host_prefix,
-                "Take responsibility for a prefix",
-                *_MOVING,
-                _MOVED,
-                body="application/json",
-                takes="PrefixName",
-                needs_login=True,
-                work=Work.WRITE,
-            ),
-            "DELETE": Operation(
-                give_up_prefix,
-                "Give responsibility for a prefix up",
-                *_MOVING,
-                (*_MOVED, 404),
-                body="application/json",
-                takes="PrefixName",
-                needs_login=True,
-                work=Work.WRITE,
+            "POST": _HOST._replace(statuses=(*_HOST.statuses, 413)),
+            "DELETE": _GIVE_UP._replace(statuses=(*_GIVE_UP.statuses, 413)),
+        },
+    ),
+    Route(
+        b"/api/prefixes/",
+        {
+            "POST": _NAMED._replace(handler=host_named_prefix),
+            "DELETE": _NAMED._replace(
+                handler=give_up_named_prefix,
+                summary=_GIVE_UP.summary,
+                statuses=_GIVE_UP.statuses,
             ),
         },
     ),

@@ -1,5 +1,7 @@
 """Logging in with a certificate: self-signed ones count by the key that is registered, all others say why not."""
 
+import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -157,6 +159,27 @@ async def test_a_renewed_server_certificate_still_asks_clients(node, tmp_path):
     certificates.look(1e9)
     assert certificates.loaded_count == 2
     assert (await put(node, issue(tmp_path, f"401:{NAME}", RSA))).status == 201
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_resumed_connection_is_still_that_of_the_certificate(node, tmp_path, version):
+    context = client_context(shown=issue(tmp_path, f"401:{NAME}", RSA), version=version)
+    ask = f"GET /api/sessions/this HTTP/1.1\r\nHost: n\r\nConnection: close\r\nAuthorization: {CERT}\r\n\r\n"
+
+    def talk(session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool | None, bytes]:
+        raw = socket.create_connection(("127.0.0.1", node.port), timeout=5)
+        with context.wrap_socket(raw, session=session) as client:
+            client.sendall(ask.encode())
+            said = b""
+            while data := client.recv(65_536):
+                said += data
+            return client.session, client.session_reused, said
+
+    session, _, first = await asyncio.to_thread(talk, None)
+    _, was_resumed, second = await asyncio.to_thread(talk, session)
+    assert was_resumed
+    for said in (first, second):
+        assert f'"id":"401:{NAME}"'.encode() in said
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,10 @@ EXPECTED: dict[str, dict[str, list[Case]]] = {
             Case("/api/prefixes?prefix=55.{role}", HIS, writers=("operator",)),
         ],
     },
+    "/api/prefixes/{handle}": {
+        "post": [Case("/api/prefixes/88.118.n{role}", OURS, writers=TENANT)],
+        "delete": [Case("/api/prefixes/0.NA%2F88.118.n{role}", OURS, writers=TENANT)],
+    },
     "/api/sessions": {"post": [Case("/api/sessions", SESSION)]},
     "/api/sessions/this": {
         method: [Case("/api/sessions/this", READ)] for method in ("get", "head", "put", "post")

@@ -182,6 +182,15 @@ PROVOKE: tuple[tuple[str, str, int, dict], ...] = (
     ("DELETE", "/api/prefixes?prefix=99.9", 404, OPERATOR),
     ("DELETE", "/api/prefixes", 413, {**BIG, **LOGIN}),
     ("DELETE", "/api/prefixes?prefix=88.118", 422, {"Idempotency_Key": "used", **LOGIN}),
+    ("POST", "/api/prefixes/88.118.2", 200, OPERATOR),
+    ("POST", "/api/prefixes/88.118.2", 401, {}),
+    ("POST", "/api/prefixes/88.118.2", 403, OF_READER),
+    ("POST", "/api/prefixes/88.118.2", 422, {"Idempotency_Key": "used", **LOGIN}),
+    ("DELETE", "/api/prefixes/88.118.2", 200, OPERATOR),
+    ("DELETE", "/api/prefixes/88.118", 401, {}),
+    ("DELETE", "/api/prefixes/88.118", 403, OF_READER),
+    ("DELETE", "/api/prefixes/99.9", 404, OPERATOR),
+    ("DELETE", "/api/prefixes/88.118", 422, {"Idempotency_Key": "used", **LOGIN}),
     ("POST", "/api/sessions", 201, {}),
     ("POST", "/api/sessions", 401, {"Authorization": basic(WRONG)}),
     ("POST", "/api/sessions", 403, {"plain": ""}),
@@ -279,7 +288,7 @@ async def test_every_documented_status_is_really_given_and_no_other():
 
 def _path_of(target: str) -> str:
     path = target.partition("?")[0]
-    for below in ("/api/handles/", "/api/verifications/", "/hrls/handles/"):
+    for below in ("/api/handles/", "/api/prefixes/", "/api/verifications/", "/hrls/handles/"):
         if path.startswith(below):
             return below + "{handle}"
     return (

@@ -35,6 +35,18 @@ async def test_a_record_made_before_its_prefix_was_hosted_is_kept(node):
     assert shown.json["values"][0]["data"]["value"] == "factory"
 
 
+async def test_the_prefix_may_be_in_the_path(node):
+    for name in ("77.1", "0.NA/77.2", "0.NA%2F77.3"):
+        assert (await node.ask("POST", f"{PREFIXES}/{name}", **OPERATOR)).status == 200
+    assert (await node.ask("DELETE", f"{PREFIXES}/77.2", **OPERATOR)).status == 200
+    for listing in (PREFIXES, PREFIXES + "/"):
+        listed = await node.ask("GET", listing, **OPERATOR)
+        assert listed.json["handles"] == ["0.NA/77.1", "0.NA/77.3", "0.NA/88.118"]
+    assert (await node.ask("GET", f"{PREFIXES}/77.1", **OPERATOR)).status == 405
+    for bad in ("%FF", "a%2Fb", "0.NA/"):
+        assert (await node.ask("POST", f"{PREFIXES}/{bad}", **OPERATOR)).status == 400
+
+
 async def test_a_page_of_prefixes_at_a_time(node):
     for number in range(5):
         node.submit(Operation.HOST, f"0.NA/77.{number}")
