@@ -98,7 +98,7 @@ def _should_walk(
     """
     (newest,) = connection.execute("SELECT max(id) FROM record").fetchone()
     apart = max(sample) / len(sample)
-    return (asked.skip + asked.limit) * apart <= effort.steps_for_each * newest / apart
+    return bool((asked.skip + asked.limit) * apart <= effort.steps_for_each * newest / apart)
 
 
 def _rare_marks(
