@@ -4,6 +4,7 @@ Not a library's client on purpose: checks look at framing, ask in pieces, severa
 """
 
 import json
+import re
 import socket
 import ssl
 import urllib.parse
@@ -16,6 +17,9 @@ from conformance.outcome import Failed, Unable, show
 READ_BYTES = 65_536
 MOST_HEAD_BYTES = 65_536
 NO_BODY = frozenset({204, 304})
+HUNG_UP = "the connection was closed"
+"""What ``Failed`` says came, when nothing did but the end."""
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 FieldList = Sequence[tuple[str, str]]
 
 
@@ -87,9 +91,23 @@ class HttpClient:
         *,
         answer_s: float | None = None,
     ) -> HttpAnswer:
-        """One request, one answer. Raises ``Failed`` and ``Unable``."""
-        self.send(self.request(method, target, body, fields))
-        return self.read_answer(is_head=method == "HEAD", answer_s=answer_s)
+        """One request, one answer; once more when a kept connection turns out to be closed (RFC 9112 §9.3.1).
+
+        Raises ``Failed`` and ``Unable``.
+        """
+        request, is_head, was_kept = (
+            self.request(method, target, body, fields),
+            method == "HEAD",
+            self.is_open,
+        )
+        self.send(request)
+        try:
+            return self.read_answer(is_head=is_head, answer_s=answer_s)
+        except Failed as failed:
+            if not was_kept or failed.came != HUNG_UP:
+                raise
+        self.send(request)
+        return self.read_answer(is_head=is_head, answer_s=answer_s)
 
     def request(
         self, method: str, target: str, body: bytes | None = None, fields: FieldList = ()
@@ -140,6 +158,11 @@ class HttpClient:
             return not self._receive(monotonic_s() + within_s)
         except Failed:
             return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as is known here."""
+        return self._socket is not None
 
     @property
     def has_more(self) -> bool:
@@ -217,10 +240,9 @@ class HttpClient:
         body = b""
         while True:
             text = self._read_to(b"\r\n", until_s).partition(b";")[0]
-            try:
-                size = int(text, 16)
-            except ValueError:
-                raise Failed("a chunk size (RFC 9112 §7.1)", show(text)) from None
+            if not _HEX.fullmatch(text.strip()):
+                raise Failed("a chunk size (RFC 9112 §7.1)", show(text))
+            size = int(text, 16)
             if not size:
                 break
             body += self._read_exactly(size + 2, until_s)[:-2]
@@ -233,7 +255,7 @@ class HttpClient:
             if len(self._buffer) > MOST_HEAD_BYTES:
                 raise Failed(f"a head of at most {MOST_HEAD_BYTES} bytes", show(self._buffer[:80]))
             if not self._receive(until_s):
-                came = show(self._buffer[:80]) or "the connection was closed"
+                came = show(self._buffer[:80]) or HUNG_UP
                 raise Failed("an HTTP answer", came)
         found, _, self._buffer = self._buffer.partition(end)
         return found
