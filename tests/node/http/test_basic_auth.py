@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from node.http.basic_auth import Login, read_basic
 from node.http.peers import Networks, behind_proxies, make_peer
 from protocols.errors import ProtocolError
+from protocols.values.value import SECRET_PERMISSIONS, Value
 from tests.node.http.conftest import ADMIN, basic, make_config, running, url
+from tests.node.http.handle_client import begin, by_secret
 
 
 def _header(pair: bytes) -> str:
@@ -62,6 +64,18 @@ async def test_a_wrong_password_is_401_with_the_realm_clients_look_for(node):
     assert response.status == 401
     assert "Basic" not in response.headers["www-authenticate"]
     assert "Handle sessionId=" in response.headers["www-authenticate"]
+
+
+async def test_the_handle_may_hold_colons(node):
+    """Only the first one stands between index and handle; those of the handle and of the secret are their own."""
+    login = (300, "88.118/line:7:operator", "a:b")
+    secret = Value(300, "HS_SECKEY", b"a:b", permissions=SECRET_PERMISSIONS)
+    node.put(login[1], secret)
+    shown = await node.ask("GET", "/api/sessions/this", Authorization=basic(login))
+    assert shown.json["id"] == "300:88.118/line:7:operator"
+    proof = by_secret(login, await begin(node), "HMAC-SHA256")
+    shown = await node.ask("PUT", "/api/sessions/this", Authorization=proof)
+    assert shown.json["id"] == "300:88.118/line:7:operator"
 
 
 async def test_an_empty_or_non_secret_value_is_no_password(node):
