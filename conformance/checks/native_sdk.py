@@ -69,10 +69,10 @@ def a_login_ends_with_its_own_op_code(visit: Visit) -> None:
     expect_equal("op code", int(OpCode.SDK_LOGIN), came.answer.header.op_code)
 
 
-@check("native.sdk.login-by-secret", SDK, Need.TCP, Need.ADMIN, Need.SECRET)
+@check("native.sdk.login-by-secret", SDK, Need.TCP, Need.ADMIN)
 def a_login_by_secret_succeeds(visit: Visit) -> None:
     """A login with a secret key ends with RC 1 and op code 2001 as well."""
-    came = log_in(visit.kept_connection(), visit.administrator)
+    came = log_in(visit.kept_connection(), visit.somebody())
     expect_code(came, ResponseCode.SUCCESS)
     expect_equal("op code", int(OpCode.SDK_LOGIN), came.answer.header.op_code)
 
