@@ -137,7 +137,9 @@ class Administration:
         return read_identifier(handle)
 
     def _minted(self, exchange: Exchange) -> str:
-        """The same for ``look`` and ``carry_out``, and for a request that comes again."""
+        """The same for ``look`` and ``carry_out``, and for a request that comes again; of nobody nothing is kept."""
+        if exchange.speaking.principal == ANONYMOUS:
+            return self._mint()
         key, now_s = _request_id(exchange), self._service.now().monotonic_s
         suffix, at_s = self._mints.get(key, ("", now_s - REPEATED_S))
         if now_s - at_s >= REPEATED_S:

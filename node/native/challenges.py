@@ -49,6 +49,15 @@ class Challenge:
         """Whether a message with that SHA-256 is the one that answered it."""
         return hmac.compare_digest(self.answer_digest, digest)
 
+    def forget_result(self) -> None:
+        """Who asks again from now on is told that it was answered."""
+        self.result = None
+
+    @property
+    def source(self) -> tuple[str, bool]:
+        """Whose it counts as: what came by UDP may have a forged address, and counts by itself."""
+        return source_network(self.address), self.is_udp
+
 
 @dataclass(slots=True)
 class _Source:
@@ -61,7 +70,7 @@ class Challenges:
     def __init__(self, new_id: Callable[[], int]) -> None:
         self._new_id = new_id
         self._by_id: OrderedDict[int, Challenge] = OrderedDict()
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[tuple[str, bool], _Source] = {}
         self._bytes = self._udp_count = 0
 
     def __len__(self) -> int:
@@ -75,7 +84,7 @@ class Challenges:
     def add(self, challenge: Challenge, now_s: float) -> int | None:
         """Its id; None when there is no room."""
         self._expire(now_s)
-        source = self._sources.setdefault(source_network(challenge.address), _Source())
+        source = self._sources.setdefault(challenge.source, _Source())
         if len(source.ids) >= MOST_PER_SOURCE:
             self._remove(next(iter(source.ids)))
         share = UDP_SHARE if challenge.is_udp else 1
@@ -83,13 +92,13 @@ class Challenges:
         size = len(challenge.request.received)
         if count * share >= MOST or (self._bytes + size) * share > MOST_BYTES:
             if not source.ids:
-                self._sources.pop(source_network(challenge.address), None)
+                self._sources.pop(challenge.source, None)
             return None
         id_ = self._new_id()
         while id_ in self._by_id:
             id_ = self._new_id()
         self._by_id[id_] = challenge
-        self._sources.setdefault(source_network(challenge.address), source).ids[id_] = None
+        self._sources.setdefault(challenge.source, source).ids[id_] = None
         self._bytes += size
         self._udp_count += challenge.is_udp
         return id_
@@ -112,8 +121,7 @@ class Challenges:
         challenge = self._by_id.pop(id_)
         self._bytes -= len(challenge.request.received)
         self._udp_count -= challenge.is_udp
-        network = source_network(challenge.address)
-        source = self._sources[network]
+        source = self._sources[challenge.source]
         del source.ids[id_]
         if not source.ids:
-            del self._sources[network]
+            del self._sources[challenge.source]

@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from node.native.administering import NEEDS_LOGIN, refused
 from node.native.challenges import LASTS_S, Challenge, Challenges
 from node.native.exchange import Exchange, Said, Speaking
+from node.native.kept import Kept
 from node.native.link import Login
 from node.native.listing import LISTS
-from node.native.sessions import Session, Sessions
+from node.native.sessions import Session, Sessions, told_to
 from node.native.telling import Teller
 from node.proving.claim import read_claim
 from node.service import Service
@@ -61,11 +62,12 @@ class Challenger:
         service: Service,
         teller: Teller,
         sessions: Sessions,
+        kept: Kept,
         new_id: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self._service, self._teller, self._sessions = service, teller, sessions
-        self._random = random
+        self._kept, self._random = kept, random
         self.challenges = Challenges(new_id)
 
     def begin_login(self, exchange: Exchange) -> Said:
@@ -120,19 +122,26 @@ class Challenger:
         result: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if challenge.request.header.op_code not in LISTS:  # of these the end alone would be kept
             challenge.result = result
-        answer = await self._let_pass(exchange, challenge, session, carry_out)
-        result.set_result(answer)
+        answer = await told_to(result, self._let_pass(exchange, challenge, session, carry_out))
+        size = len(answer) + len(challenge.request.received)
+        self._kept.keep(size, challenge.forget_result, self._service.now().monotonic_s)
         return answer
 
     def _find(self, exchange: Exchange, now: Now) -> tuple[Challenge | None, Session | None]:
         id_, session = exchange.request.envelope.session_id, None
-        if exchange.link is not None and id_ in exchange.link.pending:
+        is_login = exchange.link is not None and id_ in exchange.link.pending
+        if exchange.link is not None and is_login:
             id_ = exchange.link.pending[id_]
         else:
             session = self._sessions.find(id_, now.monotonic_s)
             if session is not None:
                 id_ = session.pending
         found = self.challenges.find(id_, exchange.peer.address, now.monotonic_s)
+        if found is not None and is_login != (found.request.header.op_code == OpCode.SDK_LOGIN):
+            return (
+                None,
+                None,
+            )  # a login is completed on its connection, under the id that it began with
         return found, session
 
     async def _let_pass(

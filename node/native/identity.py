@@ -5,7 +5,8 @@ chose. A session id alone proves nothing: whoever has heard one can write it int
 message shows:
 
 ==============================  =========================================================================
-credential HS_MAC               the session's; RC 500 unknown session, 404 wrong MAC, 505 seen before
+credential HS_MAC               the session's; RC 500 unknown session, 404 wrong MAC, 505 seen before, 5 version
+                                before 2.7
 credential of another type      RC 404: clients sign nothing else (RFC 3652 §2.2.4)
 session id with a login on it   who has logged in there, on this connection
 unknown session id, UDP         nobody for what anybody may ask, else RC 500
@@ -19,7 +20,7 @@ from collections.abc import Callable
 
 from node.native.exchange import Refusal, Speaking
 from node.native.link import Link, Login
-from node.native.sessions import Repeatable, Sessions
+from node.native.sessions import Repeatable, Session, Sessions
 from protocols.errors import ProtocolError
 from protocols.handle.codec import Message
 from protocols.handle.codes import OpCode, ResponseCode
@@ -27,6 +28,7 @@ from protocols.handle.credential import MAC_TYPE, Credential
 from protocols.handle.encryption import decrypt
 from protocols.handle.envelope import Envelope
 from protocols.handle.signing import mac_is_right
+from protocols.handle.versions import IV_IN_FRONT, Version, answer_version
 from protocols.message import ANONYMOUS, Principal
 from resolver.source import Now, Peer
 
@@ -40,6 +42,11 @@ OTHER_CREDENTIAL = Refusal(
 REPLAYED = Refusal(
     ResponseCode.SESSION_MESSAGE_REJECTED, "a message with this number was seen before"
 )
+NUMBERED: Version = (2, 7)
+"""Before it MACs leave out the message's number, or are laid out in a way not spoken here: whoever has recorded a
+message could send it again under another number."""
+OLD_SESSION = "sessions of versions before 2.7"
+OLD_MAC = Refusal(ResponseCode.NOT_SUPPORTED, OLD_SESSION)
 _OF_ANYBODY = frozenset({OpCode.RESOLVE, OpCode.GET_SITE_INFO, OpCode.CHALLENGE_ANSWER})
 BAD_CIPHERTEXT = Refusal(
     ResponseCode.PROTOCOL_ERROR, "the encrypted message cannot be read with the session's key"
@@ -54,10 +61,19 @@ def open_sealed(
     session = sessions.find(envelope.session_id, now.monotonic_s)
     if session is None:
         return NO_SESSION
+    if _answered_in(envelope) < IV_IN_FRONT:
+        return BAD_CIPHERTEXT
     try:
         return decrypt(message, session.key)
     except ProtocolError:
         return BAD_CIPHERTEXT
+
+
+def _answered_in(envelope: Envelope) -> Version:
+    """The suggested version stands outside of what is encrypted, and of what a MAC of 2.7 is over: whoever changes it
+    must not get an answer in a version that has no encryption.
+    """
+    return answer_version(envelope.version, envelope.suggested)
 
 
 def identify(  # noqa: PLR0913  # everything it rests on
@@ -107,17 +123,23 @@ def _by_mac(  # noqa: PLR0913  # as above
 ) -> Speaking | Refusal | Repeatable:
     if credential.type.upper() != MAC_TYPE:
         return OTHER_CREDENTIAL
+    if _answered_in(request.envelope) < NUMBERED:
+        return OLD_MAC
     session = sessions.find(request.envelope.session_id, now.monotonic_s)
     if session is None:
         return NO_SESSION
-    try:
-        if not mac_is_right(credential, session.key, request.envelope, request.received):
-            return WRONG_MAC
-    except ProtocolError:
-        return WRONG_MAC
+    if not _is_right(credential, session, request):
+        return BAD_CIPHERTEXT if is_encrypted else WRONG_MAC
     sessions.touch(session, now.monotonic_s)
     if not session.window.is_new(credential.counter):
         digest = hashlib.sha256(message).digest()
         repeated = session.recall(digest, peer.address, link, now.monotonic_s)
         return REPLAYED if repeated is None else repeated
     return Speaking(known(session.login), session, credential.counter, is_encrypted)
+
+
+def _is_right(credential: Credential, session: Session, request: Message) -> bool:
+    try:
+        return mac_is_right(credential, session.key, request.envelope, request.received)
+    except ProtocolError:
+        return False

@@ -16,10 +16,11 @@ from node.native.administering import OPERATIONS, Administration, refused
 from node.native.challenging import Challenger
 from node.native.dressing import Dresser
 from node.native.exchange import Exchange, Said
+from node.native.kept import Kept
 from node.native.key_exchange import KeyExchange
 from node.native.listing import LISTS, Listing
 from node.native.resolving import read_query, say
-from node.native.sessions import Repeatable, Sessions
+from node.native.sessions import Repeatable, Sessions, told_to
 from node.native.telling import Teller
 from node.overload import TOO_BUSY, Work
 from node.proving.claim import read_proof
@@ -39,6 +40,7 @@ from resolver.source import Now
 
 USE_TCP = "answer too large for UDP: use TCP"
 PROVED_OVER_TCP = "signed answers are told over TCP only"
+ONLY_OVER_TCP = "operation {} is for TCP only"
 NO_ADMIN = "not supported by this server: operation {}"
 POOL_FULL = "too many proofs and signatures wait; ask again"
 MOST_LISTED_BYTES = 131_072
@@ -69,13 +71,19 @@ class Office:
         self._administration = Administration(service)
         self._listing = Listing(service)
         self._key_exchange = KeyExchange(self.sessions, service.pool, random)
-        self._challenger = Challenger(service, self._teller, self.sessions, new_id, random)
+        self.kept = Kept()
+        self._challenger = Challenger(
+            service, self._teller, self.sessions, self.kept, new_id, random
+        )
         self.known = self._challenger.known
 
     def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Task | Query:
         """The answer, work that makes it, or the question that another node must be asked."""
         if exchange.wants_proof and exchange.peer.transport == "udp":
             return self._teller.message(exchange, refused(Outcome.ERROR, PROVED_OVER_TCP), now)
+        if exchange.op_code in _ONLY_OVER_TCP and exchange.peer.transport == "udp":
+            reason = ONLY_OVER_TCP.format(exchange.op_code)
+            return self._teller.message(exchange, refused(Outcome.ERROR, reason), now)
         work = _SHED.get(exchange.op_code, Work.READ if exchange.wants_proof else None)
         if work is not None and self._service.overload.refuses(work):
             return self._teller.message(exchange, refused(Outcome.BUSY, TOO_BUSY), now)
@@ -113,13 +121,15 @@ class Office:
         """The same, kept for a while: the client may not hear the answer and send the message again."""
         session = exchange.speaking.session
         assert session is not None
+        if not exchange.speaking.counter or exchange.op_code in LISTS:
+            return await self._work(exchange, message, said)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if exchange.speaking.counter and exchange.op_code not in LISTS:
-            digest = hashlib.sha256(message).digest()
-            kept = Repeatable(future, exchange.peer.address, exchange.link, now.monotonic_s)
-            session.remember(digest, kept)
-        answer = await self._work(exchange, message, said)
-        future.set_result(answer)
+        digest = hashlib.sha256(message).digest()
+        kept = Repeatable(future, exchange.peer.address, exchange.link, now.monotonic_s)
+        session.remember(digest, kept)
+        answer = await told_to(future, self._work(exchange, message, said))
+        now_s = self._service.now().monotonic_s
+        self.kept.keep(len(answer), partial(session.recent.pop, digest, None), now_s)
         return answer
 
     async def _work(self, exchange: Exchange, message: bytes, said: Said | Query | None) -> bytes:
@@ -137,8 +147,6 @@ class Office:
             failed = refused(Outcome.BUSY, POOL_FULL)
         except Unsupported as error:
             failed = refused(Outcome.NOT_SUPPORTED, str(error))
-        except ConnectionResetError:
-            return b""  # the client left in the middle of a list
         except Exception:  # one question must not stop the worker
             QUERY_ERRORS.inc()
             log.exception("a request met a bug", extra={"op_code": exchange.op_code})
@@ -171,7 +179,10 @@ class Office:
         async for said in self._listing.tell(exchange):
             parts.append(await self._dressed(exchange, said))
             if send_part is not None and said.has_more:
-                await send_part(parts.pop())
+                try:
+                    await send_part(parts.pop())
+                except ConnectionResetError:
+                    return b""  # nobody is there to be told the rest
             elif sum(map(len, parts)) > MOST_LISTED_BYTES:
                 return await self._dressed(exchange, refused(Outcome.ERROR, TOO_LONG))
         return b"".join(parts)
@@ -224,6 +235,10 @@ class Office:
 _WORK = frozenset({OpCode.CHALLENGE_ANSWER, OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP})
 """Operations that always take time."""
 
+
+_ONLY_OVER_TCP = frozenset({OpCode.VERIFY_CHALLENGE, OpCode.SESSION_SETUP})
+"""Forged datagrams would fill the table of sessions, and make the address that they name look like a guesser's. Java
+clients ask again over TCP at once."""
 
 _SHED: dict[int, Work] = {
     **dict.fromkeys(OPERATIONS, Work.WRITE),

@@ -7,7 +7,7 @@ without a message and ``LASTS_S`` after they began, whatever the client asked fo
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from node.native.link import NOBODY, Login
@@ -18,6 +18,9 @@ LASTS_S = 8 * 3600.0
 MOST = 4096
 """Of one worker; some 500 bytes each."""
 MOST_PER_SOURCE = 128
+"""Of one address; whoever opens more loses the one he has not used for longest."""
+UNUSED_S = 60.0
+"""A session may have to make room when nobody has spoken in it for so long; its client opens another (RC 500)."""
 WINDOW = 200
 """Numbers behind the highest that may still come (Handle.Net's)."""
 REPEATED_S = 60.0
@@ -34,6 +37,18 @@ class Repeatable:
     address: str
     link: object
     at_s: float
+
+
+async def told_to(waiting: "asyncio.Future[bytes]", work: Awaitable[bytes]) -> bytes:
+    """What ``work`` makes, or its exception, for whoever waits for the same, too."""
+    try:
+        answer = await work
+    except BaseException as error:
+        waiting.set_exception(error if isinstance(error, Exception) else ConnectionResetError())
+        waiting.exception()  # nobody has to wait for it
+        raise
+    waiting.set_result(answer)
+    return answer
 
 
 class ReplayWindow:
@@ -116,8 +131,7 @@ class Sessions:
 
     def open(self, key: bytes, address: str, wanted_s: float, now_s: float) -> Session | None:
         """A new one; None when there is no room for it."""
-        self._expire(now_s)
-        if self.has_no_room(address):
+        if not self.has_room(address, now_s):
             return None
         id_ = self._new_id()
         while id_ in self._by_id:
@@ -129,10 +143,26 @@ class Sessions:
         self._counts[source] = self._counts.get(source, 0) + 1
         return session
 
-    def has_no_room(self, address: str) -> bool:
-        """Whether ``open`` would say None; cheap, so that nobody agrees on a key in vain."""
-        count = self._counts.get(source_network(address), 0)
-        return len(self._by_id) >= MOST or count >= MOST_PER_SOURCE
+    def has_room(self, address: str, now_s: float) -> bool:
+        """Whether ``open`` would open one; cheap, so that nobody agrees on a key in vain.
+
+        Room is made by ending one that was not used for ``UNUSED_S``: whoever has too many, of his own; when all
+        together are too many, one that nobody has logged in on.
+        """
+        self._expire(now_s)
+        source = source_network(address)
+        if self._counts.get(source, 0) >= MOST_PER_SOURCE:
+            return self._end_unused(lambda one: source_network(one.address) == source, now_s)
+        return len(self._by_id) < MOST or self._end_unused(lambda one: one.login == NOBODY, now_s)
+
+    def _end_unused(self, may_go: Callable[[Session], bool], now_s: float) -> bool:
+        for session in self._by_id.values():
+            if now_s - session.used_s < UNUSED_S:
+                return False  # the one unused for longest comes first
+            if may_go(session):
+                self.end(session)
+                return True
+        return False
 
     def find(self, id_: int, now_s: float) -> Session | None:
         """The one of that id, if it is not over. That somebody may speak in it is for his MAC to prove."""
