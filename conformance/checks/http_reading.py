@@ -154,6 +154,23 @@ def auth_is_taken(visit: Visit) -> None:
     expect_indexes(get(visit, name, "auth=true"), (1, 100))
 
 
+@check("http.read.cert-parameter", API, *READ)
+def cert_is_taken(visit: Visit) -> None:
+    """cert=true asks for a certified answer and is answered like any question."""
+    expect_indexes(get(visit, visit.make(PAGE), "cert=true"), (1, 100))
+
+
+@check("http.read.callback-scrubbed", API, *READ)
+def callbacks_are_names(visit: Visit) -> None:
+    """A callback that is no name never comes back as script: it is scrubbed, ignored or refused."""
+    bad = "%3Cscript%3Ealert(1)%3C/script%3E"
+    answer = get(visit, visit.make(PAGE), f"callback={bad}")
+    expect(
+        b"<script>" not in answer.body and b"alert(1)" not in answer.body, "no script", answer.told
+    )
+    expect("html" not in answer.field("Content-Type"), "no page", answer.field("Content-Type"))
+
+
 @check("http.read.pretty", API, *READ)
 def pretty_is_the_same(visit: Visit) -> None:
     """pretty indents the JSON and leaves what it says as it is."""

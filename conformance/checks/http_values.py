@@ -225,6 +225,24 @@ def admin_indexes_may_be_text(visit: Visit) -> None:
     expect_equal("index", who.index, told.get("index"))
 
 
+@check("http.values.write-ttl-date", API, *WRITE)
+def ttl_dates_are_read(visit: Visit) -> None:
+    """A time to live that is written as a date is that moment."""
+    value = text_value(1, "https://example.org/") | {"ttl": "2033-05-18T03:33:20Z"}
+    expect_equal("ttl", "2033-05-18T03:33:20Z", _stored(visit, value).get("ttl"))
+
+
+@check("http.values.write-admin-permissions", API, *WRITE)
+def admin_permissions_may_be_a_number(visit: Visit) -> None:
+    """The permissions in an HS_ADMIN may be written as a number; digits come back, the highest bit first."""
+    who = visit.administrator
+    value = {"handle": who.handle.decode(), "index": who.index, "permissions": 0b0000_0101_0011}
+    data = {"format": "admin", "value": value}
+    came = _stored(visit, {"index": 101, "type": "HS_ADMIN", "data": data}).get("data")
+    told = str(as_object(as_object(came).get("value")).get("permissions"))
+    expect_equal("permissions", "1010011", told.lstrip("0"))
+
+
 @check("http.values.bad-data", API, *WRITE)
 def unreadable_data_is_refused(visit: Visit) -> None:
     """Data that are not what their format says are refused with 400, and nothing is stored."""

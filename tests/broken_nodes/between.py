@@ -1,7 +1,7 @@
 """The node in between: UDP, TCP and HTTP ports whose requests and answers go through a breakage on their way.
 
 An event loop in a thread of its own, so that checks may block. Every check is asked from a loopback address of its own:
-what a node remembers of a source's wrong passwords must not slow the next check.
+what a node remembers of a source's wrong passwords must not slow the next check. (Linux has all of 127.0.0.0/8.)
 """
 
 import asyncio

@@ -76,6 +76,13 @@ BREAKAGES: dict[str, Breakage] = {
     "http.read.auth-parameter": http(
         "does not know auth", http_when(http_status(400), path="auth=")
     ),
+    "http.read.cert-parameter": http(
+        "does not know cert", http_when(http_status(400), path="cert=")
+    ),
+    "http.read.callback-scrubbed": http(
+        "calls whatever it is told to",
+        http_body(lambda body: b"<script>alert(1)</script>(%b)" % body),
+    ),
     "http.read.pretty": http(
         "forgets values in pretty JSON",
         http_when(http_body(b'{\n"responseCode": 1\n}'), path="pretty"),

@@ -43,6 +43,12 @@ def _forget_in_body(*names: str) -> Breakage:
     return http(f"does not read {', '.join(names)}", ask=ask)
 
 
+def _lowest_first(value: Document) -> None:
+    if value["type"] == "HS_ADMIN":
+        admin = value["data"]["value"]
+        admin["permissions"] = admin["permissions"][::-1]
+
+
 def _refuse_writes(_: Asked, answered: Answered) -> Answered:
     return answered._replace(status=400, body=b'{"responseCode": 202}')
 
@@ -74,5 +80,9 @@ BREAKAGES: dict[str, Breakage] = {
     "http.values.write-bare-string": NO_WRITES,
     "http.values.write-ttl-and-permissions": _forget_in_body("ttl", "references"),
     "http.values.write-admin-index-as-text": NO_WRITES,
+    "http.values.write-ttl-date": _forget_in_body("ttl"),
+    "http.values.write-admin-permissions": http(
+        "tells the lowest bit first", http_values(_lowest_first)
+    ),
     "http.values.bad-data": http("takes any data", http_when(http_status(201), method="PUT")),
 }
