@@ -13,14 +13,23 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
+from conformance.native_client import TcpClient
+from conformance.native_messages import Fields
+from conformance.target import Account
+from protocols.handle.administration import HandleRequest
+from protocols.handle.codec import Body
+from protocols.handle.codes import OpCode
+from protocols.handle.resolution import ResolveRequest
 from tests.attacks.attacked_node import AttackedNode, basic
 from tests.attacks.wire import (
+    PATIENCE_S,
     Reply,
     ask_udp,
     connect,
     message,
     question_body,
     read_message,
+    read_reply,
     request,
     udp_socket,
 )
@@ -151,6 +160,25 @@ def native(indexes: tuple[int, ...] = (), types: tuple[bytes, ...] = (), **field
     return ask
 
 
+def logged_in(op_code: int, make_body: Callable[[bytes], Body], flags: int = RECU_ONLY) -> Ask:
+    """One request, its challenge answered with the asker's secret."""
+
+    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+        client = TcpClient("127.0.0.1", node.native_port, PATIENCE_S)
+        body, fields = make_body(handle.encode()), Fields(flags=flags)
+        try:
+            if asker.handle:
+                account = Account(asker.handle.encode(), 300, asker.secret.encode())
+                raw = client.ask_as(account, op_code, body, fields).raw
+            else:
+                raw = client.ask(op_code, body, fields).raw
+        finally:
+            client.close()
+        return _said(read_reply(raw))
+
+    return ask
+
+
 def _said(reply: Reply | None) -> bytes:
     """Code and body; of a challenge its size only, as every one is another."""
     if reply is None:
@@ -200,6 +228,14 @@ def feed(node: AttackedNode, _: Asker, __: str) -> bytes:
     return node.run("changes", "--limit", "1000").stdout.encode()
 
 
+def _whole(handle: bytes) -> Body:
+    return ResolveRequest(handle, (), ())
+
+
+def _private_prefix(_: bytes) -> Body:
+    return HandleRequest(b"0.NA/88.118.7")
+
+
 RECORD = "/api/handles/{}"
 INTERFACES = (
     Interface("native, public values", native(op_flags=PUBL_RECU), shows=True, knows_askers=False,
@@ -208,6 +244,11 @@ INTERFACES = (
     Interface("native, by index", native((1, 2, 3, 16), op_flags=RECU_ONLY), knows_askers=False),
     Interface("native, by type", native((), (b"MARK",), op_flags=RECU_ONLY), knows_askers=False),
     Interface("native, many flags", native(op_flags=0x3E3F_FFFF), knows_askers=False),
+    Interface("native, logged in", logged_in(1, _whole), shows=True),
+    Interface("native, logged in, public values", logged_in(1, _whole, PUBL_RECU), shows=True,
+              public_only=True),
+    Interface("native delete", logged_in(OpCode.DELETE, HandleRequest), writes=True),
+    Interface("native list", logged_in(OpCode.LIST_HANDLES, _private_prefix)),
     Interface("HTTP record", getting(RECORD), shows=True),
     Interface("HTTP record, again", asked_twice(getting(RECORD)), shows=True),
     Interface("HTTP record, pipelined", pipelined, shows=True),
