@@ -23,13 +23,14 @@ AMPLIFICATION = 3
 URL = Value(1, "URL", b"https://example.org/")
 
 
-def _datagrams(client: UdpClient, message: bytes, patience_s: float) -> list[bytes]:
-    """All packets that come within the patience after the one before."""
+def _datagrams(visit: Visit, client: UdpClient, message: bytes) -> list[bytes]:
+    """All packets of the answer: those that come soon after one another."""
     client.send_datagram(message)
-    came = []
+    came: list[bytes] = []
+    patience_s = visit.target.answer_s
     while (data := client.receive_datagram(patience_s)) is not None:
         came.append(data)
-        patience_s = min(patience_s, 0.3)
+        patience_s = visit.target.silence_s
     return came
 
 
@@ -64,7 +65,7 @@ def packets_have_at_most_512_bytes(visit: Visit) -> None:
     for size in (380, 450, 5_000):
         name = visit.make(Value(1, "TEXT", b"x" * size))
         message = request_bytes(OpCode.RESOLVE, ResolveRequest(name), PUBLIC)
-        came = _datagrams(visit.udp(), message, visit.target.answer_s)
+        came = _datagrams(visit, visit.udp(), message)
         expect(came, "an answer", "silence")
         longest = max(map(len, came))
         expect(longest <= MAX_DATAGRAM_BYTES, f"at most {MAX_DATAGRAM_BYTES} bytes", longest)
@@ -176,7 +177,7 @@ def garbage_is_survived(visit: Visit) -> None:
 def packets_are_numbered(visit: Visit) -> None:
     """The packets of an answer are numbered from 0 and each tells the length of the whole."""
     message = request_bytes(OpCode.RESOLVE, ResolveRequest(visit.make(URL)), PUBLIC)
-    came = _datagrams(visit.udp(), message, visit.target.answer_s)
+    came = _datagrams(visit, visit.udp(), message)
     expect(came, "an answer", "silence")
     envelopes = [decode_envelope(packet) for packet in came]
     expect_equal("packet numbers", list(range(len(came))), [each.sequence for each in envelopes])
@@ -190,7 +191,7 @@ def little_is_sent_to_strangers(visit: Visit) -> None:
     name = visit.make(*(Value(at, "TEXT", b"x" * 2_000) for at in range(1, 20)))
     message = request_bytes(OpCode.RESOLVE, ResolveRequest(name), PUBLIC)
     client = visit.udp(from_stranger=True)
-    sent = sum(map(len, _datagrams(client, message, visit.target.answer_s)))
+    sent = sum(map(len, _datagrams(visit, client, message)))
     if sent > AMPLIFICATION * len(message) and not client.is_stranger:
         raise NotOffered("not testable from an address that has asked over TCP before")
     if sent > AMPLIFICATION * len(message):
