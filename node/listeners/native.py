@@ -99,7 +99,7 @@ class NativeSpeaker:
         if isinstance(made, Asked):
             return made
         if callable(made):
-            return Deed(made, head, peer, most_bytes, link.turn if link else None)
+            return Deed(made, head, peer, most_bytes)
         return self._fit(made, head, now, most_bytes)
 
     def ask(self, asked: Asked, now: Now, then: Then) -> Callable[[], None]:

@@ -1,7 +1,8 @@
 """One native TCP connection: bytes in, answers out in the order of the questions, bounds in between.
 
 What is at hand is answered in the callback that brought the question. A few questions may wait for other nodes at a
-time; what is answered meanwhile is kept behind them, because clients match answers by their order (RFC 3652 §2.1).
+time; what is answered meanwhile is kept behind them, because clients match answers by their order (RFC 3652 §2.1). What
+is worked at (a login, a change, anything of a session) is finished before the next request is looked at.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from node.listeners.handover import HandOver, pass_on
 from node.listeners.limits import ByteBudget, ProvenAddresses, Slots, is_loopback
 from node.listeners.native import NativeSpeaker
 from node.metrics import NATIVE_FAULTS
-from node.native.asked import Asked, Deed
+from node.native.asked import Asked, Deed, Relayed
 from node.native.link import Link
 from node.service import TOO_LATE, Service, forget_nothing
 from node.site import SiteInfo
@@ -70,8 +71,13 @@ class Owed:
 
     @property
     def is_worked_at(self) -> bool:
-        """Whether it is made here and not made yet; of several the first, as they go in turn."""
+        """Whether it is made here and not made yet; there is one at most."""
         return not self.answer and isinstance(self.asked, Deed)
+
+    @property
+    def must_end_first(self) -> bool:
+        """Whether what comes behind it has to wait: it may change who is speaking, and what there is to be read."""
+        return not self.answer and isinstance(self.asked, Deed | Relayed)
 
     def then(self, answer: Answer | None) -> None:
         """Another node has answered."""
@@ -270,6 +276,8 @@ class Connection(asyncio.Protocol):
         known = sum(len(one.answer) for one in self._owed)
         began = False
         while self._messages and len(self._owed) < MOST_OWED and known < high:
+            if any(one.must_end_first for one in self._owed):
+                break
             answer = self._answer(self._messages.popleft(), now)
             began = True
             if answer is None:

@@ -1,6 +1,5 @@
 """Asked: messages whose answer comes later, and why: another node is asked, another worker, or work is under way."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -37,20 +36,14 @@ class Relayed(Asked):
 class Deed(Asked):
     """One that takes time here: a proof is checked, a record is changed, an answer is signed."""
 
-    __slots__ = ("answer", "head", "most_bytes", "peer", "turn", "work")
+    __slots__ = ("answer", "head", "most_bytes", "peer", "work")
 
-    def __init__(  # all that is known of it
-        self,
-        work: Callable[[], Awaitable[bytes]],
-        head: Head,
-        peer: Peer,
-        most_bytes: int,
-        turn: asyncio.Lock | None,
+    def __init__(
+        self, work: Callable[[], Awaitable[bytes]], head: Head, peer: Peer, most_bytes: int
     ) -> None:
         self.work = work
         """Does it, and makes the encoded answer."""
-        self.head, self.peer, self.most_bytes, self.turn = head, peer, most_bytes, turn
-        """``turn`` is held while it is worked at, where messages go in order."""
+        self.head, self.peer, self.most_bytes = head, peer, most_bytes
         self.answer: bytes | None = None
 
 

@@ -1,4 +1,4 @@
-"""Deeds: work at native messages, a bounded number at a time, each in its turn on its connection."""
+"""Deeds: work at native messages, a bounded number at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,11 +35,7 @@ class Deeds:
 
     async def _do(self, deed: Deed, waits: list[Callable[[], None]]) -> None:
         try:
-            if deed.turn is None:
-                deed.answer = await deed.work()
-            else:
-                async with deed.turn:
-                    deed.answer = await deed.work()
+            deed.answer = await deed.work()
         except Exception:  # one question must not stop the worker
             QUERY_ERRORS.inc()
             log.exception("a request met a bug")

@@ -4,7 +4,6 @@ The national SDK chooses its session ids itself, from 10001 upwards, and every c
 a login is worth something only together with the connection it was made on, and ends with it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -25,13 +24,13 @@ NOBODY = Login()
 
 
 class Link:
-    """One connection. ``turn`` is held while a message that takes time is worked at, so that they go in order.
+    """One connection, which has one message worked at at a time.
 
     ``send_part`` sends the beginning of the answer that is worked at, and waits until the client takes it; it raises
     ``ConnectionResetError`` when nobody is there. None: answers are told in one piece.
     """
 
-    __slots__ = ("logins", "pending", "send_part", "turn")
+    __slots__ = ("logins", "pending", "send_part")
 
     def __init__(self, send_part: Callable[[bytes], Awaitable[None]] | None = None) -> None:
         self.send_part = send_part
@@ -39,7 +38,6 @@ class Link:
         """Session id, as the client chose it -> who has proved to be there."""
         self.pending: dict[int, int] = {}
         """Session id -> id of the challenge that a login on it still has to answer."""
-        self.turn = asyncio.Lock()
 
     @property
     def is_full(self) -> bool:
