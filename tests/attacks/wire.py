@@ -224,8 +224,11 @@ def read_http(sock: socket.socket, *, is_head: bool = False) -> Iterator[HttpRep
         for line in lines:
             name, colon, text_ = line.partition(": ")
             assert colon, line
-            assert name.lower() not in headers, f"{name} twice"
-            headers[name.lower()] = text_
+            name = name.lower()
+            if name == "www-authenticate":  # the one field that may come again, for another scheme
+                text_ = ", ".join(filter(None, (headers.pop(name, ""), text_)))
+            assert name not in headers, f"{name} twice"
+            headers[name] = text_
         size = 0 if is_head or status in {"204", "304"} else int(headers["content-length"])
         while len(data) < size:
             piece = sock.recv(65_536)
