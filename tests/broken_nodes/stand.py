@@ -43,7 +43,8 @@ class Stand:
         _fill(node)
         self._by_key = Account(HOME.encode(), KEY_INDEX, key=_give_key(node))
         sound = Ports(node.config.listen.port, node.config.http.port)
-        self._registering = Registering(self._target(sound, self._by_secret, PATIENCE_S))
+        # By key: PBKDF2, twice for each record, would be most of the time.
+        self._registering = Registering(self._target(sound, self._by_key, PATIENCE_S))
         self._scene_parts = (PREFIX, self._by_secret.reference, secret)
 
     def try_on(self, check: Check, breakage: Breakage) -> Result:
