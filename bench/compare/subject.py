@@ -30,6 +30,8 @@ MEASURED: Mapping[str, object] = {
     # Connections rest while others are measured.
     "limits.idle_s": 86_400,
     "node.workers": 1,
+    # What is measured is answering and registering, as peers do them; docs/search.md says what the index costs.
+    "search.enabled": False,
     "logs.level": "warning",
 }
 """What differs from the defaults."""
