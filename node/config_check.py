@@ -16,7 +16,7 @@ from node.config_kinds import read_place
 from node.config_sections import MIB
 from node.keys import KeyTrouble, explain_mode, read_node_key, read_server_key
 from node.search.finder import MOST_THREADS
-from node.search.finding import MAX_LIMIT
+from node.search.finding import MAX_LIMIT, MOST_CANDIDATES
 from node.search.layout import READER_CACHE_KIB
 from protocols.rest.dates import format_date, parse_date
 from resolver.budgets import TABLES_BYTES
@@ -30,6 +30,8 @@ CONNECTION_BYTES = 8192
 PROVEN_ADDRESS_BYTES = 200
 FOUND_BYTES = 300
 """One identifier that was found: its folded text and its spelling."""
+CANDIDATE_BYTES = 48
+"""A record's number, as an object and as text."""
 RATED_SOURCE_BYTES = 200
 """Two generations of buckets, and the /64s of IPv6 addresses."""
 ASKED_BYTES = 2048
@@ -38,7 +40,9 @@ MAX_UNPROVED_S = 86_400
 """How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
 FREE_READERS = 8
 """The registrar's own, those of the search process, and commands that read a running node's store."""
-SEARCH_BYTES = READER_CACHE_KIB * 1024 + MAX_LIMIT * FOUND_BYTES
+SEARCH_BYTES = (
+    READER_CACHE_KIB * 1024 + MAX_LIMIT * FOUND_BYTES + MOST_CANDIDATES * CANDIDATE_BYTES
+)
 """Of one question to the search index."""
 MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""

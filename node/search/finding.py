@@ -18,8 +18,8 @@ from node.search.patterns import TRIGRAM, Pattern
 
 MAX_LIMIT = 100_000
 """Identifiers in one answer; whoever asks for more gets as many, as from the servlet of EUDAT."""
-MOST_CANDIDATES = 1_000_000
-"""Numbers held in memory, 40 MB."""
+MOST_CANDIDATES = 300_000
+"""Numbers of records held in memory, 15 MB; of more than these a page is found by walking."""
 MOST_TRIGRAMS = 48
 """Of one question; more find nothing more exactly, and each is a list to be read."""
 
