@@ -40,9 +40,7 @@ MAX_UNPROVED_S = 86_400
 """How far ahead ``upstream.trust_unproved_until`` may lie: an exception that nobody ends must end by itself."""
 FREE_READERS = 8
 """The registrar's own, those of the search process, and commands that read a running node's store."""
-SEARCH_BYTES = (
-    READER_CACHE_KIB * 1024 + MAX_LIMIT * FOUND_BYTES + MOST_CANDIDATES * CANDIDATE_BYTES
-)
+SEARCH_BYTES = READER_CACHE_KIB * 1024 + MAX_LIMIT * FOUND_BYTES + MOST_CANDIDATES * CANDIDATE_BYTES
 """Of one question to the search index."""
 MAX_WAITING_DATAGRAMS = 8192
 """UDP questions of one worker that wait for other nodes: what arrives in some seconds, not in a flood."""
