@@ -32,8 +32,9 @@ from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
 from protocols.message import Answer
 from resolver.source import Peer
 
-ANSWER_S = 3.0
-"""An owner that has not answered for so long is gone; clients of UDP and TCP wait longer."""
+ANSWER_S = 8.0
+"""An owner that has not answered for so long is gone. Longer than guessing is slowed down (5 s) or a command waits for
+the registrar (3 s): a wrong secret must not sound like a session that is over. The national SDK waits 10 s."""
 MOST_WAITING = 256
 """Messages of this worker that others are to answer."""
 MOST_BYTES = ENVELOPE_BYTES + MAX_MESSAGE_BYTES
