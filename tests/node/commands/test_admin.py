@@ -1,5 +1,6 @@
 """``biaojie admin``: rights in words, granted, listed and taken, and never the last administrator by mistake."""
 
+import contextlib
 import json
 import shutil
 import stat
@@ -67,22 +68,37 @@ def template(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def node(template, tmp_path):
+@contextlib.contextmanager
+def running(template, folder):
     ignore = shutil.ignore_patterns("*.sock")
-    made = Node(shutil.copytree(template, tmp_path / "node", ignore=ignore))
-    with open_registrar(made.config):  # one for all commands of a test, instead of one each
+    made = Node(shutil.copytree(template, folder, ignore=ignore))
+    with open_registrar(made.config):  # one for all commands, instead of one each
         yield made
 
 
-def test_the_list_opens_groups_and_tells_rights_in_words_and_bits(node):
-    (row,) = node.listed(PREFIX)
+@pytest.fixture
+def node(template, tmp_path):
+    with running(template, tmp_path / "node") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def still(template, tmp_path_factory):
+    """A node for tests that write nothing into it: all of them share it, and it is as it was in the end."""
+    with running(template, tmp_path_factory.mktemp("still") / "node") as made:
+        before = made("changes", "--json").stdout
+        yield made
+        assert made("changes", "--json").stdout == before
+
+
+def test_the_list_opens_groups_and_tells_rights_in_words_and_bits(still):
+    (row,) = still.listed(PREFIX)
     assert row["administrator"] == OWN
     assert row["via"] == [f"200:0.NA/{PREFIX}"]
     assert row["bits"] == "111111111111"
     assert "add_handle" in row["rights"]
     assert "list_derived_prefixes" not in row["rights"]
-    assert "all" in node("admin", "list", PREFIX).stdout
+    assert "all" in still("admin", "list", PREFIX).stdout
 
 
 def test_an_identifier_is_administered_by_those_of_its_prefix_too(node):
@@ -151,9 +167,9 @@ def test_an_attempt_that_was_cut_off_is_gone_on_with(node):
     assert secret.read_text() == "made-before-the-crash\n"
 
 
-def test_an_index_that_is_taken_is_not_overwritten_and_leaves_no_file(node):
-    secret = node.folder / "new.secret"
-    done = node("admin", "grant", BELOW, f"1:0.NA/{BELOW}", "--new-secret", secret, code=1)
+def test_an_index_that_is_taken_is_not_overwritten_and_leaves_no_file(still):
+    secret = still.folder / "new.secret"
+    done = still("admin", "grant", BELOW, f"1:0.NA/{BELOW}", "--new-secret", secret, code=1)
     assert "index 1 is taken by HS_SITE" in done.stderr
     assert not secret.exists()
 
@@ -175,8 +191,8 @@ def test_members_join_and_leave_a_group(node):
     assert not node.may(OWN, f"{PREFIX}/x", ADD_HANDLE)
 
 
-def test_there_is_no_group_where_there_is_none(node):
-    done = node("admin", "grant", PREFIX, f"300:{PREFIX}/B", "--group", 100, code=1)
+def test_there_is_no_group_where_there_is_none(still):
+    done = still("admin", "grant", PREFIX, f"300:{PREFIX}/B", "--group", 100, code=1)
     assert "no HS_VLIST at index 100" in done.stderr
 
 
@@ -189,8 +205,8 @@ def test_the_last_administrator_stays_unless_forced(node):
     assert [name for name, _ in node.names(PREFIX)] == [f"300:{PREFIX}/READER"]
 
 
-def test_rights_that_come_from_elsewhere_are_revoked_there_and_the_place_is_named(node):
-    done = node("admin", "revoke", BELOW, OWN, code=1)
+def test_rights_that_come_from_elsewhere_are_revoked_there_and_the_place_is_named(still):
+    done = still("admin", "revoke", BELOW, OWN, code=1)
     assert f"by 200:0.NA/{PREFIX}" in done.stderr
     assert f"biaojie admin revoke 0.NA/{PREFIX} {OWN}" in done.stderr
 
@@ -207,8 +223,10 @@ def test_rights_that_come_from_elsewhere_are_revoked_there_and_the_place_is_name
         (("list", "/"), "prefix is empty"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason_and_the_next_step(node, words, said):
-    result = CliRunner().invoke(main, ["admin", *words, "--config", str(node.folder / "node.toml")])
+def test_what_cannot_be_is_refused_with_a_reason_and_the_next_step(still, words, said):
+    result = CliRunner().invoke(
+        main, ["admin", *words, "--config", str(still.folder / "node.toml")]
+    )
     assert result.exit_code in (1, 2)
     assert said in result.stderr
     assert "Traceback" not in result.output

@@ -1,5 +1,6 @@
 """``biaojie key``: key files, what is told of them, and changing keys with an overlap, step by step."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -54,29 +55,31 @@ class Node:
         return self.told("get", handle, "--all")["values"]
 
     def sites(self):
-        """(serial, public key) of every HS_SITE of the node."""
-        found = rotation.read_state(self.config, NOW_S).namings
-        return {
-            (one.site.serial, server.public_key) for one in found for server in one.site.servers
-        }
+        """(serial, public key) of every HS_SITE of the node, its own first."""
+        return [
+            (site["serialNumber"], _key_data(site["servers"][0]["publicKey"]["value"]))
+            for place in (PREFIX, BELOW)
+            for value in self.values(f"0.NA/{place}")
+            if value["type"] == "HS_SITE"
+            for site in (value["data"]["value"],)
+        ]
+
+    def serials(self):
+        return {serial for serial, _ in self.sites()}
 
     def check_that_it_works(self):
         """Whoever knows a site of this node verifies its answers: with the key of that site."""
-        keys = ServerKeys.load(self.config)
-        serials = [serial for serial, _ in self.sites()]
-        keys.look(next(s for s, _ in [self.own_site()]))
-        for serial, data in self.sites():
+        keys, sites = ServerKeys.load(self.config), self.sites()
+        serial_told, key_told = sites[0]
+        keys.look(serial_told)
+        for serial, data in sites:
             assert public_data(keys.signing_key(serial).public_key()) == data
-        assert public_data(keys.signing_key(UNKNOWN_SERIAL).public_key()) == self.own_site()[1]
-        assert serials
+        assert public_data(keys.signing_key(UNKNOWN_SERIAL).public_key()) == key_told
+        assert len(sites) == len((PREFIX, BELOW))
 
-    def own_site(self):
-        (own,) = [v for v in self.values(f"0.NA/{PREFIX}") if v["type"] == "HS_SITE"]
-        site = own["data"]["value"]
-        key = load_key(
-            decode_public_key(json.dumps(site["servers"][0]["publicKey"]["value"]).encode())
-        )
-        return site["serialNumber"], public_data(key)
+
+def _key_data(document):
+    return public_data(load_key(decode_public_key(json.dumps(document).encode())))
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +91,36 @@ def template(tmp_path_factory):
     return folder
 
 
+@contextlib.contextmanager
+def running(template, folder):
+    ignore = shutil.ignore_patterns("*.sock")
+    made = Node(shutil.copytree(template, folder, ignore=ignore))
+    with open_registrar(made.config):  # one for all commands, instead of one each
+        yield made
+
+
 @pytest.fixture
 def node(template, tmp_path):
-    ignore = shutil.ignore_patterns("*.sock")
-    made = Node(shutil.copytree(template, tmp_path / "node", ignore=ignore))
-    with open_registrar(made.config):  # one for all commands of a test, instead of one each
+    with running(template, tmp_path / "node") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def still(template, tmp_path_factory):
+    """A node for tests that write nothing into it: all of them share it, and it is as it was in the end."""
+    with running(template, tmp_path_factory.mktemp("still") / "node") as made:
+        before = made.told("changes"), sorted(made.folder.rglob("*.pem"))
+        yield made
+        assert (made.told("changes"), sorted(made.folder.rglob("*.pem"))) == before
 
 
 # ------------------------------------------------------------------------------------------------------- files
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_key_is_for_its_owner_only_and_its_public_half_for_everybody(node, tmp_path, kind):
+def test_a_new_key_is_for_its_owner_only_and_its_public_half_for_everybody(still, tmp_path, kind):
     path = tmp_path / "k.pem"
-    told = node.told("key", "new", path, "--kind", kind)
+    told = still.told("key", "new", path, "--kind", kind)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     public = read_public(Path(told["public"]))
     assert facts_of(public).pin == told["pin"] == facts_of(public_key_of(read_key(path))).pin
@@ -110,8 +128,8 @@ def test_a_new_key_is_for_its_owner_only_and_its_public_half_for_everybody(node,
     assert told["value"]["type"] == "HS_PUBKEY"
 
 
-def test_the_fingerprint_is_the_one_that_other_nodes_pin(node):
-    (rsa,) = [read_public(node.key)]
+def test_the_fingerprint_is_the_one_that_other_nodes_pin(still):
+    (rsa,) = [read_public(still.key)]
     assert facts_of(rsa).pin == f"sha256:{key_pin(rsa).hex()}"
     assert key_pin(rsa) == pin_of(rsa.public_bytes(*_der()))
 
@@ -122,10 +140,10 @@ def _der():
     return Encoding.DER, PublicFormat.SubjectPublicKeyInfo
 
 
-def test_a_key_is_never_overwritten(node, tmp_path):
+def test_a_key_is_never_overwritten(still, tmp_path):
     path = tmp_path / "k.pem"
     path.write_text("something else")
-    done = node("key", "new", path, "--kind", "ed25519", code=2)
+    done = still("key", "new", path, "--kind", "ed25519", code=2)
     assert "is there already" in done.stderr
     assert path.read_text() == "something else"
     assert not list(tmp_path.glob(".k.pem*"))
@@ -172,26 +190,26 @@ def _handle_net_file(key, passphrase):
 
 
 @pytest.mark.parametrize("passphrase", [None, b"open sesame"])
-def test_a_key_file_of_handle_net_is_converted(node, tmp_path, passphrase):
-    key = read_key(node.key)
+def test_a_key_file_of_handle_net_is_converted(still, tmp_path, passphrase):
+    key = read_key(still.key)
     old, phrase = tmp_path / "admpriv.bin", tmp_path / "phrase"
     for path, data in ((old, _handle_net_file(key, passphrase)), (phrase, passphrase or b"-")):
         path.write_bytes(data)
         path.chmod(0o600)
     more = ("--passphrase-file", phrase) if passphrase else ()
-    node("key", "new", tmp_path / "k.pem", "--from", old, *more)
+    still("key", "new", tmp_path / "k.pem", "--from", old, *more)
     assert read_key(tmp_path / "k.pem").private_numbers() == key.private_numbers()
 
 
-def test_a_wrong_passphrase_is_called_one_and_makes_no_file(node, tmp_path):
+def test_a_wrong_passphrase_is_called_one_and_makes_no_file(still, tmp_path):
     old, phrase = tmp_path / "admpriv.bin", tmp_path / "phrase"
     for path, data in (
-        (old, _handle_net_file(read_key(node.key), b"right")),
+        (old, _handle_net_file(read_key(still.key), b"right")),
         (phrase, b"Falsch-99"),
     ):
         path.write_bytes(data)
         path.chmod(0o600)
-    done = node(
+    done = still(
         "key", "new", tmp_path / "k.pem", "--from", old, "--passphrase-file", phrase, code=1
     )
     assert "passphrase" in done.stderr or "key file" in done.stderr
@@ -199,19 +217,19 @@ def test_a_wrong_passphrase_is_called_one_and_makes_no_file(node, tmp_path):
     assert not (tmp_path / "k.pem").exists()
 
 
-def test_a_key_that_others_can_read_is_refused(node, tmp_path):
+def test_a_key_that_others_can_read_is_refused(still, tmp_path):
     path = tmp_path / "k.pem"
-    node("key", "new", path, "--kind", "ed25519")
+    still("key", "new", path, "--kind", "ed25519")
     path.chmod(0o640)
-    assert f"chmod 600 {path}" in node("key", "show", path, code=1).stderr
+    assert f"chmod 600 {path}" in still("key", "show", path, code=1).stderr
 
 
-def test_what_a_secret_is_is_never_shown(node):
-    shown = node("key", "show", OWN)
-    secret = (node.folder / "keys" / "admin.secret").read_text().strip()
+def test_what_a_secret_is_is_never_shown(still):
+    shown = still("key", "show", OWN)
+    secret = (still.folder / "keys" / "admin.secret").read_text().strip()
     assert "a secret" in shown.stdout
     assert secret not in shown.output
-    assert secret not in node("key", "show", OWN, "--json").output
+    assert secret not in still("key", "show", OWN, "--json").output
 
 
 @pytest.mark.parametrize(
@@ -222,9 +240,9 @@ def test_what_a_secret_is_is_never_shown(node):
         ("nothing.pem", "no such file"),
     ],
 )
-def test_what_is_no_key_is_named(node, what, said):
+def test_what_is_no_key_is_named(still, what, said):
     result = CliRunner().invoke(
-        main, ["key", "show", what, "--config", str(node.folder / "node.toml")]
+        main, ["key", "show", what, "--config", str(still.folder / "node.toml")]
     )
     assert result.exit_code in (1, 2)
     assert said in result.stderr
@@ -240,7 +258,7 @@ def test_the_nodes_key_changes_with_an_overlap(node):
     assert first["key"] == old
     new = first["newKey"]
     node.check_that_it_works()
-    assert {serial for serial, _ in node.sites()} == {2}
+    assert node.serials() == {2}
     again = node.told("key", "rotate")
     assert (again["stage"], again["done"]) == ("overlap", [])
     last = node.told("key", "rotate", "--now")
@@ -307,9 +325,9 @@ def test_killed_between_two_records_the_next_run_writes_the_rest(node):
     rotation.step(node.config, first)
     assert rotation.read_state(node.config, NOW_S).stage == rotation.RESERVED
     node.check_that_it_works()
-    assert {serial for serial, _ in node.sites()} == {1, 2}
+    assert node.serials() == {1, 2}
     assert node.told("key", "rotate")["stage"] == "overlap"
-    assert {serial for serial, _ in node.sites()} == {2}
+    assert node.serials() == {2}
 
 
 def test_a_site_that_was_changed_meanwhile_gets_a_serial_after_that(node):
@@ -321,7 +339,7 @@ def test_a_site_that_was_changed_meanwhile_gets_a_serial_after_that(node):
     document.write_text(json.dumps({"values": [value]}))
     node("put", f"0.NA/{PREFIX}", "--add", "--from", document)
     node("key", "rotate")
-    assert {serial for serial, _ in node.sites()} == {10}
+    assert node.serials() == {10}
     node.check_that_it_works()
 
 
@@ -336,7 +354,7 @@ def test_a_key_that_no_site_names_is_changed_at_once_when_its_pin_was_told(node)
     assert node.told("key", "show")["pin"] == told["newKey"]
 
 
-def test_a_node_of_another_machine_is_not_told_to_change_its_key(node):
+def test_a_node_of_another_machine_is_not_told_to_change_its_key():
     done = CliRunner().invoke(main, ["key", "rotate", "--server", "http://127.0.0.1:1"])
     assert done.exit_code == 2
     assert "where its files are" in done.stderr
@@ -387,15 +405,15 @@ def test_rights_in_other_records_go_with_it(node):
     assert f"301:0.NA/{PREFIX}" in json.dumps(node.told("admin", "list", f"{BELOW}/SN-1"))
 
 
-def test_without_a_successor_the_old_one_stays(node):
-    done = node("key", "rotate", OWN, "--finish", code=1)
+def test_without_a_successor_the_old_one_stays(still):
+    done = still("key", "rotate", OWN, "--finish", code=1)
     assert "last administrator" in done.stderr
-    assert _secrets(node) == [300]
+    assert _secrets(still) == [300]
 
 
-def test_where_no_key_stands_there_is_nothing_to_change(node):
-    new = node.folder / "new.secret"
-    node("key", "rotate", f"777:0.NA/{PREFIX}", "--new-secret", new, code=1)
+def test_where_no_key_stands_there_is_nothing_to_change(still):
+    new = still.folder / "new.secret"
+    still("key", "rotate", f"777:0.NA/{PREFIX}", "--new-secret", new, code=1)
     assert not new.exists()
 
 
