@@ -184,7 +184,11 @@ def make_room(store: MemoryStore | None = None, slot: int = 0) -> Room:
     services: list[HandClock] = []
     writer = Writer(Registrar(store, SEALER), services)
     service = HandClock(
-        reader, holdings, writer, Follower(reader), Authenticator(holdings, lambda: 0.0)
+        reader,
+        holdings,
+        writer,
+        Follower(reader),
+        Authenticator(holdings, lambda: 0.0, lambda _: asyncio.sleep(0)),
     )
     services.append(service)
     site = SiteInfo(reader, PREFIX)
