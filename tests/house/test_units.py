@@ -4,6 +4,7 @@ import configparser
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,13 @@ def test_the_image_copies_only_what_exists():
         *froms, _to = line.split()
         for name in froms:
             assert (ROOT / name).exists(), name
+
+
+def test_the_image_is_built_of_all_that_the_wheel_holds():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    held = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    copied = " ".join(re.findall(r"^COPY (?!--from)(.+)$", CONTAINERFILE, re.MULTILINE)).split()
+    assert set(held) <= set(copied)
 
 
 def test_the_image_is_healthy_when_the_operations_port_says_ready():
