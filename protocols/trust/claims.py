@@ -28,6 +28,8 @@ MAX_PERMISSIONS = 256
 MAX_CHAIN = 50
 """Longer chains are refused by the format."""
 MAX_INDEX = 2**31 - 1
+_INDEX_DIGITS = 10
+"""Looked at before the number is made: Python refuses those of thousands of digits with an error of its own."""
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999; a date beyond it is a mistake, in milliseconds as a rule."""
 DIGEST_ALGORITHM = "SHA-256"
@@ -120,7 +122,8 @@ def claims_document(claims: Claims, *, plain_subject: bool = False) -> dict[str,
 def parse_key(text: str) -> Reference:
     """``301:88.111.1/0.0`` -> handle and index. Raises ``Malformed``."""
     index, colon, handle = text.partition(":")
-    if not colon or not index.isascii() or not index.isdigit() or int(index) > MAX_INDEX:
+    is_number = index.isascii() and index.isdigit() and len(index) <= _INDEX_DIGITS
+    if not colon or not is_number or int(index) > MAX_INDEX:
         raise Malformed(f"{text[:80]!r} is not INDEX:HANDLE")
     parse_identifier(handle)
     return Reference(handle, int(index))
