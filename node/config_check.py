@@ -69,6 +69,7 @@ def check_config(config: Config) -> list[str]:
         *_site(config),
         *_upstream(config),
         *_tls(config),
+        *_client_certificates(config),
         *_files(config),
     ]
     if troubles:
@@ -230,8 +231,16 @@ def _tls(config: Config) -> Iterator[str]:
             )
         except OSError:
             pass  # said above
-    if http.client_certificates and http.tls_cert_file is None:
+
+
+def _client_certificates(config: Config) -> Iterator[str]:
+    if not config.http.client_certificates:
+        return
+    if config.http.tls_cert_file is None:
         yield "http.client_certificates = true: needs HTTPS; set http.tls_cert_file and http.tls_key_file"
+    # Not a documented part of Python: should it go, node/listeners/tls.py would refuse every client that shows one.
+    if not hasattr(ssl.SSLContext, "_msg_callback"):
+        yield "http.client_certificates = true: this Python does not show handshakes; set it to false, or use another"
 
 
 def _files(config: Config) -> Iterator[str]:

@@ -140,7 +140,10 @@ def _new_context() -> ssl.SSLContext:
 
 
 def _watch(context: ssl.SSLContext, watch: _Watch) -> None:
-    """Have handshake messages shown to ``watch``: what the standard library's own debugging uses, and its tests."""
+    """Have handshake messages shown to ``watch``: what the standard library's own debugging uses, and its tests.
+
+    No documented way does it. Python 3.8 to 3.14 have this one; ``node/config_check.py`` refuses the setting elsewhere.
+    """
     context._msg_callback = watch  # type: ignore[attr-defined]  # noqa: SLF001
 
 

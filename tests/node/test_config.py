@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import ssl
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -412,3 +413,19 @@ def test_certificate_and_key_must_fit_each_other(sound, tmp_path):
         check_config(with_files(one.certificate, one.key))
     with pytest.raises(ConfigError, match="needs HTTPS"):
         check_config(replace(sound, http=replace(sound.http, client_certificates=True)))
+
+
+def test_client_certificates_need_a_python_that_shows_handshakes(sound, tmp_path, monkeypatch):
+    class Silent:
+        def __init__(self, protocol: int) -> None: ...
+
+        def load_cert_chain(self, *files: Path) -> None: ...
+
+    files = issue(tmp_path, "one")
+    http = replace(sound.http, tls_cert_file=files.certificate, tls_key_file=files.key)
+    asking = replace(sound, http=replace(http, client_certificates=True))
+    check_config(asking)
+    monkeypatch.setattr(ssl, "SSLContext", Silent)
+    check_config(replace(sound, http=http))
+    with pytest.raises(ConfigError, match="does not show handshakes"):
+        check_config(asking)
