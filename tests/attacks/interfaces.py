@@ -16,11 +16,20 @@ from urllib.parse import quote
 from conformance.native_client import TcpClient
 from conformance.native_messages import Fields
 from conformance.target import Account
-from protocols.handle.administration import HandleRequest
+from protocols.handle.administration import HandleRequest, RemoveRequest, ValuesRequest
 from protocols.handle.codec import Body
 from protocols.handle.codes import OpCode
 from protocols.handle.resolution import ResolveRequest
+from protocols.values.value import Value
 from tests.attacks.attacked_node import AttackedNode, basic
+from tests.attacks.native_askers import (
+    Say,
+    as_sdk,
+    by_datagrams,
+    encrypted,
+    in_session,
+    told,
+)
 from tests.attacks.wire import (
     PATIENCE_S,
     Reply,
@@ -179,6 +188,19 @@ def logged_in(op_code: int, make_body: Callable[[bytes], Body], flags: int = REC
     return ask
 
 
+def asked_by(
+    say: Say, op_code: int, make_body: Callable[[bytes], Body], flags: int = RECU_ONLY
+) -> Ask:
+    """One request of the asker's, whoever he is, in that way."""
+
+    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+        name = asker.handle.encode()
+        who = Account(name, 300, asker.secret.encode()) if name else None
+        return _said(told(say, node.native_port, who, op_code, make_body(handle.encode()), flags))
+
+    return ask
+
+
 def _said(reply: Reply | None) -> bytes:
     """Code and body; of a challenge its size only, as every one is another."""
     if reply is None:
@@ -232,6 +254,14 @@ def _whole(handle: bytes) -> Body:
     return ResolveRequest(handle, (), ())
 
 
+def _nothing(handle: bytes) -> Body:
+    return ValuesRequest(handle, (Value(0, "MARK", b"an index that is none"),))
+
+
+def _index(handle: bytes) -> Body:
+    return RemoveRequest(handle, (399,))
+
+
 def _private_prefix(_: bytes) -> Body:
     return HandleRequest(b"0.NA/88.118.7")
 
@@ -247,6 +277,16 @@ INTERFACES = (
     Interface("native, logged in", logged_in(1, _whole), shows=True),
     Interface("native, logged in, public values", logged_in(1, _whole, PUBL_RECU), shows=True,
               public_only=True),
+    Interface("native, in a session", asked_by(in_session, 1, _whole), shows=True),
+    Interface("native, encrypted", asked_by(encrypted, 1, _whole), shows=True),
+    Interface("native, encrypted, public values", asked_by(encrypted, 1, _whole, PUBL_RECU),
+              shows=True, public_only=True),
+    Interface("native, SDK login", asked_by(as_sdk, 1, _whole), shows=True),
+    Interface("native, by datagrams", asked_by(by_datagrams, 1, _whole)),
+    Interface("native create", asked_by(in_session, OpCode.CREATE, _nothing), writes=True),
+    Interface("native add", asked_by(as_sdk, OpCode.ADD_VALUE, _nothing), writes=True),
+    Interface("native modify", asked_by(encrypted, OpCode.MODIFY_VALUE, _nothing), writes=True),
+    Interface("native remove", asked_by(by_datagrams, OpCode.REMOVE_VALUE, _index), writes=True),
     Interface("native delete", logged_in(OpCode.DELETE, HandleRequest), writes=True),
     Interface("native list", logged_in(OpCode.LIST_HANDLES, _private_prefix)),
     Interface("HTTP record", getting(RECORD), shows=True),
