@@ -95,7 +95,7 @@ async def test_another_address_gets_nothing_from_any_worker():
 
 
 async def test_a_worker_that_does_not_answer_is_gone_after_a_moment():
-    async with workers(first_reads=False, answer_s=0.05) as (first, second):
+    async with workers(first_reads=False, answer_s=0.4) as (first, second):
         state = first.open()
         assert await second.mail.do(Errand(LOOK, state.id, HERE)) is None
         first.mailbox.start()  # what it says now comes too late, and hurts nobody

@@ -1,7 +1,6 @@
 """Secrets that other nodes keep: they are asked over TCP (op 201), and a yes counts only when it is signed."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -243,9 +242,9 @@ async def test_a_silent_node_is_given_up_in_time_and_another_one_asked() -> None
         Judge().serve() as judge,
         asking(told(silent.site(), judge.site())) as far,
     ):
-        began_s = time.perf_counter()
+        # With all of ``PATIENCE_S`` spent on the silent one, it would be UNREACHABLE, on a machine of any speed.
         assert await make(far_secrets=far).prove(made, peer()) == Principal(FAR, 300)
-        assert time.perf_counter() - began_s < 2.9
+        assert len(silent.asked) == len(judge.asked) == 1
 
 
 async def test_this_node_is_never_asked_by_itself_and_nobody_over_udp() -> None:
@@ -277,13 +276,11 @@ async def test_too_many_at_once_are_told_to_come_back() -> None:
     async with Judge(Habit.SILENT).serve() as judge, Asker() as asker:
         target = Target(TCP, "127.0.0.1", judge.port)
         request = make_request(parse_identifier(FAR), 300, CONTENT, secret_proof(0x13))
-        asks = [asker.client.verify(target, request, 0.3) for _ in range(MOST_UNDER_WAY + 3)]
-        began_s = time.perf_counter()
+        asks = [asker.client.verify(target, request, 1.0) for _ in range(MOST_UNDER_WAY + 3)]
         done, pending = await asyncio.wait(
             [asyncio.create_task(one) for one in asks], return_when=asyncio.FIRST_COMPLETED
         )
-        assert time.perf_counter() - began_s < 0.25
-        assert (len(done), len(pending)) == (3, MOST_UNDER_WAY)
+        assert (len(done), len(pending)) == (3, MOST_UNDER_WAY)  # at once: nobody's second is over
         assert await asyncio.gather(*pending) == [None] * MOST_UNDER_WAY
 
 
