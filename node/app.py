@@ -246,6 +246,7 @@ class App:
         if self.http is not None:
             closing.append(self.http.close(drain_s, letters.hand_over(HTTP, heir)))
         await asyncio.gather(*closing)
+        await self.speaker.drain(drain_s)
         await self.hot_keys.close()
         await self.driver.close()
         self.pool.close()

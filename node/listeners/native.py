@@ -114,6 +114,10 @@ class NativeSpeaker:
         assert isinstance(asked, Question)
         return self._service.resolve_later(asked.query, asked.peer, now, then)
 
+    async def drain(self, drain_s: float) -> None:
+        """Finish what was begun, for siblings and for clients that left, too; for ``drain_s`` seconds at most."""
+        await self._deeds.end(drain_s)
+
     def finish(self, asked: Asked, answer: Answer, now: Now, most_bytes: int) -> bytes | None:
         """The encoded answer to what was begun; None = silence."""
         if isinstance(asked, Relayed):

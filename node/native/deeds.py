@@ -33,6 +33,11 @@ class Deeds:
         task.add_done_callback(self._tasks.discard)
         return waits.clear
 
+    async def end(self, patience_s: float) -> None:
+        """Return when everything that was begun is finished, at the latest after ``patience_s``."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=patience_s)
+
     async def _do(self, deed: Deed, waits: list[Callable[[], None]]) -> None:
         try:
             deed.answer = await deed.work()

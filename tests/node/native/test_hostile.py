@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from conformance.native_messages import Fields, read_answer, request_bytes
+from node.native.asked import Deed
 from node.native.challenges import MOST_PER_SOURCE as MOST_CHALLENGES
 from node.native.challenges import Challenges
 from node.native.kept import MOST_LARGE_BYTES, MOST_SMALL_BYTES, Kept
@@ -282,3 +283,16 @@ async def test_whoever_waits_for_the_answer_of_work_that_met_a_bug_does_not_wait
         await told_to(future, meet_a_bug())
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(asyncio.shield(future), 1)
+
+
+async def test_what_a_client_began_and_left_is_finished_before_the_worker_ends():
+    room = make_room()
+    first = await room.ask(OpCode.CREATE, NEW)
+    sent, now = request_bytes(*answer_to(first, ADMIN)), room.service.now()
+    deed = room.speaker.answer_here(sent, TCP_PEER, now, 1000, room.link)
+    assert isinstance(deed, Deed)
+    forget, count = room.speaker.ask(deed, now, pytest.fail), room.writer.count
+    forget()
+    await room.speaker.drain(10.0)
+    assert room.writer.count == count + 1
+    assert decode(deed.answer).header.response_code == 1
