@@ -94,6 +94,13 @@ def prefix_record_of(prefix: str | bytes) -> Identifier:
     return read_identifier(PREFIX_AUTHORITY + b"/" + spelling)
 
 
+def prefix_record_named(spelling: bytes) -> Identifier:
+    """A prefix's own record by either name, ``0.NA/88.118.7`` or ``88.118.7``. Raises like ``read_identifier``."""
+    lead = len(PREFIX_AUTHORITY) + 1
+    is_full = spelling[:lead].upper() == PREFIX_AUTHORITY + b"/"
+    return prefix_record_of(spelling[lead:] if is_full else spelling)
+
+
 def parent_prefix(prefix: bytes) -> bytes | None:
     """The prefix one label up (``88.118.7`` -> ``88.118``), or None for a top-level one (RFC 3651 §2)."""
     head, dot, _ = prefix.rpartition(b".")

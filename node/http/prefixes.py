@@ -15,7 +15,7 @@ from node.http.request import Request
 from node.http.target import decode_path
 from node.http.writing import read_request_id
 from protocols.errors import Malformed, ProtocolError
-from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
+from protocols.identifier import Identifier, prefix_record_named, prefix_record_of
 from protocols.message import Command, Operation, Outcome, Principal
 from protocols.rest.codes import CODES
 from protocols.rest.json_reader import parse_json
@@ -26,7 +26,6 @@ MAX_PAGE = 10_000
 STEP = 1000
 """Prefixes looked at between two looks at other connections."""
 _MAX_TEXT_BYTES = 4096
-_LEAD = PREFIX_AUTHORITY + b"/"
 
 
 async def list_prefixes(api: Api, request: Request) -> Reply:
@@ -98,11 +97,9 @@ async def _read_prefix(request: Request) -> Identifier | Reply:
         given = None if member is None else member.read_text(_MAX_TEXT_BYTES)
     try:
         prefix = decode_path(request.suffix) or (given or "").encode()
-        if prefix[: len(_LEAD)].upper() == _LEAD:
-            prefix = prefix[len(_LEAD) :]
         if not prefix:
             raise Malformed("needed, e.g. ?prefix=88.118")
-        return prefix_record_of(prefix)
+        return prefix_record_named(prefix)
     except ProtocolError as error:
         return failure(
             Outcome.INVALID_IDENTIFIER, "PUT", message=f"prefix: {error}", field="prefix"

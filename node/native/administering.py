@@ -23,7 +23,7 @@ from protocols.handle.codec import Body
 from protocols.handle.codes import DNRF, MINT, OVRW, RESPONSE_CODES, OpCode, ResponseCode
 from protocols.handle.failures import ErrorAnswer
 from protocols.handle.resolution import Referral
-from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of, read_identifier
+from protocols.identifier import Identifier, prefix_record_named, read_identifier
 from protocols.message import ANONYMOUS, Command, Operation, Outcome, Query
 from resolver.source import Now
 
@@ -130,9 +130,9 @@ class Administration:
         self, handle: bytes, operation: Operation, flags: int, exchange: Exchange
     ) -> Identifier:
         if operation in PREFIX_OPERATIONS:
-            return _prefix_record(handle)
+            return prefix_record_named(handle)
         if operation is Operation.PUT and flags & MINT:
-            prefix = _prefix_record(handle.removesuffix(b"/")).suffix
+            prefix = prefix_record_named(handle.removesuffix(b"/")).suffix
             return read_identifier(prefix + b"/" + self._minted(exchange).encode())
         return read_identifier(handle)
 
@@ -149,13 +149,6 @@ class Administration:
             if len(self._mints) > MOST_MINTED:
                 self._mints.popitem(last=False)
         return suffix
-
-
-def _prefix_record(handle: bytes) -> Identifier:
-    """``0.NA/88.118.7``, or ``88.118.7`` for short. Raises ``ProtocolError``."""
-    lead = PREFIX_AUTHORITY + b"/"
-    short = handle[len(lead) :] if handle.upper().startswith(lead) else handle
-    return prefix_record_of(short)
 
 
 def _request_id(exchange: Exchange, minted: str = "") -> str:

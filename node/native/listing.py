@@ -15,7 +15,12 @@ from protocols.errors import ProtocolError
 from protocols.handle.administration import HandleRequest
 from protocols.handle.codes import OpCode, ResponseCode
 from protocols.handle.listing import NAMES_PER_MESSAGE, NamesAnswer
-from protocols.identifier import PREFIX_AUTHORITY, Identifier, prefix_record_of
+from protocols.identifier import (
+    PREFIX_AUTHORITY,
+    Identifier,
+    prefix_record_named,
+    prefix_record_of,
+)
 from protocols.message import ANONYMOUS, Outcome
 from protocols.values.admin import LIST_DERIVED_PREFIXES, LIST_HANDLES
 
@@ -64,7 +69,7 @@ class Listing:
         body = exchange.request.body
         assert isinstance(body, HandleRequest)
         try:
-            over = _prefix_record(body.handle)
+            over = prefix_record_named(body.handle)
         except ProtocolError as error:
             return refused(Outcome.INVALID_IDENTIFIER, str(error))
         prefix = over.responsible_prefix
@@ -124,8 +129,3 @@ class Listing:
             after = page[-1].prefix
             await asyncio.sleep(0)
             self._service.reader.refresh()
-
-
-def _prefix_record(handle: bytes) -> Identifier:
-    """``0.NA/88.118.7``, or ``88.118.7`` for short. Raises ``ProtocolError``."""
-    return prefix_record_of(handle[len(_LEAD) :] if handle.upper().startswith(_LEAD) else handle)

@@ -7,7 +7,7 @@ from node.search.cells import NEVER, Scope, Term, are_met, cells_of
 from node.search.finding import Hit
 from node.search.patterns import Pattern, read_pattern
 from protocols.errors import Malformed
-from protocols.identifier import prefix_record_of, read_identifier
+from protocols.identifier import prefix_record_named, read_identifier
 from protocols.record import Record
 from protocols.values.value import MAX_TYPE_BYTES
 from protocols.values.value_list import decode_values
@@ -45,12 +45,13 @@ def read_terms(fields: Iterable[tuple[str, str]], scope: Scope) -> tuple[Term, .
 
 def read_prefix(text: bytes) -> str:
     """Folded, ``0.NA/`` in front or not; "" = all. Raises ``Malformed`` or ``TooLarge``."""
-    bare = text.removesuffix(b"/").removeprefix(b"0.NA/")
-    if not bare:
+    named = text.removesuffix(b"/")
+    if not named:
         return ""
-    if b"/" in bare:
+    over = prefix_record_named(named)
+    if b"/" in over.suffix:
         raise Malformed("prefix: an identifier was given, not a prefix", field="prefix")
-    return prefix_record_of(bare).responsible_prefix.decode()
+    return over.responsible_prefix.decode()
 
 
 def look_up(

@@ -12,6 +12,7 @@ from protocols.identifier import (
     is_within,
     parent_prefix,
     parse_identifier,
+    prefix_record_named,
     prefix_record_of,
     read_identifier,
     split,
@@ -122,6 +123,8 @@ def test_any_bytes_make_an_identifier_or_a_protocol_error(spelling):
 def test_the_record_of_a_prefix_has_a_name_of_its_own():
     assert prefix_record_of("88.118.7a") == Identifier(b"0.NA/88.118.7a", b"0.NA", b"88.118.7a")
     assert prefix_record_of(b"88.118.7a") == prefix_record_of("88.118.7a")
+    for spelling in (b"88.118.7a", b"0.NA/88.118.7a", b"0.na/88.118.7a"):
+        assert prefix_record_named(spelling) == prefix_record_of("88.118.7a")
     with pytest.raises(Malformed):
         prefix_record_of("")
 
