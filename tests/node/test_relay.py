@@ -9,8 +9,10 @@ from unittest.mock import ANY
 from node.listeners.native import NativeSpeaker, Relayed
 from node.mailbox import Mailbox, make_mailbox
 from node.native.office import make_office
-from node.relay import MOST_WAITING, Relay
+from node.proving.guessing import MAX_DELAY_S
+from node.relay import ANSWER_S, MOST_WAITING, Relay
 from node.slots import new_id
+from node.writer import PATIENCE_S
 from protocols.handle.codec import decode
 from protocols.handle.codes import ResponseCode
 from protocols.message import Answer
@@ -175,3 +177,8 @@ async def test_whoever_forgets_its_question_is_not_told() -> None:
         second.mailbox.start()
         await first.answer_later(in_session(f"{PREFIX}/small", new_id(1)))
         assert told == []
+
+
+def test_an_owner_that_slows_a_guess_or_waits_for_the_registrar_is_not_taken_for_gone() -> None:
+    assert ANSWER_S > MAX_DELAY_S + 1
+    assert ANSWER_S > PATIENCE_S + 1
