@@ -89,7 +89,7 @@ class HttpSection:
     client_certificates: bool = False
     """Ask HTTPS clients for a certificate, which they may log in with; those that show none are served as before."""
     jsonp: bool = False
-    """Answer `callback=` with JSONP for old web pages. Open to every page anyway; others need CORS, which is always on."""
+    """Answer `callback=` with JSONP, for old web pages; newer ones need CORS alone, which is always on."""
     redirect_schemes: Annotated[tuple[str, ...], SchemeList()] = ("http", "https")
     """Schemes of registered URLs that `/{handle}` may send somebody to, e.g. also "ftp"; never any that runs code."""
     country_header: Annotated[str, HeaderName()] = ""

@@ -16,9 +16,11 @@ from node.config_check import MAX_WAITING_DATAGRAMS
 from node.config_sections import LimitsSection
 from node.lane.udp import SOURCE_IS_FREE, SOURCE_IS_PROVEN, SOURCE_MAY_RECURSE, Udp, make_udp
 from node.listeners.limits import ProvenAddresses, is_loopback
-from node.listeners.native import USE_TCP, Asked, NativeSpeaker
+from node.listeners.native import NativeSpeaker
 from node.listeners.stale import much_waits, receive_fresh
 from node.metrics import NATIVE_FAULTS
+from node.native.asked import Asked
+from node.native.office import USE_TCP
 from node.overload import MOST_WAIT_S
 from node.service import Service, forget_nothing
 from node.site import SiteInfo

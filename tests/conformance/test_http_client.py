@@ -97,7 +97,11 @@ def test_a_bad_answer_is_a_failure_that_says_what_was_expected(
 
 
 def test_silence_is_a_failure_after_the_patience() -> None:
-    with Peer(_listen_only) as peer, _client(peer, answer_s=0.05) as client, pytest.raises(Failed) as caught:
+    with (
+        Peer(_listen_only) as peer,
+        _client(peer, answer_s=0.05) as client,
+        pytest.raises(Failed) as caught,
+    ):
         client.ask("GET", "/")
     assert caught.value.came == "silence"
 

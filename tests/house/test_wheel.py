@@ -28,7 +28,9 @@ def names_in(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def test_the_wheel_holds_the_four_packages_the_bench_the_conformance_suite_and_nothing_else(wheel: Path):
+def test_the_wheel_holds_the_four_packages_the_bench_the_conformance_suite_and_nothing_else(
+    wheel: Path,
+):
     tops = {name.split("/")[0] for name in names_in(wheel)}
     assert tops == {*PACKAGES, "bench", "conformance", "biaojie-0.1.0.dist-info"}
 
