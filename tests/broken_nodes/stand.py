@@ -21,7 +21,7 @@ from protocols.values.keys import encode_public_key
 from protocols.values.value import Value
 from registry.registrar import Submission
 from tests.broken_nodes.between import Between, Ports
-from tests.broken_nodes.breakage import Breakage, Scene
+from tests.broken_nodes.breakage import SOUND, Breakage, Scene
 from tests.node.processes import PREFIX, RunningNode, make_node
 
 HOME = f"0.NA/{PREFIX}"
@@ -30,6 +30,8 @@ PATIENCE_S = 10.0
 """For an answer that will come: the machine may be busy."""
 SHORT_PATIENCE_S = 0.5
 """For one that will not."""
+SOUND_SILENCE_S, BROKEN_SILENCE_S = 0.1, 1.0
+"""For how long there must be silence. A sound node says nothing; a broken one speaks soon, on a busy machine later."""
 
 
 class Stand:
@@ -44,7 +46,7 @@ class Stand:
         self._by_key = Account(HOME.encode(), KEY_INDEX, key=_give_key(node))
         sound = Ports(node.config.listen.port, node.config.http.port)
         # By key: PBKDF2, twice for each record, would be most of the time.
-        self._registering = Registering(self._target(sound, self._by_key, PATIENCE_S))
+        self._registering = Registering(self._target(sound, self._by_key))
         self._scene_parts = (PREFIX, self._by_secret.reference, secret)
 
     def try_on(self, check: Check, breakage: Breakage) -> Result:
@@ -54,7 +56,8 @@ class Stand:
         self._between.become(breakage, Scene(*self._scene_parts), source)
         who = self._by_key if Need.KEY in check.needs else self._by_secret
         patience_s = SHORT_PATIENCE_S if breakage.is_silent else PATIENCE_S
-        target = self._target(self._between.ports, who, patience_s)
+        silence_s = SOUND_SILENCE_S if breakage is SOUND else BROKEN_SILENCE_S
+        target = self._target(self._between.ports, who, patience_s, silence_s)
         result = try_check(target, check, self._registering)
         if self._between.troubles:
             raise self._between.troubles.pop()
@@ -64,10 +67,16 @@ class Stand:
         """Remove what all checks shared."""
         self._registering.finish()
 
-    def _target(self, ports: Ports, who: Account, answer_s: float) -> Target:
+    def _target(
+        self,
+        ports: Ports,
+        who: Account,
+        answer_s: float = PATIENCE_S,
+        silence_s: float = SOUND_SILENCE_S,
+    ) -> Target:
         http_url = f"http://127.0.0.1:{ports.http}"
         return Target(
-            "127.0.0.1", ports.native, http_url, PREFIX, who, answer_s=answer_s, silence_s=0.1
+            "127.0.0.1", ports.native, http_url, PREFIX, who, answer_s=answer_s, silence_s=silence_s
         )
 
 

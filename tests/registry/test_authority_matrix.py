@@ -250,7 +250,7 @@ def test_a_server_administrator_may_everything_whatever_was_granted(naming, bits
 masks = st.none() | st.integers(0, 0xFFFF)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)  # what masks do alone is gone through above, mask by mask
 @given(masks, masks, st.sampled_from(sorted(NAMINGS)))
 def test_any_bits_at_the_prefix_and_at_the_record_add_up(at_prefix, at_record, naming):
     check(at_prefix, at_record, naming)
