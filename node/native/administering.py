@@ -23,8 +23,16 @@ from protocols.handle.codec import Body
 from protocols.handle.codes import DNRF, MINT, OVRW, RESPONSE_CODES, OpCode, ResponseCode
 from protocols.handle.failures import ErrorAnswer
 from protocols.handle.resolution import Referral
-from protocols.identifier import Identifier, prefix_record_named, read_identifier
+from protocols.handle.versions import Version, answer_version
+from protocols.identifier import (
+    Identifier,
+    parent_prefix,
+    prefix_record_named,
+    prefix_record_of,
+    read_identifier,
+)
 from protocols.message import ANONYMOUS, Command, Operation, Outcome, Query
+from protocols.values.value_list import decode_values
 from resolver.source import Now
 
 REPEATED_S = 60
@@ -41,6 +49,10 @@ OPERATIONS: dict[int, Operation] = {
     OpCode.UNHOME_PREFIX: Operation.UNHOST,
 }
 PREFIX_OPERATIONS = frozenset({Operation.HOST, Operation.UNHOST})
+OF_DERIVED_PREFIXES = frozenset({"HS_SITE.PREFIX", "HS_SERV.PREFIX", "HS_NA_DELEGATE"})
+"""Types of values that say where the records of the prefixes below are kept; types match without case."""
+PREFIX_REFERRALS: Version = (2, 10)
+"""From this version on clients understand them."""
 NEEDS_LOGIN = "this needs the identity of an administrator"
 
 
@@ -96,15 +108,38 @@ class Administration:
     def _elsewhere(self, command: Command, exchange: Exchange, now: Now) -> Said | None:
         """Who else is responsible, or that we are not; None for what is ours, or the registrar's to judge."""
         identifier = command.identifier
-        if identifier.is_prefix_record or self._service.hosts(identifier.prefix):
-            return None
         may_refer = not exchange.request.header.op_flags & DNRF
+        if identifier.is_prefix_record:
+            may_refer = may_refer and command.operation not in PREFIX_OPERATIONS
+            return self._prefix_referral(identifier, exchange) if may_refer else None
+        if self._service.hosts(identifier.prefix):
+            return None
         query = Query(identifier, may_recurse=False, may_refer=may_refer)
         answer = self._service.resolve_now(query, exchange.peer, now)
         if answer is not None and answer.outcome is Outcome.REFERRAL:
             return Said(ResponseCode.SERVICE_REFERRAL, Referral(b"", answer.values))
         if answer is not None and answer.outcome is Outcome.NOT_RESPONSIBLE:
             return refused(answer.outcome, answer.reason)
+        return None
+
+    def _prefix_referral(self, identifier: Identifier, exchange: Exchange) -> Said | None:
+        """RC 303: the record of a prefix above says that others keep the records of the prefixes below it.
+
+        Only for what has no record here, and for clients that know the code (from 2.10; Handle.Net manual).
+        """
+        envelope, reader = exchange.request.envelope, self._service.reader
+        if answer_version(envelope.version, envelope.suggested) < PREFIX_REFERRALS:
+            return None
+        above = parent_prefix(identifier.responsible_prefix)
+        if above is None or reader.lookup(identifier) is not None:
+            return None
+        while above is not None:
+            record = reader.lookup(prefix_record_of(above))
+            values = () if record is None else decode_values(record.public)
+            named = tuple(value for value in values if value.type.upper() in OF_DERIVED_PREFIXES)
+            if named:
+                return Said(ResponseCode.PREFIX_REFERRAL, Referral(b"", named))
+            above = parent_prefix(above)
         return None
 
     def _command(self, exchange: Exchange) -> Command | Said:

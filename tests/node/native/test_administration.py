@@ -11,10 +11,11 @@ from protocols.handle.administration import (
     ValuesRequest,
 )
 from protocols.handle.codec import decode
-from protocols.handle.codes import DEFAULT_REQUEST_FLAGS, MINT, OVRW, OpCode, ResponseCode
+from protocols.handle.codes import DEFAULT_REQUEST_FLAGS, DNRF, MINT, OVRW, OpCode, ResponseCode
 from protocols.handle.failures import ErrorAnswer
 from protocols.handle.listing import NamesAnswer
 from protocols.handle.resolution import ResolveRequest
+from protocols.values.site import Server, Site, encode_site
 from protocols.values.value import Value
 from tests.node.native.room import (
     ADMIN,
@@ -223,3 +224,20 @@ async def test_lists_are_for_who_may_list_and_not_for_udp():
     elsewhere = await room.ask_as(ADMIN, OpCode.LIST_HANDLES, HandleRequest(b"0.NA/88.999"))
     assert elsewhere.code == ResponseCode.NOT_RESPONSIBLE
     assert NamesAnswer(()) not in (refused.answer.body, elsewhere.answer.body)
+
+
+DELEGATES = Value(5, "HS_SITE.PREFIX", encode_site(Site((Server(1, "192.0.2.9", ()),), serial=1)))
+
+
+async def test_records_of_prefixes_that_others_keep_are_referred_to_them():
+    room, record = make_room(), b"0.NA/88.118.7.3"
+    added = await room.ask_as(ADMIN, OpCode.ADD_VALUE, ValuesRequest(OWN.encode(), (DELEGATES,)))
+    assert added.code == 1
+    create = ValuesRequest(record, (url("https://a/"),))
+    told = await room.ask(OpCode.CREATE, create)
+    assert told.code == ResponseCode.PREFIX_REFERRAL
+    assert [(v.type, v.data) for v in told.answer.body.values] == [(DELEGATES.type, DELEGATES.data)]
+    for fields in (Fields(DEFAULT_REQUEST_FLAGS | DNRF), Fields(version=(2, 9), suggested=(2, 9))):
+        assert (await room.ask(OpCode.CREATE, create, fields)).code == 402
+    assert (await room.ask(OpCode.HOME_PREFIX, HandleRequest(record))).code == 402
+    assert (await room.ask(OpCode.DELETE, HandleRequest(OWN.encode()))).code == 402  # our own
