@@ -106,6 +106,36 @@ def getting(form: str, method: str = "GET", **headers: str) -> Ask:
     return ask
 
 
+def posted(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+    """A question whose parameters come in the body."""
+    headers = {"Content_Type": "application/x-www-form-urlencoded", **asker.headers}
+    return http(
+        node, "POST", RECORD.format(quote(handle, safe="/")), b"publicOnly=false", **headers
+    )
+
+
+def in_http_session(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+    """Asked by whoever has logged in to a session before."""
+    headers = {}
+    if asker.handle:
+        begun = re.search(
+            rb'"sessionId":"(\w+)"', http(node, "POST", "/api/sessions", **asker.headers)
+        )
+        assert begun is not None
+        headers = {"Authorization": f'Handle sessionId="{begun[1].decode()}"'}
+    return http(node, "GET", RECORD.format(quote(handle, safe="/")), **headers)
+
+
+def tunnelled(node: AttackedNode, _: Asker, handle: str) -> bytes:
+    """One native question without a login in the body of a POST, for public values and for all."""
+    said = []
+    for op_flags in (PUBL_RECU, RECU_ONLY):
+        asked = message(question_body(handle.encode(), (), ()), op_flags=op_flags)
+        told = http(node, "POST", "/", asked, Content_Type="application/x-hdl-message")
+        said.append(_said(read_reply(told.partition(b"\r\n\r\n")[2])))
+    return b" ".join(said)
+
+
 def asked_twice(ask: Ask) -> Ask:
     """The second answer may come from something kept."""
 
@@ -236,6 +266,13 @@ def store_file(node: AttackedNode, _: Asker, __: str) -> bytes:
     return (node.made.directory / "data" / "data.mdb").read_bytes()
 
 
+def search_index(node: AttackedNode, _: Asker, __: str) -> bytes:
+    """What reverse look-up asks, and what is about to get into it."""
+    files = sorted((node.made.directory / "data").glob("search.sqlite*"))
+    assert files
+    return b"".join(path.read_bytes() for path in files)
+
+
 def exported(node: AttackedNode, _: Asker, __: str) -> bytes:
     """The operator's export: non-public values stay sealed."""
     path = node.made.directory / "export.jsonl"
@@ -297,16 +334,22 @@ INTERFACES = (
               public_only=True),
     Interface("HTTP record, by index", getting(RECORD + "?publicOnly=false&index=1&index=16")),
     Interface("HTTP record, by type", getting(RECORD + "?type=MARK&auth=true&pretty&trace=true")),
+    Interface("HTTP record, posted", posted),
+    Interface("HTTP record, in a session", in_http_session, shows=True),
+    Interface("HTTP record, native in a POST", tunnelled, shows=True, knows_askers=False),
     Interface("HTTP record, head", getting(RECORD, "HEAD")),
     Interface("HTTP record, unless known", getting(RECORD, If_None_Match='"1"')),
     Interface("HTTP proxy, page", getting("/{}?noredirect", Accept="text/html")),
     Interface("HTTP proxy, JSON", getting("/{}?noredirect", Accept="application/json")),
     Interface("HTTP proxy, by index", getting("/{}?noredirect&index=1&index=16&type=MARK")),
     Interface("HTTP proxy, redirect", getting("/{}")),
+    Interface("HTTP proxy, locations", getting("/{}?action=showurls")),
+    Interface("HTTP proxy, appended", getting("/{}?urlappend=x&locatt=id:0")),
     Interface("HTTP listing", getting("/api/handles?prefix=88.118.7&x={}")),
     Interface("HTTP changes", getting("/api/changes?limit=1000&x={}")),
     Interface("HTTP changes of a prefix", getting("/api/changes?prefix=88.118.7&x={}")),
-    Interface("HTTP reverse look-up", getting("/hrls/handles?MARK=*&URL=*&x={}")),
+    Interface("HTTP reverse look-up", getting("/hrls/handles?MARK=mark*")),
+    Interface("HTTP reverse look-up, records", getting("/hrls/handles?MARK=*&retrieverecords=true")),
     Interface("HTTP site", getting("/api/site?x={}")),
     Interface("HTTP prefixes", getting("/api/prefixes?x={}")),
     Interface("HTTP put refused", writing("PUT", RECORD + "?overwrite=false"), writes=True),
@@ -319,6 +362,7 @@ INTERFACES = (
     Interface("metrics", metrics, knows_askers=False),
     Interface("log", log, knows_askers=False),
     Interface("store file", store_file, knows_askers=False),
+    Interface("search index", search_index, knows_askers=False),
     Interface("export", exported, knows_askers=False),
     Interface("feed", feed, knows_askers=False),
 )  # fmt: skip

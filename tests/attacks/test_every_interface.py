@@ -150,7 +150,14 @@ def test_what_may_be_seen_is_shown_so_that_these_tests_are_not_blind(node, inter
             assert MARKS[handle, ADMIN_READ] in interface.ask(node, READER, handle)
 
 
-FOR_THE_OPERATOR = {"store file", "export", "log", "metrics", "feed"}
+def test_reverse_look_up_shows_what_is_public_so_that_its_rows_are_not_blind(node):
+    shown = MARKS[f"{PREFIX}/one-{PUBLIC_READ:02d}", PUBLIC_READ]
+    asks = {one.name: one.ask for one in INTERFACES}
+    assert shown in asks["HTTP reverse look-up, records"](node, STRANGER, ABSENT)
+    assert shown in asks["search index"](node, ANYBODY, ABSENT)
+
+
+FOR_THE_OPERATOR = {"store file", "search index", "export", "log", "metrics", "feed"}
 
 
 def may_be_told(interface: Interface, asker: Asker) -> bool:
