@@ -15,11 +15,12 @@ from tests.house.tree import PACKAGES, ROOT, all_documentation, documents, text_
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 PATH = re.compile(
-    r"`((?:protocols|resolver|registry|node|bench|tests|deploy|docs|requirements)/[\w./-]*)`"
+    r"`((?:protocols|resolver|registry|node|bench|conformance|tests|deploy|docs|requirements)/[\w./-]*)`"
 )
 NEEDS_README = (
     *PACKAGES,
-    "protocols/handle", "protocols/rest", "protocols/values", "registry/stores", "node/listeners",
+    "protocols/handle", "protocols/rest", "protocols/trust", "protocols/values", "registry/stores", "node/http",
+    "node/listeners", "node/native", "node/proving", "node/search", "conformance", "tests/broken_nodes",
 )  # fmt: skip
 
 
