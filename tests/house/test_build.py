@@ -31,6 +31,7 @@ def pins(name: str) -> dict[str, str]:
     ("lock", "wanted"),
     [
         ("run.txt", PROJECT["dependencies"]),
+        ("sm.txt", PROJECT["optional-dependencies"]["sm"]),
         ("dev.txt", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
     ],
 )
@@ -41,7 +42,7 @@ def test_the_lock_satisfies_the_project(lock: str, wanted: list[str]):
         assert requirement.specifier.contains(version), f"{requirement} is locked to {version}"
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "build.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "build.txt", "sm.txt"])
 def test_the_locks_agree(lock: str):
     assert pins(lock).items() <= pins("dev.txt").items()
 
