@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from conformance.catalogue import all_checks
 from conformance.check import Check
@@ -15,6 +14,7 @@ from conformance.report import check_document, junit_xml, report_document, summa
 from conformance.run import Report, choose, run_checks
 from conformance.target import NATIVE_PORT, Account, Target
 from node.commands.options import json_option, need_folder_of, read_config
+from node.keys import KeyTrouble, read_secret
 from node.output import (
     EXIT_FAILED,
     EXIT_UNREACHABLE,
@@ -25,6 +25,7 @@ from node.output import (
     progress,
     say,
 )
+from node.trust.key_files import read_key
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 HOW = {"pass": "kept", "fail": "broken", "not-offered": "not offered", "not-tried": "not tried",
@@ -52,7 +53,7 @@ HOW = {"pass": "kept", "fail": "broken", "not-offered": "not offered", "not-trie
     "--key-file",
     type=FILE,
     metavar="FILE",
-    help="With --admin: the RSA key, as PEM without a passphrase.",
+    help="With --admin: the RSA key, as PEM or as Handle.Net writes it, without a passphrase.",
 )
 @click.option(
     "--config",
@@ -182,17 +183,19 @@ def _account(admin: str | None, secret_file: Path | None, key_file: Path | None)
     if secret_file is None and key_file is None:
         next_step = "name --secret-file, --key-file or both"
         raise CommandError("--admin without a proof", next_step, EXIT_USAGE)
-    secret = secret_file.read_bytes().strip() if secret_file else None
-    return Account(handle.encode(), int(index), secret, _read_key(key_file) if key_file else None)
+    try:
+        secret = read_secret(secret_file) if secret_file else None
+        key = _read_key(key_file) if key_file else None
+    except KeyTrouble as trouble:
+        raise CommandError(str(trouble), "", EXIT_USAGE) from None
+    return Account(handle.encode(), int(index), secret, key)
 
 
 def _read_key(path: Path) -> RSAPrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise CommandError(f"{path}: not a private key as PEM: {error}", "", EXIT_USAGE) from None
+    """Raises ``KeyTrouble``."""
+    key = read_key(path)
     if not isinstance(key, RSAPrivateKey):
-        raise CommandError(f"{path}: not an RSA key", "", EXIT_USAGE)
+        raise KeyTrouble(f"{path}: not an RSA key")
     return key
 
 

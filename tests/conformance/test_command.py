@@ -128,8 +128,8 @@ def test_the_list_has_every_requirement_and_asks_nobody() -> None:
         (("127.0.0.1", "--admin", "300:a/b"), "without a proof"),
         (("127.0.0.1", "--admin", "a/b", "--secret-file", __file__), "not INDEX:HANDLE"),
         (("127.0.0.1", "--secret-file", __file__), "go with --admin"),
-        (("127.0.0.1", "--admin", "300:a/b", "--secret-file", __file__), "goes with --prefix"),
-        (("127.0.0.1", "--admin", "300:a/b", "--key-file", __file__), "not a private key"),
+        (("127.0.0.1", "--admin", "300:a/b", "--secret-file", __file__), "lets others read it"),
+        (("127.0.0.1", "--admin", "300:a/b", "--key-file", __file__), "lets others read it"),
         (("127.0.0.1", "--junit", "/no/such/folder/x.xml"), "no such folder"),
     ],
 )
@@ -141,10 +141,22 @@ def test_what_cannot_be_meant_is_refused_with_a_reason(
     assert said in result.stderr
 
 
+def test_an_account_needs_a_prefix_and_a_key_that_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.secret"
+    path.write_text("not a key")
+    path.chmod(0o600)
+    account = ("127.0.0.1", "--admin", "300:a/b")
+    for option, said in (("--secret-file", "goes with --prefix"), ("--key-file", str(path))):
+        result = run(*account, option, path)
+        assert result.exit_code == 2
+        assert said in result.stderr
+
+
 def test_a_key_that_is_not_rsa_is_refused(tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     path = tmp_path / "key.pem"
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
     result = run("127.0.0.1", "--prefix", "1", "--admin", "300:a/b", "--key-file", path)
     assert result.exit_code == 2
     assert "not an RSA key" in result.stderr
