@@ -1,7 +1,7 @@
 """The captured conversations of handle_vectors.json, spoken live: the client's own bytes, over real sockets.
 
 What the client sent goes out byte for byte, except what depends on the server's chance or on keys that nobody has any
-more: nonces signed, session ids, MACs and the client's Diffie-Hellman half are made anew. ``Ways`` says how the client
+more: nonces signed, session ids, MACs and the client's Diffie-Hellman half are made anew. ``Wire`` says how the client
 connects: one connection for all, or a new one for each request, as the classic resolver does.
 """
 
@@ -26,7 +26,6 @@ from tests.vectors.handle_vectors import bytes_of
 PREFIX = "20.500.99999"
 USER = f"{PREFIX}/USER"
 USER_INDEX = 300
-SDK_USER = "sdk_e2e_login_answer"
 PRIVATE = 0x0123456789ABCDEF << 320
 """The client's half of a key agreement; any number does."""
 
