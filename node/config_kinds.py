@@ -141,7 +141,7 @@ class RootList:
         for item in _items(value):
             name, equals, file = item.partition("=")
             if not equals or not file.strip() or not _ADMIN.fullmatch(name.strip()):
-                example = '"301:88.111.1/0.0=keys/root.pem"'
+                example = '"301:88.111.1/0.0=keys/root.pem.pub"'
                 return f'"{item}" is not index:handle=file; write for example {example}'
         return ""
 

@@ -16,12 +16,15 @@ from node.commands.administrators import (
     without,
 )
 from node.commands.key_values import (
+    KEY_TYPE,
+    SECRET_TYPE,
     Credential,
     add_values,
     full_name,
     new_credential,
     read_name,
     read_place,
+    refuse_taken,
     remove_values,
 )
 from node.commands.options import json_option, node_options, same_node
@@ -87,7 +90,7 @@ def list_(*, place: str, node: Node, as_json: bool) -> None:
 @click.option("--rights", default="all", show_default=True, metavar="LIST",
               help="Words with commas between: all, register, read, or those that `admin list` shows.")  # fmt: skip
 @click.option("--group", "group", type=int, metavar="INDEX",
-              help="Make WHO a member of the HS_VLIST at this index of PLACE instead.")  # fmt: skip
+              help="Make WHO a member of the HS_VLIST that stands at this index of PLACE instead.")  # fmt: skip
 @click.option("--new-secret", "secret_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Make a secret for WHO, into this file (mode 0600) and the record.")  # fmt: skip
 @click.option("--new-key", "key_path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -163,8 +166,10 @@ def revoke(
     identifier, name = read_place(place), read_name(who)
     kept = _need(node, identifier)
     groups, admins = without(kept.values, name)
-    _refuse_elsewhere(node, identifier, name, is_named=bool(groups or admins))
-    if not force:
+    is_named = bool(groups or admins)
+    if is_named or not (remove_key and _has_only_a_key(node, identifier, name)):
+        _refuse_elsewhere(node, identifier, name, is_named=is_named)
+    if is_named and not force:
         refuse_last(node, identifier, kept, name)
     add_values(node, identifier, kept, groups)
     remove_values(node, identifier, admins)
@@ -179,7 +184,8 @@ def revoke(
     say(f"{full_name(identifier)}: {format_key(name)} has no rights any more")
     if not remove_key:
         say(
-            f"its key stays in its record; if nobody needs it: biaojie key show {format_key(name)}{same_node()}"
+            "its key stays in its record; to remove it as well: "
+            f"biaojie admin revoke {place} {format_key(name)} --remove-key{same_node()}"
         )
 
 
@@ -254,7 +260,7 @@ def _need(node: Node, identifier: Identifier) -> Kept:
         step = (
             f"biaojie prefix add {identifier.suffix.decode()}{same_node()}"
             if identifier.is_prefix_record
-            else ""
+            else f"make it first: biaojie put {name} --value NAME=…{same_node()}"
         )
         raise CommandError(f"{name}: there is no such record", step)
     return kept
@@ -274,8 +280,8 @@ def _placed(
             return []  # from an attempt before
         if credential.is_new:
             credential.path.unlink()
-        reason = f"{full_name(home)}: index {value.index} is taken by {taken.type}"
-        raise CommandError(reason, "name another index, or leave out --new-secret and --new-key")
+        step = "name another index, or leave out --new-secret and --new-key"
+        refuse_taken(home, record, value.index, step)
     if is_here:
         return [value]
     add_values(node, home, record, [value])
@@ -286,7 +292,7 @@ def _group(kept: Kept, identifier: Identifier, index: int) -> Value:
     for value in kept.values:
         if value.index == index and is_group(value):
             return value
-    step = f"biaojie get {full_name(identifier)}{same_node()} shows what there is"
+    step = f"biaojie get {full_name(identifier)}{same_node()} shows what there is; how to make one: docs/keys.md"
     raise CommandError(f"{full_name(identifier)}: no HS_VLIST at index {index}", step)
 
 
@@ -306,6 +312,14 @@ def _refuse_elsewhere(
             )
     reason = f"{format_key(name)} does not administer {full_name(identifier)}"
     raise CommandError(reason, f"biaojie admin list {full_name(identifier)}{same_node()}")
+
+
+def _has_only_a_key(node: Node, identifier: Identifier, name: Reference) -> bool:
+    """Whether the name has no rights over the place, nor by its prefix, but its key or secret still stands."""
+    if any(same_name(entry.name, name) for entry in _entries(node, identifier)):
+        return False
+    stored = node.read(parse_identifier(name.handle)).values
+    return any(v.index == name.index and v.type.upper() in (KEY_TYPE, SECRET_TYPE) for v in stored)
 
 
 def _facts(entry: Entry) -> dict[str, object]:

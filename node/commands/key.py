@@ -7,10 +7,16 @@ from typing import Any
 
 import click
 
-from node.asking.node import Node, OwnNode
+from node.asking.node import Kept, Node, OwnNode
 from node.commands.admin_key_rotation import add_successor, finish
 from node.commands.key_facts import report_of, report_of_server, value_report
-from node.commands.key_values import KEY_TYPE, add_values, new_credential, read_name
+from node.commands.key_values import (
+    KEY_TYPE,
+    add_values,
+    new_credential,
+    read_name,
+    refuse_taken,
+)
 from node.commands.options import (
     config_option,
     json_option,
@@ -38,7 +44,7 @@ from protocols.rest.dates import format_date
 from protocols.rest.value_json import value_to_json
 from protocols.trust.algorithms import public_key_of
 from protocols.trust.claims import format_key
-from protocols.values.value import Value
+from protocols.values.value import Reference, Value
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -63,7 +69,10 @@ def command() -> None:
     "--passphrase-file", "passphrase_path", type=_OLD_FILE, metavar="FILE", help="Opens --from."
 )
 @click.option(
-    "--store", "place", metavar="INDEX:HANDLE", help="Store the public half there as HS_PUBKEY."
+    "--store",
+    "place",
+    metavar="INDEX:HANDLE",
+    help="Store the public half there as HS_PUBKEY; the index must be free.",
 )
 @node_options
 @json_option
@@ -88,6 +97,8 @@ def new(  # noqa: PLR0913  one parameter for each option
     FILE must not exist: a key is never overwritten. To let the key administer something: `biaojie admin grant`.
     """
     public_path = file.with_name(file.name + ".pub")
+    name = read_name(place) if place else None
+    kept = _free_place(node, name) if name else None
     passphrase = read_secret(passphrase_path) if passphrase_path else None
     key = read_key(old_path, passphrase) if old_path else make_key(kind, int(bits))
     public = public_key_of(key)
@@ -99,11 +110,9 @@ def new(  # noqa: PLR0913  one parameter for each option
         raise CommandError(
             f"{file}: {reason}", "name a new file; a key is never overwritten", EXIT_USAGE
         ) from None
-    name = read_name(place) if place else None
     value = Value(name.index if name else DEFAULT_INDEX, KEY_TYPE, public_data(public))
-    if name:
-        home = parse_identifier(name.handle)
-        add_values(node, home, node.read(home), [value])
+    if name and kept:
+        add_values(node, parse_identifier(name.handle), kept, [value], overwrite=False)
     facts = facts_of(public)
     if as_json:
         print_json(
@@ -122,6 +131,15 @@ def new(  # noqa: PLR0913  one parameter for each option
         return
     put = f'biaojie put 0.NA/PREFIX --add --value "{DEFAULT_INDEX}:{KEY_TYPE}=$(cat {public_path})"'
     say(f"next:  {put}{same_node()}")
+
+
+def _free_place(node: Node, name: Reference) -> Kept:
+    """The record that gets the key. Raises ``CommandError`` when something stands at its place."""
+    home = parse_identifier(name.handle)
+    kept = node.read(home)
+    step = f"name a free index: biaojie get {name.handle} --all{same_node()} shows the others"
+    refuse_taken(home, kept, name.index, step)
+    return kept
 
 
 @command.command(name="show", short_help="what a key is, and who names it")

@@ -98,14 +98,25 @@ def send(node: Node, command: Command) -> dict[str, object]:
     return document
 
 
-def add_values(node: Node, identifier: Identifier, kept: Kept, values: list[Value]) -> None:
+def add_values(
+    node: Node, identifier: Identifier, kept: Kept, values: list[Value], *, overwrite: bool = True
+) -> None:
     """In one change, if nobody changed the record meanwhile. Raises ``CommandError``."""
     if not values:
         return
     send(node, Command(
-        Operation.ADD, identifier, tuple(values),
+        Operation.ADD, identifier, tuple(values), overwrite=overwrite,
         expect_version=kept.version or None, request_id=secrets.token_hex(16),
     ))  # fmt: skip
+
+
+def refuse_taken(identifier: Identifier, kept: Kept, index: int, step: str) -> None:
+    """Raises ``CommandError`` when a value stands there already: keys and secrets are never overwritten."""
+    for value in kept.values:
+        if value.index == index:
+            raise CommandError(
+                f"{full_name(identifier)}: index {index} is taken by {value.type}", step
+            )
 
 
 def remove_values(node: Node, identifier: Identifier, indexes: list[int]) -> None:

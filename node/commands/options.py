@@ -160,16 +160,14 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except WebTrouble as trouble:
-        raise CommandError(
-            str(trouble), "is the node running, and is this its address?", EXIT_UNREACHABLE
-        ) from None
+        raise CommandError(str(trouble), _how_to_reach(str(trouble)), EXIT_UNREACHABLE) from None
     except RegistrarGone as gone:
         raise CommandError(str(gone), _how_to_a_node("check-config"), EXIT_UNREACHABLE) from None
     except KeyTrouble as trouble:
         raise CommandError(str(trouble), "") from None
     except Refused as refused:
         said, code = refused.document.get("message"), refused.document.get("responseCode")
-        step = "say who you are: --user INDEX:HANDLE --secret-file FILE"
+        step = "say who you are, with the right secret: --user INDEX:HANDLE --secret-file FILE"
         raise CommandError(f"{said or 'refused'} (response code {code})", step) from None
     except FileNotFoundError as error:
         raise CommandError(
@@ -177,6 +175,12 @@ def plain_errors() -> Iterator[None]:
         ) from None
     except (RegistrarRefused, StoreError) as error:
         raise CommandError(str(error), f"biaojie verify{same_node(is_own=True)}") from None
+
+
+def _how_to_reach(trouble: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in trouble:
+        return "trust its certificate, or who signed it: SSL_CERT_FILE=ca.pem biaojie …"
+    return "is the node running, and is this its address?"
 
 
 def _how_to_a_node(command: str) -> str:

@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     \b
     With --verify the answer is proved, whoever gave it:
       biaojie resolve 88.118.7/SN-1 --verify --trust trust.toml
-    where trust.toml says [trust] roots = ["301:88.111.1/0.0=root.pem"].
+    where trust.toml says [trust] roots = ["301:88.111.1/0.0=root.pem.pub"].
     """
     manner = Manner(may_recurse=not no_recurse, is_authoritative=authoritative, wants_trail=trace)
     if (trust_path or max_links) and not verify:

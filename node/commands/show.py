@@ -8,6 +8,8 @@ from node.output import EXIT_FAILED, CommandError, print_json, print_table, say
 
 GOOD = 1
 """``responseCode`` of success."""
+ABSENT = 100
+"""``responseCode`` of a record that is not registered."""
 MAX_CELL = 200
 """Characters of one value shown in a table; ``--json`` shows all."""
 
@@ -60,16 +62,22 @@ def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:
     where = f" [{document['field']}]" if document.get("field") else ""
     said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
     where = "" if where[2:-1] in str(said) else where  # most sentences begin with the place
-    step = next_step or _NEXT_STEPS.get(code or 0, "").format(
-        handle=shlex.quote(document.get("handle", "IDENTIFIER")),
+    handle = document.get("handle", "IDENTIFIER")
+    is_prefix = code == ABSENT and handle.startswith("0.NA/")
+    usual = _ABSENT_PREFIX if is_prefix else _NEXT_STEPS.get(code or 0, "")
+    step = next_step or usual.format(
+        handle=shlex.quote(handle.removeprefix("0.NA/") if is_prefix else handle),
         node=same_node(),
         own=same_node(is_own=True),
     )
     raise CommandError(f"{said}{where} (response code {code})", step)
 
 
+_ABSENT_PREFIX = (
+    "host it: biaojie prefix add {handle}{own}; or see what there is: biaojie prefix list{own}"
+)
 _NEXT_STEPS = {
-    100: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
+    ABSENT: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
     301: "biaojie prefix list{own} shows what this node hosts and has delegated; what else it asks for, and for whom, "
     "say upstream.servers and access.recursion_networks",
     302: "biaojie resolve {handle}{own} --trace asks them",

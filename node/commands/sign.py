@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 
 import click
 
-from node.asking.node import Kept, Node
+from node.asking.node import Kept, Node, Refused
 from node.commands.options import json_option, node_options, read_identifier_argument, same_node
 from node.commands.show import show_receipt
 from node.keys import read_secret
 from node.output import EXIT_USAGE, CommandError, print_json, say
-from node.trust.key_files import read_key, read_public
+from node.trust.key_files import facts_of, read_key, read_public
 from protocols.errors import ProtocolError
 from protocols.identifier import Identifier
 from protocols.message import Command, Operation
 from protocols.rest.dates import MAX_SECONDS, parse_date
+from protocols.trust.algorithms import public_key_of
 from protocols.trust.claims import (
     Perm,
     Permission,
@@ -127,6 +128,7 @@ def command(  # noqa: PLR0913  one parameter for each option
         tuple(_read_place(one, "--chain") for one in chain),
     )
     span = _read_span(days, begins)
+    _warn_of_another_key(node, who)
     try:
         if subject is not None:
             made = [_certify(node, who, subject, public_path, perms, span)]
@@ -136,6 +138,19 @@ def command(  # noqa: PLR0913  one parameter for each option
         raise CommandError(str(error), "biaojie key show tells what kind of key it is") from None
     for one in made:
         _tell(one, as_json=as_json) if is_print else _store(node, one, as_json=as_json)
+
+
+def _warn_of_another_key(node: Node, who: Signer) -> None:
+    """What one key signs in the name of another, nobody will believe; the value may still be on its way there."""
+    try:
+        kept = node.read(read_identifier_argument(who.name.handle), public_only=True)
+        stored = facts_of(_key_at(kept, who.name)).pin
+    except (CommandError, ProtocolError, Refused):
+        return  # not there, or not there yet: nothing to compare with
+    if stored != facts_of(public_key_of(who.key)).pin:
+        say(
+            f"warning: another key stands at {format_key(who.name)}: what this one signs counts as forged"
+        )
 
 
 def _sign(

@@ -87,7 +87,7 @@ def _need_anchors(settings: Config) -> tuple[Anchor, ...]:
     except KeyTrouble as trouble:
         raise CommandError(str(trouble), "name the public key of the root in PEM") from None
     if not anchors:
-        step = 'write [trust] roots = ["301:88.111.1/0.0=root.pem"] into a file: --trust FILE'
+        step = 'write [trust] roots = ["301:88.111.1/0.0=root.pem.pub"] into a file: --trust FILE'
         raise CommandError("no trusted root is named, so nothing can be proved", step)
     return anchors
 

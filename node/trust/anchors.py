@@ -3,7 +3,7 @@
 ::
 
     [trust]
-    roots = ["301:88.111.1/0.0=keys/root.pem"]     # whose key, and the file with its public half
+    roots = ["301:88.111.1/0.0=keys/root.pem.pub"] # whose key, and the file with its public half
 
 Paths count from the file that names them.
 """

@@ -120,7 +120,7 @@ def read_public(path: Path) -> VerifyingKey:
         at = max(data.find(_PEM_LEAD), 0)
         return load_key(decode_public_key(data[at:].strip() if at else data.strip(b" \r\n\t")))
     except ProtocolError as error:
-        raise KeyTrouble(f"{path}: {error}") from None
+        raise KeyTrouble(f"{path}: no key in PEM, as JWK or of Handle.Net: {error}") from None
 
 
 def is_private_file(path: Path) -> bool:

@@ -211,6 +211,25 @@ def test_rights_that_come_from_elsewhere_are_revoked_there_and_the_place_is_name
     assert f"biaojie admin revoke 0.NA/{PREFIX} {OWN}" in done.stderr
 
 
+def test_a_key_that_stayed_behind_can_be_removed_later(node):
+    who = f"301:0.NA/{BELOW}"
+    node("admin", "grant", BELOW, who, "--new-secret", node.folder / "new.secret")
+    told = node("admin", "revoke", BELOW, who).stderr
+    assert f"biaojie admin revoke {BELOW} {who} --remove-key" in told
+    node("admin", "revoke", BELOW, who, "--remove-key")
+    stored = json.loads(node("get", f"0.NA/{BELOW}", "--all", "--json").stdout)["values"]
+    assert 301 not in [value["index"] for value in stored]
+    assert node.names(BELOW)
+    assert (
+        "does not administer" in node("admin", "revoke", BELOW, who, "--remove-key", code=1).stderr
+    )
+
+
+def test_a_key_with_rights_from_elsewhere_is_not_removed(still):
+    done = still("admin", "revoke", BELOW, OWN, "--remove-key", code=1)
+    assert f"by 200:0.NA/{PREFIX}" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -218,7 +237,7 @@ def test_rights_that_come_from_elsewhere_are_revoked_there_and_the_place_is_name
         (("grant", BELOW, OWN, "--rights", "fly"), "no right 'fly'"),
         (("grant", BELOW, OWN, "--rights", ","), "no right is named"),
         (("grant", "88.999", OWN), "no such record"),
-        (("grant", f"{BELOW}/NONE", OWN), "no such record"),
+        (("grant", f"{BELOW}/NONE", OWN), f"biaojie put {BELOW}/NONE"),
         (("revoke", BELOW, "300:88.118/NOBODY"), "does not administer"),
         (("list", "/"), "prefix is empty"),
     ],

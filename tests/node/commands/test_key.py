@@ -156,6 +156,14 @@ def test_a_public_key_can_be_stored_at_once(node, tmp_path):
     assert node.told("key", "show", f"301:0.NA/{BELOW}")["kind"] == "RSA"
 
 
+def test_a_key_is_not_stored_over_a_secret(still, tmp_path):
+    path = tmp_path / "k.pem"
+    done = still("key", "new", path, "--store", OWN, code=1)
+    assert "index 300 is taken by HS_SECKEY" in done.stderr
+    assert "biaojie get" in done.stderr
+    assert not path.exists()
+
+
 def _handle_net_file(key, passphrase):
     numbers = key.private_numbers()
     public = numbers.public_numbers

@@ -117,6 +117,12 @@ def test_people_see_the_verdict_beside_each_value_and_who_vouches(world):
     assert f"{FACTORY} ← {ROOT}" in shown.stderr
 
 
+@pytest.mark.parametrize(("key", "is_warned"), [("ROOT", False), ("STRANGER", True)])
+def test_who_signs_with_another_key_than_the_registered_one_is_warned(world, key, is_warned):
+    told = world.sign(world.record(), key=key, by=ROOT).stderr
+    assert (f"warning: another key stands at {ROOT}" in told) is is_warned
+
+
 def test_an_altered_value_is_named_by_its_index(world):
     name = world.record("URL=https://example.org/1", "NAME=pump")
     world.sign(name)
