@@ -168,6 +168,8 @@ def plain_errors() -> Iterator[None]:
     except Refused as refused:
         said, code = refused.document.get("message"), refused.document.get("responseCode")
         step = "say who you are, with the right secret: --user INDEX:HANDLE --secret-file FILE"
+        if code in _WITHOUT_RIGHTS:
+            step = "biaojie admin list PLACE shows who may; the node's operator can grant it"
         raise CommandError(f"{said or 'refused'} (response code {code})", step) from None
     except FileNotFoundError as error:
         raise CommandError(
@@ -175,6 +177,10 @@ def plain_errors() -> Iterator[None]:
         ) from None
     except (RegistrarRefused, StoreError) as error:
         raise CommandError(str(error), f"biaojie verify{same_node(is_own=True)}") from None
+
+
+_WITHOUT_RIGHTS = frozenset({400, 401})
+"""Response codes of somebody who is known, and may not."""
 
 
 def _how_to_reach(trouble: str) -> str:
