@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from node.cli import main
+from node.config import load_config
 from node.init_node import init_node
+from node.registrar_client import open_registrar
 from protocols.values.site import TCP, UDP, Interface, decode_site
 from protocols.values.value_list import decode_values
 from registry.stores.lmdb import open_reader
@@ -60,7 +62,9 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def node(template, tmp_path):
-    return Node(shutil.copytree(template, tmp_path / "node"))
+    made = Node(shutil.copytree(template, tmp_path / "node"))
+    with open_registrar(load_config(made.settings)):  # one for all commands, instead of one each
+        yield made
 
 
 @pytest.mark.process
