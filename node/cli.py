@@ -27,7 +27,10 @@ COMMANDS = {
     ),
     "sign": Entry("node.commands.sign", "vouch for records, certify keys"),
     "search": Entry("node.commands.search", "find identifiers by their public values"),
-    "import": Entry("node.commands.import_", "register the rows of a CSV, TSV or NDJSON file"),
+    "import": Entry(
+        "node.commands.import_",
+        "register a whole file: CSV, TSV, NDJSON, or a Handle.Net server's data",
+    ),
     "export": Entry("node.commands.export", "write everything to a file of JSON lines"),
     "backup": Entry("node.commands.backup", "copy the store while the node runs"),
     "restore": Entry("node.commands.restore", "make a store from a backup or an export"),

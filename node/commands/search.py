@@ -1,5 +1,7 @@
 """``biaojie search``: identifiers by their public values, where ``*`` stands for anything."""
 
+import shlex
+
 import click
 
 from node.asking.node import Node
@@ -57,8 +59,9 @@ def command(
     if document["behind"]:
         say(f"the index is {document['behind']} changes behind: what is new may be missing")
     if len(found) == limit:
-        words = " ".join(f"'{term}'" for term in terms)
-        say(f"more: biaojie search {words} --after '{list(found)[-1]}'{same_node()}")
+        words = [*terms, *(("--prefix", prefix) if prefix else ())]
+        words += ["--limit", str(limit), "--after", list(found)[-1]]
+        say(f"more: biaojie search {shlex.join(words)}{same_node()}")
     elif not found:
         say("nothing found")
 

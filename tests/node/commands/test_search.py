@@ -1,6 +1,7 @@
 """``biaojie search`` on a node of its own: what it shows, what it says when it cannot."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,12 @@ def test_json_has_whole_records_and_how_far_the_index_is(made: Made) -> None:
 
 
 def test_where_there_is_more_it_says_how_to_go_on(made: Made) -> None:
-    first = made.search("URL=*", "--limit", "2")
-    assert f"--after '{PREFIX}/Sn-1'" in first.stderr
-    rest = made.search("URL=*", "--limit", "2", "--after", f"{PREFIX}/Sn-1")
+    first = made.search("URL=*", "--prefix", PREFIX, "--limit", "2")
+    (line,) = [line for line in first.stderr.splitlines() if line.startswith("more: ")]
+    program, command, *words = shlex.split(line.removeprefix("more: "))
+    assert (program, command) == ("biaojie", "search")
+    assert words[:5] == ["URL=*", "--prefix", PREFIX, "--limit", "2"]
+    rest = made.search(*words[: words.index("--config")])
     assert "Sn-2" in rest.stdout
     assert "Sn-1 " not in rest.stdout
     assert "nothing found" in made.search("URL=absent").stderr
