@@ -10,6 +10,8 @@ GOOD = 1
 """``responseCode`` of success."""
 ABSENT = 100
 """``responseCode`` of a record that is not registered."""
+EXISTS = 101
+"""``responseCode`` of a record that is there already."""
 MAX_CELL = 200
 """Characters of one value shown in a table; ``--json`` shows all."""
 
@@ -63,21 +65,26 @@ def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:
     said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
     where = "" if where[2:-1] in str(said) else where  # most sentences begin with the place
     handle = document.get("handle", "IDENTIFIER")
-    is_prefix = code == ABSENT and handle.startswith("0.NA/")
-    usual = _ABSENT_PREFIX if is_prefix else _NEXT_STEPS.get(code or 0, "")
+    usual = _NEXT_STEPS.get(code or 0, "")
+    if handle.startswith("0.NA/"):
+        usual = _PREFIX_STEPS.get(code or 0, usual)
     step = next_step or usual.format(
-        handle=shlex.quote(handle.removeprefix("0.NA/") if is_prefix else handle),
+        handle=shlex.quote(handle),
+        prefix=shlex.quote(handle.removeprefix("0.NA/")),
         node=same_node(),
         own=same_node(is_own=True),
     )
     raise CommandError(f"{said}{where} (response code {code})", step)
 
 
-_ABSENT_PREFIX = (
-    "host it: biaojie prefix add {handle}{own}; or see what there is: biaojie prefix list{own}"
-)
+_PREFIX_STEPS = {
+    ABSENT: "host it: biaojie prefix add {prefix}{own}; or see what there is: biaojie prefix list{own}",
+    EXISTS: "biaojie prefix list{own} shows it, biaojie prefix set {prefix} changes it",
+}
+"""For records of prefixes, instead of the others."""
 _NEXT_STEPS = {
     ABSENT: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
+    EXISTS: "biaojie get {handle}{node} shows what there is",
     301: "biaojie prefix list{own} shows what this node hosts and has delegated; what else it asks for, and for whom, "
     "say upstream.servers and access.recursion_networks",
     302: "biaojie resolve {handle}{own} --trace asks them",
