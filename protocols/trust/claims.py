@@ -134,11 +134,6 @@ def format_key(key: Reference) -> str:
     return f"{key.index}:{key.handle}"
 
 
-def same_handle(one: str, other: str) -> bool:
-    """Handles that name one record; letters count without their case, as everywhere by default."""
-    return folded(one) == folded(other)
-
-
 def folded(handle: str) -> bytes:
     """The spelling to compare by. Raises ``Malformed`` when it is no handle."""
     return parse_identifier(handle).folded()
