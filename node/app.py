@@ -136,8 +136,8 @@ class App:
         self.service.memo = make_memo(config.memory.looked_up_mib * MIB)
         self.site = SiteInfo(reader, config.node.prefix)
         self.server_keys = ServerKeys.load(config, self.site.serial)
-        office = make_office(self.service, self.site, self.server_keys, slot)
-        self.speaker = NativeSpeaker(self.service, self.site, office)
+        self._office = make_office(self.service, self.site, self.server_keys, slot)
+        self.speaker = NativeSpeaker(self.service, self.site, self._office)
         self.proven = ProvenAddresses(
             config.access.proven_networks, config.limits.proven_s, config.memory.proven_addresses
         )
@@ -383,6 +383,7 @@ class App:
             CACHE_BUDGET_BYTES.labels("rendered").set(rendered.most_bytes)
             CACHE_ENTRIES.labels("rendered").set(rendered.count)
         self._report.refresh()
+        self._office.refresh_gauges()
 
 
 def build(boot: Boot, on_broken: Callable[[], None], places: Iterable[tuple[str, int]] = ()) -> App:

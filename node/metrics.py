@@ -152,6 +152,22 @@ PROOFS = Counter(
     ["kind", "result"],
     registry=WORKER,
 )
+NATIVE_WAITING = Gauge(
+    "biaojie_native_waiting",
+    "Of the native protocol, by kind: sessions that are open, challenges that are kept for their answer or its repetition.",
+    ["kind"],
+    registry=WORKER,
+)
+POOL_WAITING = Gauge(
+    "biaojie_proof_pool_waiting",
+    "Key derivations, signatures and key agreements begun or waiting, off the event loop.",
+    registry=WORKER,
+)
+POOL_REFUSED = Gauge(
+    "biaojie_proof_pool_refused",
+    "Those that found the queue full since the worker started; their clients were told to come back.",
+    registry=WORKER,
+)
 IS_WRITABLE = Gauge(
     "biaojie_registrar_connected", "1 while this worker has a registrar.", registry=WORKER
 )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from node.logs import get_log
-from node.metrics import QUERY_ERRORS
+from node.metrics import NATIVE_WAITING, POOL_REFUSED, POOL_WAITING, QUERY_ERRORS
 from node.native.administering import OPERATIONS, Administration, refused
 from node.native.challenging import Challenger
 from node.native.dressing import Dresser
@@ -224,6 +224,13 @@ class Office:
 
     def _end_session(self, exchange: Exchange, _now: Now) -> Said:
         return self._key_exchange.end(exchange)
+
+    def refresh_gauges(self) -> None:
+        """Bring the gauges up to date; called when somebody scrapes."""
+        NATIVE_WAITING.labels("sessions").set(len(self.sessions))
+        NATIVE_WAITING.labels("challenges").set(len(self._challenger.challenges))
+        POOL_WAITING.set(self._service.pool.waiting)
+        POOL_REFUSED.set(self._service.pool.refused)
 
     def message(self, exchange: Exchange, said: Said, now: Now) -> Message:
         """What is said as a message; "who are you" becomes a challenge."""

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from conformance.native_messages import Fields, request_bytes
+from node.metrics import NATIVE_WAITING, POOL_WAITING
 from node.native import challenges as module
 from node.native.challenges import MOST_PER_SOURCE, Challenge, Challenges
 from node.slots import new_id, slot_of
@@ -164,3 +165,14 @@ def test_what_is_over_gives_its_room_back():
     last = table.add(make_challenge(expires_s=300.0), 161.0)
     assert (len(table), table.used_bytes) == (1, len(make_challenge().request.received))
     assert table.find(last, "192.0.2.1", 299.0) is not None
+
+
+async def test_operators_see_how_many_challenges_and_sessions_there_are():
+    room = make_room()
+    for number in range(3):
+        await room.ask(OpCode.CREATE, NEW, Fields(request_id=number + 1))
+    room.office.sessions.open(bytes(32), "192.0.2.1", 60.0, room.service.monotonic_s)
+    room.office.refresh_gauges()
+    assert NATIVE_WAITING.labels("challenges")._value.get() == 3
+    assert NATIVE_WAITING.labels("sessions")._value.get() == 1
+    assert POOL_WAITING._value.get() == 0
