@@ -154,7 +154,7 @@ PROOFS = Counter(
 )
 NATIVE_WAITING = Gauge(
     "biaojie_native_waiting",
-    "Of the native protocol, by kind: sessions that are open, challenges that are kept for their answer or its repetition.",
+    "Of the native protocol, by kind: open sessions, and challenges kept for their answer or its repetition.",
     ["kind"],
     registry=WORKER,
 )
