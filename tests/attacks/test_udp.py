@@ -105,7 +105,7 @@ def test_the_versions_of_the_table_are_answered(udp, version):
 
 
 @pytest.mark.parametrize(
-    ("flag", "code"), [(0x40, NO_SESSION), (0x80, PROTOCOL_ERROR), (0xC0, NO_SESSION)]
+    ("flag", "code"), [(0x40, NO_SESSION), (0x80, PROTOCOL_ERROR), (0xC0, PROTOCOL_ERROR)]
 )
 def test_an_encrypted_or_compressed_message_is_refused_without_being_opened(udp, flag, code):
     reply = ask_udp(udp, question(GOOD, envelope_flags=flag, session_id=99))

@@ -200,7 +200,7 @@ def test_ctrl_c_deletes_what_was_registered(node):
         PREFIX,
         *admin(node),
         "--duration",
-        "60",
+        "600",
         "--rate",
         "200",
     ) as process:
