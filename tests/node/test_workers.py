@@ -51,9 +51,10 @@ def workers_of(node: RunningNode) -> list[int]:
     found = []
     for task in Path(f"/proc/{node.process.pid}/task").glob("*/children"):
         for pid in map(int, task.read_text().split()):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"node.worker" in words and is_alive(pid):
-                found.append(pid)
+            with contextlib.suppress(OSError):  # it has just ended
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"node.worker" in words and is_alive(pid):
+                    found.append(pid)
     return found
 
 
