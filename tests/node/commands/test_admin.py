@@ -1,18 +1,14 @@
 """``biaojie admin``: rights in words, granted, listed and taken, and never the last administrator by mistake."""
 
-import contextlib
 import json
-import shutil
 import stat
 
 import pytest
 from click.testing import CliRunner
 
 from node.cli import main
-from node.config import load_config
 from node.init_node import init_node
 from node.keys import read_node_key
-from node.registrar_client import open_registrar
 from node.store import open_view
 from protocols.identifier import parse_identifier
 from protocols.message import Outcome, Principal
@@ -25,23 +21,14 @@ from protocols.values.admin import (
 )
 from registry.holdings import Holdings
 from registry.sealing import Sealer
+from tests.node.commands.still_node import StillNode, copy_of
 
 PREFIX, BELOW = "88.118", "88.118.7"
 OWN = f"300:0.NA/{PREFIX}"
 
 
-class Node:
-    """A node that is not running."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.config = load_config(folder / "node.toml")
-
-    def __call__(self, *words, code=0):
-        words = [*map(str, words), "--config", str(self.folder / "node.toml")]
-        result = CliRunner().invoke(main, words)
-        assert result.exit_code == code, result.output
-        return result
+class Node(StillNode):
+    """Its administrators."""
 
     def listed(self, place):
         return json.loads(self("admin", "list", place, "--json").stdout)["administrators"]
@@ -68,24 +55,16 @@ def template(tmp_path_factory):
     return folder
 
 
-@contextlib.contextmanager
-def running(template, folder):
-    ignore = shutil.ignore_patterns("*.sock")
-    made = Node(shutil.copytree(template, folder, ignore=ignore))
-    with open_registrar(made.config):  # one for all commands, instead of one each
-        yield made
-
-
 @pytest.fixture
 def node(template, tmp_path):
-    with running(template, tmp_path / "node") as made:
+    with copy_of(template, tmp_path / "node", Node) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def still(template, tmp_path_factory):
     """A node for tests that write nothing into it: all of them share it, and it is as it was in the end."""
-    with running(template, tmp_path_factory.mktemp("still") / "node") as made:
+    with copy_of(template, tmp_path_factory.mktemp("still") / "node", Node) as made:
         before = made("changes", "--json").stdout
         yield made
         assert made("changes", "--json").stdout == before

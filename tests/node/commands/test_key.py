@@ -1,9 +1,7 @@
 """``biaojie key``: key files, what is told of them, and changing keys with an overlap, step by step."""
 
-import contextlib
 import hashlib
 import json
-import shutil
 import stat
 from pathlib import Path
 
@@ -13,40 +11,30 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from node.cli import main
 from node.commands import server_key_rotation as rotation
-from node.config import load_config
 from node.init_node import init_node
-from node.registrar_client import open_registrar
 from node.server_keys import ServerKeys, prepared_path, successor_path
 from node.trust.key_files import facts_of, public_data, read_key, read_public
 from node.upstream.proof import key_pin, pin_of
 from protocols.cursor import Writer
 from protocols.handle.header import UNKNOWN_SERIAL
 from protocols.trust.algorithms import public_key_of
-from protocols.values import sm2
 from protocols.values.key_objects import load_key
 from protocols.values.keys import decode_public_key
+from tests.node.commands.still_node import StillNode, copy_of
 
 PREFIX, BELOW = "88.118", "88.118.7"
 NOW_S = 1_000_000_000
 """Long before any overlap is over."""
 OWN = f"300:0.NA/{PREFIX}"
-KINDS = ["rsa", "ec", "ed25519", pytest.param("sm2", marks=pytest.mark.skipif(
-    not sm2.is_available(), reason="without biaojie[sm]"))]  # fmt: skip
+KINDS = ("rsa", "ec", "ed25519", "sm2")
 
 
-class Node:
-    """A node that is not running."""
+class Node(StillNode):
+    """Its keys and sites."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.config = load_config(folder / "node.toml")
-        self.key = self.config.node.server_key_file
-
-    def __call__(self, *words, code=0):
-        words = [*map(str, words), "--config", str(self.folder / "node.toml")]
-        result = CliRunner().invoke(main, words)
-        assert result.exit_code == code, result.output
-        return result
+    @property
+    def key(self):
+        return self.config.node.server_key_file
 
     def told(self, *words):
         return json.loads(self(*words, "--json").stdout)
@@ -91,24 +79,16 @@ def template(tmp_path_factory):
     return folder
 
 
-@contextlib.contextmanager
-def running(template, folder):
-    ignore = shutil.ignore_patterns("*.sock")
-    made = Node(shutil.copytree(template, folder, ignore=ignore))
-    with open_registrar(made.config):  # one for all commands, instead of one each
-        yield made
-
-
 @pytest.fixture
 def node(template, tmp_path):
-    with running(template, tmp_path / "node") as made:
+    with copy_of(template, tmp_path / "node", Node) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def still(template, tmp_path_factory):
     """A node for tests that write nothing into it: all of them share it, and it is as it was in the end."""
-    with running(template, tmp_path_factory.mktemp("still") / "node") as made:
+    with copy_of(template, tmp_path_factory.mktemp("still") / "node", Node) as made:
         before = made.told("changes"), sorted(made.folder.rglob("*.pem"))
         yield made
         assert (made.told("changes"), sorted(made.folder.rglob("*.pem"))) == before

@@ -10,7 +10,6 @@ from node.demo.node_process import NodeProcess
 from node.trust.key_files import make_key, private_pem, public_pem
 from protocols.trust.algorithms import public_key_of
 from protocols.trust.jws import decode_jws
-from protocols.values import sm2
 
 PREFIX, BELOW = "88.118", "88.118.7"
 ROOT, FACTORY, STRANGER = f"301:{PREFIX}/ROOT", f"301:0.NA/{BELOW}", f"301:{PREFIX}/STRANGER"
@@ -222,8 +221,6 @@ def test_longer_chains_are_followed_when_asked_for(world):
 
 @pytest.mark.parametrize("kind", ["rsa", "ec", "sm2"])
 def test_every_kind_of_key_signs(world, kind):
-    if kind == "sm2" and not sm2.is_available():
-        pytest.skip("without biaojie[sm]")
     signer = f"310:{BELOW}/{kind}"
     key = world.key(f"by-{kind}", kind)
     world(

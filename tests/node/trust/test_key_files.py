@@ -19,13 +19,8 @@ from node.trust.key_files import (
     write_key,
 )
 from protocols.trust.algorithms import public_key_of
-from protocols.values import sm2
 
-KINDS = [
-    kind if kind != "sm2" else pytest.param(
-        kind, marks=pytest.mark.skipif(not sm2.is_available(), reason="without biaojie[sm]"))
-    for kind in ("rsa", "ec", "ed25519", "sm2")
-]  # fmt: skip
+KINDS = ("rsa", "ec", "ed25519", "sm2")
 
 
 @pytest.fixture(scope="module")
