@@ -42,6 +42,7 @@ from tests.attacks.wire import (
     request,
     udp_socket,
 )
+from tests.node.http.handle_client import by_secret
 
 PUBL_RECU, RECU_ONLY = 0x1900_0000, 0x1800_0000
 CHALLENGE = 402
@@ -123,6 +124,16 @@ def in_http_session(node: AttackedNode, asker: Asker, handle: str) -> bytes:
         )
         assert begun is not None
         headers = {"Authorization": f'Handle sessionId="{begun[1].decode()}"'}
+    return http(node, "GET", RECORD.format(quote(handle, safe="/")), **headers)
+
+
+def by_http_proof(node: AttackedNode, asker: Asker, handle: str) -> bytes:
+    """Asked with a proof of the asker's secret instead of the secret (``Authorization: Handle``)."""
+    headers = {}
+    if asker.handle:
+        begun = http(node, "POST", "/api/sessions").partition(b"\r\n\r\n")[2]
+        login = (300, asker.handle, asker.secret)
+        headers = {"Authorization": by_secret(login, json.loads(begun), "HMAC-SHA256")}
     return http(node, "GET", RECORD.format(quote(handle, safe="/")), **headers)
 
 
@@ -327,6 +338,7 @@ INTERFACES = (
     Interface("native delete", logged_in(OpCode.DELETE, HandleRequest), writes=True),
     Interface("native list", logged_in(OpCode.LIST_HANDLES, _private_prefix)),
     Interface("HTTP record", getting(RECORD), shows=True),
+    Interface("HTTP record, by proof", by_http_proof, shows=True),
     Interface("HTTP record, again", asked_twice(getting(RECORD)), shows=True),
     Interface("HTTP record, pipelined", pipelined, shows=True),
     Interface("HTTP record, all values", getting(RECORD + "?publicOnly=false")),
