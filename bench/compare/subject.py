@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from bench.compare.requests import PREFIX, SUFFIX, VALUES, handle_requests, rows
 from bench.cores import SERVER_CORE
-from bench.peers.process import Running, ask_datagram, await_answer, free_port, started
+from bench.peers.process import Running, ask_datagram, await_answer, started
 from node.clock import read_clocks
 from node.config import load_config
+from node.free_ports import free_port
 from node.init_node import SETTINGS_NAME, init_node
 from node.lane.extension import load as load_lane
 from protocols.handle.codes import ResponseCode

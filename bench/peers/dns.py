@@ -14,11 +14,11 @@ from bench.peers.process import (
     Running,
     ask_datagram,
     await_answer,
-    free_port,
     need_program,
     started,
     version_of,
 )
+from node.free_ports import free_port
 
 MAX_STRING_BYTES = 255
 """Of one character-string of a TXT record (RFC 1035 §3.3.14)."""

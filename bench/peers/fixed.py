@@ -14,12 +14,12 @@ from bench.peers.process import (
     ask_datagram,
     ask_stream,
     await_answer,
-    free_port,
     need_program,
     read_port,
     started,
     version_of,
 )
+from node.free_ports import free_port
 
 _TYPICAL_HEAD_BYTES = 160
 _TRIES = 3

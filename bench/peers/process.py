@@ -27,8 +27,6 @@ PAUSE_S = 0.05
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-_given_ports: set[int] = set()
-"""A port is free until its server listens, and must not be given twice."""
 
 
 class PeerFailed(Exception):
@@ -72,19 +70,6 @@ def version_of(program: str, *words: str) -> str | None:
         return None
     lines = (done.stdout + done.stderr).splitlines()
     return next((line.strip() for line in lines if any(map(str.isdigit, line))), "unknown")
-
-
-def free_port() -> int:
-    """A loopback port that is free for UDP and TCP now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind((LOOPBACK, 0))
-            port: int = tcp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, suppress(OSError):
-                udp.bind((LOOPBACK, port))
-                if port not in _given_ports:
-                    _given_ports.add(port)
-                    return port
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from bench.peers.process import (
     Running,
     ask_stream,
     await_answer,
-    free_port,
     need_program,
     started,
     version_of,
 )
+from node.free_ports import free_port
 
 FILL_S = 60.0
 _SETS_AT_ONCE = 1000

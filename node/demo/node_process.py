@@ -9,7 +9,6 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from node.asking.native import Server
 from node.asking.web import Login, WebServer
+from node.free_ports import free_ports
 from node.init_node import NO_SETTINGS, Made, init_node
 
 READY_S = 30.0
@@ -27,8 +27,6 @@ STOP_S = 20.0
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-_given_ports: set[int] = set()
-"""Ports this process has given to its nodes: a port is free until its node listens, and must not be given twice."""
 
 
 class NotReady(Exception):
@@ -42,7 +40,7 @@ class NodeProcess:
         self, directory: Path, prefix: str, settings: Mapping[str, object] = NO_SETTINGS
     ) -> None:
         """``settings``: what shall differ from the defaults, ``section.key`` -> value."""
-        native, web, operations = _free_port(), _free_port(), _free_port()
+        native, web, operations = free_ports(3)
         self.made: Made = init_node(
             directory, prefix, native_port=native, http_port=web, operations_port=operations,
             settings=settings,
@@ -170,19 +168,3 @@ def _end_with_parent() -> None:
 def _children(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in children.read_text().split()] if children.exists() else []
-
-
-def _free_port() -> int:
-    """A port that is free for UDP and TCP now; somebody else may take it before we do, which start() then reports."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind((LOOPBACK, 0))
-            port: int = tcp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                try:
-                    udp.bind((LOOPBACK, port))
-                except OSError:
-                    continue
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import http.client
 import json
 import re
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from node.demo.node_process import NodeProcess
+from tests.attacks.wire import ask_http, request
 
 PREFIX = "88.118"
 CANARY = "canary-7f3e1d-never-shown"
@@ -53,15 +53,15 @@ class AttackedNode(NodeProcess):
 
     def put(self, handle: str, *values: dict, **headers: str) -> tuple[int, dict]:
         """Register over HTTP as the administrator: status and document."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=20)
         headers = {"Authorization": self.authorization, "Content-Type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         target = "/api/handles/" + quote(handle, safe="/")
-        connection.request("PUT", target, json.dumps(values), headers)
-        with contextlib.closing(connection):
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = ask_http(
+            self.http_port, request("PUT", target, json.dumps(values).encode(), **headers)
+        )
+        return reply.status, reply.document
 
     def fill(self) -> None:
         """What the attacks ask for."""

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from node.config import load_config
+from node.free_ports import free_ports
 from node.init_node import init_node
 from node.keys import read_server_key
 from node.registrar_client import open_registrar
@@ -23,7 +24,7 @@ from protocols.values.site import decode_site
 from protocols.values.value import Value
 from registry.registrar import Submission
 from tests.clients.captured import PREFIX, USER, USER_INDEX, Classic, Wire, answered, changed
-from tests.node.processes import RunningNode, free_ports
+from tests.node.processes import RunningNode
 from tests.vectors.handle_vectors import bytes_of
 
 pytestmark = pytest.mark.process

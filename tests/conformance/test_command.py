@@ -15,9 +15,10 @@ from conformance.registering import Registering
 from conformance.target import Account, Target
 from conformance.visit import Visit
 from node.cli import main
+from node.free_ports import free_ports
 from protocols.handle.codes import OpCode
 from tests.conformance.parts import Peer, answering
-from tests.node.processes import PREFIX, RunningNode, free_ports, make_node
+from tests.node.processes import PREFIX, RunningNode, make_node
 
 ADMIN = f"300:0.NA/{PREFIX}"
 

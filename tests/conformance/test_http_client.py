@@ -11,9 +11,9 @@ import pytest
 from conformance.http_client import HttpAnswer, HttpClient
 from conformance.http_login import challenge_in
 from conformance.outcome import Failed, NotOffered, Unable
+from node.free_ports import free_ports
 from tests.conformance.parts import Peer
 from tests.faulty_peer.credentials import certificate, key_named, server_context
-from tests.node.processes import free_ports
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -10,6 +10,7 @@ from conformance.asking import HEARTBEAT
 from conformance.native_client import HungUp, TcpClient, UdpClient
 from conformance.native_messages import Fields, request_bytes
 from conformance.outcome import Failed, Unable
+from node.free_ports import free_ports
 from protocols.handle.codec import decode, encode
 from protocols.handle.codes import OpCode, ResponseCode
 from protocols.handle.fragments import split
@@ -17,7 +18,6 @@ from protocols.handle.replies import error_reply, reply
 from protocols.handle.resolution import ResolveAnswer
 from protocols.values.value import Value
 from tests.conformance.parts import Peer, answering
-from tests.node.processes import free_ports
 
 LATER_S = 2_000_000_000
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ import pytest
 
 from node.asking.web import handle_target
 from node.demo.node_process import NodeProcess
+from node.free_ports import free_ports
 from node.registrar_client import RegistrarClient
 from registry.stores.writer_lock import FILE_NAME
 from tests.durability.judge import ROOT
@@ -29,14 +29,6 @@ def test_a_second_registrar_is_refused_and_told_who_writes(ground, journal, faul
         assert Script(journal).steps(first.client(), 2) == [DONE, DONE]
         assert first.stop() == 0
     assert faults() == ()
-
-
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def test_a_second_serve_on_the_same_data_is_refused(tmp_path):

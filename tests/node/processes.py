@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from node.config import Config, load_config
+from node.free_ports import free_ports
 from node.init_node import init_node
 from node.registrar_client import open_registrar
 from protocols.handle.codec import Message, decode
@@ -26,20 +27,6 @@ ROOT = Path(__file__).parent.parent.parent
 PREFIX = "88.118"
 PATIENCE_S = 30.0
 SERVE = "import sys; from pathlib import Path; from node.serving import serve; sys.exit(serve(Path(sys.argv[1])))"
-
-
-def free_ports(count: int) -> list[int]:
-    """Port numbers that were free a moment ago, for UDP and TCP."""
-    with contextlib.ExitStack() as stack:
-        ports: list[int] = []
-        while len(ports) < count:
-            tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            tcp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                udp.bind(tcp.getsockname())
-                ports.append(tcp.getsockname()[1])
-        return ports
 
 
 def make_node(directory: Path) -> Path:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from node.config import load_config
+from node.free_ports import free_ports
 from node.hot_keys import FILE_NAME
 from protocols.handle.resolution import ResolveAnswer
 from protocols.message import Operation
 from protocols.values.value import Value
-from tests.node.processes import RunningNode, descendants, free_ports, until
+from tests.node.processes import RunningNode, descendants, until
 from tests.node.test_two_nodes import data_of, make, submit
 
 pytestmark = pytest.mark.process

@@ -15,6 +15,7 @@ import pytest
 
 from node.child import EXIT_CONFIG, EXIT_LOCKED
 from node.config import load_config
+from node.free_ports import free_ports
 from node.store import open_store
 from protocols.handle.resolution import ResolveAnswer
 from protocols.message import Outcome
@@ -24,7 +25,6 @@ from tests.node.processes import (
     PREFIX,
     SERVE,
     RunningNode,
-    free_ports,
     is_alive,
     make_node,
     put,

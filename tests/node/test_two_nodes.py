@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from node.free_ports import free_ports
 from node.init_node import init_node
 from node.registrar_client import open_registrar
 from protocols.handle.codes import AUTH
@@ -18,7 +19,7 @@ from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.site import HTTP, TCP, UDP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
 from registry.registrar import Submission
-from tests.node.processes import RunningNode, free_ports, until
+from tests.node.processes import RunningNode, until
 
 pytestmark = pytest.mark.process
 SCHEMES = {"tcp": TCP, "udp": UDP, "http": HTTP}

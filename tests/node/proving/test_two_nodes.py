@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance.native_client import TcpClient
 from conformance.target import Account
+from node.free_ports import free_ports
 from node.init_node import init_node
 from node.registrar_client import open_registrar
 from protocols.handle.administration import ValuesRequest
@@ -23,7 +24,7 @@ from protocols.values.key_objects import key_from_object
 from protocols.values.keys import encode_public_key
 from protocols.values.value import SECRET_PERMISSIONS, Value
 from registry.registrar import Submission
-from tests.node.processes import RunningNode, free_ports
+from tests.node.processes import RunningNode
 
 pytestmark = pytest.mark.process
 
