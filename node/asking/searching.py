@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from node.asking.web import WebServer
 from node.config import Config
+from node.hosted import hidden
 from node.search.cells import scope_of
 from node.search.finding import Asked
 from node.search.terms import look_up, public_values, read_prefix, read_terms
@@ -17,6 +18,7 @@ from protocols.message import Outcome
 from protocols.rest.codes import response_code
 from registry.holdings import folded_key
 from registry.stores.lmdb_reader import LmdbReader
+from registry.stores.store import Authority
 
 
 class Wanted(NamedTuple):
@@ -84,15 +86,14 @@ def _asked(reader: LmdbReader, wanted: Wanted) -> Asked:
     if wanted.after:
         identifier = parse_identifier(wanted.after)
         after = folded_key(identifier, reader.authority(identifier.prefix)).decode()
-    hidden, place = [], b""
-    while page := reader.authorities(place):
-        hidden += [
-            one.prefix.decode()
-            for one in page
-            if not (one.is_hosted and reader.has_prefix_record(one.prefix))
-        ]
-        place = page[-1].prefix
-    return Asked((), wanted.limit, 0, after, read_prefix(wanted.prefix.encode()), tuple(hidden))
+    unseen = tuple(
+        one.prefix.decode() for page in hidden(reader, _is_for_the_operator) for one in page
+    )
+    return Asked((), wanted.limit, 0, after, read_prefix(wanted.prefix.encode()), unseen)
+
+
+def _is_for_the_operator(_: Authority) -> bool:
+    return True
 
 
 def _found(found: Mapping[str, Any], behind: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import orjson
 
+from node.hosted import hidden, list_right
 from node.http.api import Api
 from node.http.asked import read_number
 from node.http.errors import bad_input, failure, http_trouble
@@ -26,11 +27,9 @@ from node.search.finding import MAX_LIMIT, Asked, Hit
 from node.search.terms import look_up, public_values, read_prefix, read_terms
 from node.search.view import Answer, NotThere, TookTooLong
 from protocols.errors import Malformed
-from protocols.identifier import parse_identifier, prefix_record_of
-from protocols.message import ANONYMOUS, Outcome, Principal
-from protocols.values.admin import LIST_HANDLES
+from protocols.identifier import parse_identifier
+from protocols.message import Outcome, Principal
 from registry.holdings import folded_key
-from registry.stores.store import Authority
 
 DEFAULT_LIMIT = 1000
 MAX_PAGE = 10**9
@@ -40,7 +39,7 @@ PATIENCE_S = 1.0
 MOST_BEHIND = 20_000
 """Changes that are never in within a second: then nobody is kept waiting."""
 STEP = 500
-"""Records looked up, or prefixes looked at, between two looks at other connections: some milliseconds."""
+"""Records looked up between two looks at other connections: some milliseconds."""
 WORDS = frozenset({"limit", "page", "after", "retrieverecords", "enforcesql", "pretty", "callback"})
 """Parameters that are no types, in this case only: ``LIMIT=5`` searches for values of type LIMIT."""
 
@@ -144,29 +143,12 @@ def _read_after(api: Api, request: Request) -> str:
 
 async def _hidden(api: Api, principal: Principal) -> tuple[str, ...]:
     """Prefixes below which nothing is told: not hosted, or private and not the asker's to list."""
-    reader = api.service.reader
     found: list[str] = []
-    after = b""
-    while page := reader.authorities(after, STEP):
-        found += [one.prefix.decode() for one in page if not _is_told(api, principal, one)]
-        after = page[-1].prefix
+    may_list = list_right(api.service.may, principal)
+    for page in hidden(api.service.reader, may_list):
+        found += [one.prefix.decode() for one in page]
         await asyncio.sleep(0)
-        reader.refresh()
     return tuple(found)
-
-
-def _is_told(api: Api, principal: Principal, authority: Authority) -> bool:
-    prefix = authority.prefix
-    if not authority.is_hosted or not api.service.reader.has_prefix_record(prefix):
-        return False
-    return not authority.is_private or _may_list(api, principal, prefix)
-
-
-def _may_list(api: Api, principal: Principal, prefix: bytes) -> bool:
-    if principal == ANONYMOUS:
-        return False
-    over = prefix_record_of(prefix)
-    return api.service.may(principal, over, LIST_HANDLES) is Outcome.SUCCESS
 
 
 async def _look_up(

@@ -7,6 +7,7 @@ who may.
 
 import asyncio
 
+from node.hosted import list_right, listable
 from node.http.api import Api, challenge
 from node.http.errors import failure
 from node.http.listing import read_page
@@ -15,16 +16,13 @@ from node.http.request import Request
 from node.http.target import decode_path
 from node.http.writing import read_request_id
 from protocols.errors import Malformed, ProtocolError
-from protocols.identifier import Identifier, prefix_record_named, prefix_record_of
+from protocols.identifier import Identifier, prefix_record_named
 from protocols.message import Command, Operation, Outcome, Principal
 from protocols.rest.codes import CODES
 from protocols.rest.json_reader import parse_json
-from protocols.values.admin import LIST_HANDLES
 
 MAX_BODY_BYTES = 8192
 MAX_PAGE = 10_000
-STEP = 1000
-"""Prefixes looked at between two looks at other connections."""
 _MAX_TEXT_BYTES = 4096
 
 
@@ -34,7 +32,7 @@ async def list_prefixes(api: Api, request: Request) -> Reply:
     if isinstance(principal, Reply):
         return principal
     page, size = read_page(request, "page"), read_page(request, "pageSize")
-    names = await _hosted(api, principal)
+    names = await _listable(api, principal)
     shown = names
     if page >= 0 and size >= 0:
         size = min(size, MAX_PAGE)
@@ -106,17 +104,10 @@ async def _read_prefix(request: Request) -> Identifier | Reply:
         )
 
 
-async def _hosted(api: Api, principal: Principal) -> list[str]:
-    service, names, after = api.service, [], b""
-    while True:
-        some = service.reader.authorities(after, STEP)
-        for authority in some:
-            over = prefix_record_of(authority.spelling)
-            is_here = authority.is_hosted and service.reader.has_prefix_record(authority.prefix)
-            if is_here and service.may(principal, over, LIST_HANDLES) is Outcome.SUCCESS:
-                names.append(f"0.NA/{authority.spelling.decode()}")
-        if len(some) < STEP:
-            return names
-        after = some[-1].prefix
+async def _listable(api: Api, principal: Principal) -> list[str]:
+    names: list[str] = []
+    may_list = list_right(api.service.may, principal)
+    for page in listable(api.service.reader, may_list):
+        names += [f"0.NA/{one.spelling.decode()}" for one in page]
         await asyncio.sleep(0)
-        service.reader.refresh()
+    return names

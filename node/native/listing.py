@@ -8,6 +8,7 @@ deleted while a list is told may or may not be in it; nothing else is missing or
 import asyncio
 from collections.abc import AsyncIterator
 
+from node.hosted import list_right, listable
 from node.native.administering import NEEDS_CHALLENGE, refused
 from node.native.exchange import Exchange, Said
 from node.service import Service
@@ -114,18 +115,7 @@ class Listing:
 
     async def _homed(self, exchange: Exchange) -> AsyncIterator[list[bytes]]:
         """Of the prefixes hosted here, those below which whoever asks may list."""
-        principal, after = exchange.speaking.principal, b""
-        while True:
-            page, names = self._service.reader.authorities(after, STEP), []
-            for authority in page:
-                over = prefix_record_of(authority.spelling)
-                is_here = not authority.is_delegated and self._service.hosts(authority.prefix)
-                may = is_here and self._service.may(principal, over, LIST_HANDLES)
-                if may is Outcome.SUCCESS:
-                    names.append(over.spelling)
-            yield names
-            if len(page) < STEP:
-                return
-            after = page[-1].prefix
+        may_list = list_right(self._service.may, exchange.speaking.principal)
+        for page in listable(self._service.reader, may_list):
+            yield [prefix_record_of(one.spelling).spelling for one in page]
             await asyncio.sleep(0)
-            self._service.reader.refresh()
