@@ -12,6 +12,7 @@ from functools import partial
 from node.driver import Then
 from node.logs import get_log
 from node.metrics import NATIVE_ANSWERS, NATIVE_FAULTS, QUERY_ERRORS
+from node.native.administering import OPERATIONS
 from node.native.asked import Asked, Deed, Question, Relayed, Siblings
 from node.native.deeds import Deeds
 from node.native.exchange import Exchange, Refusal, Speaking
@@ -36,6 +37,10 @@ from protocols.message import Answer, Outcome, Query
 from resolver.source import Now, Peer
 
 OWNER_GONE = Answer(Outcome.ERROR, reason="this session is over")
+MAY_BE_DONE = (
+    "no answer in time from the worker that has this session or challenge: the request may have been carried out; "
+    "send the same message again within a minute to hear what came of it, or resolve the handle"
+)
 DONE = Answer(Outcome.SUCCESS)
 """What is told of a deed, whose answer is made already."""
 TOO_MANY_RELAYED = Answer(Outcome.BUSY, reason="too many messages of other sessions wait")
@@ -74,7 +79,7 @@ class NativeSpeaker:
         if owner is None:
             return self.answer_here(message, peer, now, most_bytes, link)
         if peer.transport != "udp":
-            return Relayed(message, owner, peer)
+            return Relayed(message, owner, peer, link.send_part if link else None)
         if not self._pass_datagram(message, owner, peer, most_bytes):
             NATIVE_FAULTS.labels(peer.transport, "not-relayed").inc()
         return None  # the owner answers; or the client, who hears nothing, asks again
@@ -148,9 +153,8 @@ class NativeSpeaker:
         self, message: bytes, code: int, text: str, now: Now, most_bytes: int
     ) -> bytes | None:
         """The encoded refusal of a message that is not looked at further; None when it has no whole head."""
-        try:
-            head = decode_head(message)
-        except ProtocolError:
+        head = _read_head(message)
+        if head is None:
             return None
         encoded = encode(self.refusal(head, code, text, now))
         if len(encoded) > most_bytes:
@@ -175,7 +179,7 @@ class NativeSpeaker:
             relayed.answer = answer
             then(OWNER_GONE)  # ``finish`` says it only if there is no answer
 
-        forget = self.siblings.pass_message(relayed.owner, relayed.message, relayed.peer, tell)
+        forget = self.siblings.pass_message(relayed, tell)
         if forget is None:
             then(TOO_MANY_RELAYED)
         return forget or forget_nothing
@@ -183,12 +187,18 @@ class NativeSpeaker:
     def _without_owner(
         self, relayed: Relayed, answer: Answer, now: Now, most_bytes: int
     ) -> bytes | None:
-        """A session that nobody holds any more is over (RC 500), and clients begin a new one."""
-        code = ResponseCode.SESSION_TIMEOUT
+        """A session that nobody holds any more is over (RC 500), and clients begin a new one.
+
+        Then they send the request anew, in the new session, where nothing shows that it is the same. So what may have
+        changed something fails instead (RC 2): whoever asked must look.
+        """
+        code, reason = ResponseCode.SESSION_TIMEOUT, answer.reason
         if answer.outcome is Outcome.BUSY:
             code = ResponseCode(RESPONSE_CODES[Outcome.BUSY])
+        elif _may_change(relayed.message):
+            code, reason = ResponseCode.ERROR, MAY_BE_DONE
         NATIVE_ANSWERS.labels(relayed.peer.transport, code_name(code)).inc()
-        return self.refuse(relayed.message, code, answer.reason, now, most_bytes)
+        return self.refuse(relayed.message, code, reason, now, most_bytes)
 
     def _answer(
         self, message: bytes, head: Head, peer: Peer, now: Now, link: Link | None
@@ -278,6 +288,14 @@ def _read_head(message: bytes) -> Head | None:
     if head.envelope.flags & ENCRYPTED:
         return Head(head.envelope, Header(OpCode.RESOLVE), b"")
     return head
+
+
+def _may_change(message: bytes) -> bool:
+    """Whether it asks for a change, or may: of what is encrypted, or lets another request pass, nobody here knows."""
+    head = _read_head(message)
+    if head is None or head.envelope.flags & ENCRYPTED:
+        return head is not None
+    return head.header.op_code in OPERATIONS or head.header.op_code == OpCode.CHALLENGE_ANSWER
 
 
 def _head_of(request: Message) -> Head:

@@ -71,12 +71,10 @@ class Owed:
 
     @property
     def is_worked_at(self) -> bool:
-        """Whether it is made here and not made yet; there is one at most."""
-        return not self.answer and isinstance(self.asked, Deed)
+        """Whether a worker of this node makes it and has not made it yet; there is one at most.
 
-    @property
-    def must_end_first(self) -> bool:
-        """Whether what comes behind it has to wait: it may change who is speaking, and what there is to be read."""
+        What comes behind it has to wait: it may change who is speaking, and what there is to be read.
+        """
         return not self.answer and isinstance(self.asked, Deed | Relayed)
 
     def then(self, answer: Answer | None) -> None:
@@ -276,7 +274,7 @@ class Connection(asyncio.Protocol):
         known = sum(len(one.answer) for one in self._owed)
         began = False
         while self._messages and len(self._owed) < MOST_OWED and known < high:
-            if any(one.must_end_first for one in self._owed):
+            if any(one.is_worked_at for one in self._owed):
                 break
             answer = self._answer(self._messages.popleft(), now)
             began = True

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from node.native.link import SendPart
 from protocols.handle.codec import Head, Message
 from protocols.message import Query
 from resolver.source import Peer
@@ -26,10 +27,14 @@ class Question(Asked):
 class Relayed(Asked):
     """One that belongs to a session of another worker, which answers it."""
 
-    __slots__ = ("answer", "message", "owner", "peer")
+    __slots__ = ("answer", "message", "owner", "peer", "send_part")
 
-    def __init__(self, message: bytes, owner: int, peer: Peer) -> None:
+    def __init__(
+        self, message: bytes, owner: int, peer: Peer, send_part: SendPart | None = None
+    ) -> None:
         self.message, self.owner, self.peer = message, owner, peer
+        self.send_part = send_part
+        """As in ``Link``: of the connection that brought it."""
         self.answer: bytes | None = None
 
 
@@ -59,6 +64,6 @@ class Siblings(Protocol):
         """Have it answered to the client by the owner's own socket ``place``; False when it cannot be passed on."""
 
     def pass_message(
-        self, owner: int, message: bytes, peer: Peer, then: Callable[[bytes | None], None]
+        self, relayed: Relayed, then: Callable[[bytes | None], None]
     ) -> Callable[[], None] | None:
-        """Have it answered to ``then``, once, None = the owner is gone; returns how to forget it. None = no room."""
+        """Have it answered to ``then``, once, None = the owner is silent; returns how to forget it. None = no room."""

@@ -41,6 +41,7 @@ NOT_LOGGED_IN = "this connection is not logged in"
 ALREADY_ANSWERED = "this challenge was answered before; ask again"
 TOO_LATE = "there is no such challenge, or not any more; ask again"
 WRONG = "the proof is not right for the key of that index and handle"
+NEEDS_MAC = "what needs an administrator carries the session's MAC; encryption alone proves nothing"
 LOGIN_OVER_TCP = "a login counts on its TCP connection; there is none"
 FAILURES: dict[Outcome, tuple[ResponseCode, str]] = {
     Outcome.AUTHENTICATION_FAILED: (ResponseCode.AUTHENTICATION_FAILED, WRONG),
@@ -72,7 +73,7 @@ class Challenger:
 
     def begin_login(self, exchange: Exchange) -> Said:
         """Op 2001: a challenge, where there is a connection to log in on."""
-        if exchange.link is None:
+        if exchange.link is None or exchange.link.is_elsewhere:
             return refused(Outcome.NOT_SUPPORTED, LOGIN_OVER_TCP)
         if exchange.link.is_full:
             return refused(Outcome.BUSY, TOO_MANY)
@@ -83,6 +84,12 @@ class Challenger:
         request, is_login = exchange.request, exchange.op_code == OpCode.SDK_LOGIN
         if exchange.speaking.has_own_id and not is_login:
             said = Said(ResponseCode.NOT_ADMINISTRATOR, ErrorAnswer(NOT_LOGGED_IN.encode()))
+            return self._teller.message(exchange, said, now)
+        if exchange.speaking.session is not None and request.credential is None:
+            # Encrypted without a MAC: it may have been changed or repeated by whoever cannot read it. Nobody is asked
+            # to stand for it, and the challenge that waits in the session stays. Clients in a session send a MAC with
+            # everything but the answer to a challenge, which proves itself.
+            said = Said(ResponseCode.INVALID_CREDENTIAL, ErrorAnswer(NEEDS_MAC.encode()))
             return self._teller.message(exchange, said, now)
         version = answer_version(request.envelope.version, request.envelope.suggested)
         nonce = self._random(NONCE_BYTES)

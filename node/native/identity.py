@@ -7,6 +7,8 @@ message shows:
 ==============================  =========================================================================
 credential HS_MAC               the session's; RC 500 unknown session, 404 wrong MAC, 505 seen before, 5 version
                                 before 2.7
+encrypted, no credential        nobody: told what anybody is told, RC 404 for what needs an administrator, but op 200,
+                                which proves itself
 credential of another type      RC 404: clients sign nothing else (RFC 3652 §2.2.4)
 session id with a login on it   who has logged in there, on this connection
 unknown session id, UDP         nobody for what anybody may ask, else RC 500

@@ -44,8 +44,9 @@ ONLY_OVER_TCP = "operation {} is for TCP only"
 NO_ADMIN = "not supported by this server: operation {}"
 POOL_FULL = "too many proofs and signatures wait; ask again"
 MOST_LISTED_BYTES = 131_072
-"""Of a list that has to be told in one piece, because it goes by another worker or through HTTP."""
-TOO_LONG = "the list is too long for this way; ask on a TCP connection of its own, or GET /api/handles?prefix="
+"""Of a list that has to be told in one piece, because it goes through HTTP."""
+TOO_LONG = "the list is too long for this way; ask over TCP, or GET /api/handles?prefix="
+CUT = "the list ends here: its parts were not taken in time; ask again"
 
 Task = Callable[[], Awaitable[bytes]]
 """Makes the encoded answer; raises nothing."""
@@ -181,8 +182,8 @@ class Office:
             if send_part is not None and said.has_more:
                 try:
                     await send_part(parts.pop())
-                except ConnectionResetError:
-                    return b""  # nobody is there to be told the rest
+                except ConnectionResetError:  # somebody hears of it if he was only too slow
+                    return await self._dressed(exchange, refused(Outcome.BUSY, CUT))
             elif sum(map(len, parts)) > MOST_LISTED_BYTES:
                 return await self._dressed(exchange, refused(Outcome.ERROR, TOO_LONG))
         return b"".join(parts)

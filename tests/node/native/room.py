@@ -61,9 +61,13 @@ class Writer:
     def __init__(self, registrar: Registrar, service: "list[HandClock]") -> None:
         self.registrar, self._service = registrar, service
         self.count = 0
+        self.may_commit = asyncio.Event()
+        """Clear it, and the registrar takes its time."""
+        self.may_commit.set()
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Receipt]:
         await asyncio.sleep(0)
+        await self.may_commit.wait()
         self.count += len(submissions)
         now_ms = 1_700_000_000_000 + int(self._service[0].monotonic_s * 1000)
         return self.registrar.commit(submissions, now_ms)

@@ -8,7 +8,8 @@ from conformance.native_messages import Exchange, Fields, read_answer, request_b
 from node.native.link import Link
 from node.native.sessions import IDLE_S, LASTS_S, MOST_PER_SOURCE, ReplayWindow, Sessions
 from node.slots import new_id
-from protocols.handle.administration import HandleRequest, ValuesRequest
+from protocols.handle.administration import HandleRequest, RemoveRequest, ValuesRequest
+from protocols.handle.authentication import LoginRequest
 from protocols.handle.codec import decode, encode, encode_payload
 from protocols.handle.codes import (
     CERT,
@@ -270,12 +271,63 @@ async def test_bad_ciphertexts_get_one_and_the_same_answer():
     )
 
 
-async def test_an_encrypted_message_without_a_mac_is_nobodys():
+def sealed(client: Client, op_code, body, flags=DEFAULT_REQUEST_FLAGS) -> bytes:
+    """Encrypted with the session's key, but without its MAC."""
+    plain = request_bytes(op_code, body, Fields(flags, session_id=client.id))
+    return encrypt(plain, client.key, bytes(16))
+
+
+NEEDS_ADMIN = {
+    OpCode.CREATE: NEW,
+    OpCode.ADD_VALUE: NEW,
+    OpCode.MODIFY_VALUE: NEW,
+    OpCode.REMOVE_VALUE: RemoveRequest(NEW.handle, (1,)),
+    OpCode.DELETE: HandleRequest(NEW.handle),
+    OpCode.LIST_HANDLES: HandleRequest(OWN.encode()),
+    OpCode.LIST_DERIVED_PREFIXES: HandleRequest(OWN.encode()),
+    OpCode.HOME_PREFIX: HandleRequest(b"0.NA/88.118.7"),
+    OpCode.UNHOME_PREFIX: HandleRequest(OWN.encode()),
+    OpCode.LIST_HOMED_PREFIXES: HandleRequest(),
+    OpCode.SDK_LOGIN: LoginRequest(ADMIN.handle, ADMIN.index),
+}
+
+
+async def test_what_needs_an_administrator_is_refused_if_it_is_encrypted_without_a_mac():
     client = await opened()
     await client.log_in()
-    plain = request_bytes(OpCode.DELETE, HandleRequest(NEW.handle), Fields(session_id=client.id))
-    raw = await client.room.say(encrypt(plain, client.key, bytes(16)))
-    assert decode(decrypt(raw, client.key)).header.response_code == 402
+    count = client.room.writer.count
+    for op_code, body in NEEDS_ADMIN.items():
+        answer = decode(decrypt(await client.room.say(sealed(client, op_code, body)), client.key))
+        assert answer.header.response_code == ResponseCode.INVALID_CREDENTIAL, op_code
+        assert b"MAC" in answer.body.message
+    ended = await client.room.say(sealed(client, OpCode.SESSION_TERMINATE, HandleRequest()))
+    assert decode(decrypt(ended, client.key)).header.response_code != 1
+    assert client.room.writer.count == count
+    assert (await client.ask(OpCode.DELETE, HandleRequest(NEW.handle))).code == 1  # goes on
+
+
+async def test_questions_that_are_encrypted_without_a_mac_are_answered_as_anybodys():
+    client = await opened()
+    await client.log_in()
+    for flags, name, code in (
+        (DEFAULT_REQUEST_FLAGS, "small", 1),
+        (DEFAULT_REQUEST_FLAGS, "mixed", 1),
+        (DEFAULT_REQUEST_FLAGS & ~PUBL, "mixed", ResponseCode.INVALID_CREDENTIAL),
+    ):
+        question = ResolveRequest(f"{PREFIX}/{name}".encode())
+        raw = await client.room.say(sealed(client, OpCode.RESOLVE, question, flags))
+        told = decrypt(raw, client.key)
+        assert decode(told).header.response_code == code
+        assert HIDDEN not in told
+
+
+async def test_the_challenge_of_a_session_outlasts_what_has_no_mac_and_its_answer_may_be_encrypted():
+    client = await opened()
+    first = await client.ask(OpCode.CREATE, NEW)
+    await client.room.say(sealed(client, OpCode.DELETE, HandleRequest(b"88.118/small")))
+    op_code, body, _ = answer_to(first, ADMIN)  # Java clients send it so, without a credential
+    last = decode(decrypt(await client.room.say(sealed(client, op_code, body)), client.key))
+    assert (last.header.op_code, last.header.response_code) == (OpCode.CREATE, 1)
 
 
 @pytest.mark.parametrize(
