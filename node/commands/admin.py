@@ -30,7 +30,6 @@ from node.commands.key_values import (
 from node.commands.options import json_option, node_options, same_node
 from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
 from protocols.identifier import Identifier, parse_identifier, prefix_record_of
-from protocols.trust.claims import format_key
 from protocols.values.admin import ALL_PERMISSIONS, PERMISSION_NAMES, format_permissions
 from protocols.values.value import Reference, Value
 
@@ -70,8 +69,8 @@ def list_(*, place: str, node: Node, as_json: bool) -> None:
     rows = [
         (
             f"{entry.place} {entry.index}",
-            format_key(entry.name),
-            " → ".join(map(format_key, entry.groups)),
+            str(entry.name),
+            " → ".join(map(str, entry.groups)),
             shown_rights(entry.permissions),
             format_permissions(entry.permissions),
         )
@@ -130,7 +129,7 @@ def grant(  # noqa: PLR0913  one parameter for each option
         print_json(
             {
                 "place": full_name(identifier),
-                "administrator": format_key(name),
+                "administrator": str(name),
                 "changed": bool(change or values),
                 **files,
             }
@@ -141,9 +140,7 @@ def grant(  # noqa: PLR0913  one parameter for each option
         if group is not None
         else shown_rights(permissions)
     )
-    say(
-        f"{full_name(identifier)}: {format_key(name)}: {what if change else 'had these rights already'}"
-    )
+    say(f"{full_name(identifier)}: {name}: {what if change else 'had these rights already'}")
     if credential:
         say(f"its {'secret' if secret_path else 'private key'} is in {credential.path}")
     say(f"next:  biaojie admin list {place}{same_node()}")
@@ -177,15 +174,13 @@ def revoke(
         remove_values(node, parse_identifier(name.handle), [name.index])
     if as_json:
         facts = {"groups": [value.index for value in groups], "admins": admins}
-        print_json(
-            {"place": full_name(identifier), "administrator": format_key(name), "removed": facts}
-        )
+        print_json({"place": full_name(identifier), "administrator": str(name), "removed": facts})
         return
-    say(f"{full_name(identifier)}: {format_key(name)} has no rights any more")
+    say(f"{full_name(identifier)}: {name} has no rights any more")
     if not remove_key:
         say(
             "its key stays in its record; to remove it as well: "
-            f"biaojie admin revoke {place} {format_key(name)} --remove-key{same_node()}"
+            f"biaojie admin revoke {place} {name} --remove-key{same_node()}"
         )
 
 
@@ -197,7 +192,7 @@ def refuse_last(node: Node, identifier: Identifier, kept: Kept, name: Reference)
     entries = _entries(node, identifier, Kept(tuple(left), kept.version))
     if any(e.permissions & GOVERNING and not _is_unopened(node, e, left) for e in entries):
         return
-    reason = f"{format_key(name)} is the last administrator of {full_name(identifier)} who could make others"
+    reason = f"{name} is the last administrator of {full_name(identifier)} who could make others"
     step = f"name another one first, or add --force: biaojie admin grant {full_name(identifier)} …{same_node()}"
     raise CommandError(reason, step)
 
@@ -306,11 +301,9 @@ def _refuse_elsewhere(
         if same_name(entry.name, name):
             group = entry.groups[-1] if entry.groups else None
             where = group.handle if group else entry.place
-            reason = f"{format_key(name)} has its rights by {format_key(group) if group else entry.place}"
-            raise CommandError(
-                reason, f"biaojie admin revoke {where} {format_key(name)}{same_node()}"
-            )
-    reason = f"{format_key(name)} does not administer {full_name(identifier)}"
+            reason = f"{name} has its rights by {group or entry.place}"
+            raise CommandError(reason, f"biaojie admin revoke {where} {name}{same_node()}")
+    reason = f"{name} does not administer {full_name(identifier)}"
     raise CommandError(reason, f"biaojie admin list {full_name(identifier)}{same_node()}")
 
 
@@ -326,8 +319,8 @@ def _facts(entry: Entry) -> dict[str, object]:
     return {
         "record": entry.place,
         "index": entry.index,
-        "administrator": format_key(entry.name),
-        "via": [format_key(group) for group in entry.groups],
+        "administrator": str(entry.name),
+        "via": [str(group) for group in entry.groups],
         "rights": permission_words(entry.permissions),
         "bits": format_permissions(entry.permissions),
     }

@@ -20,7 +20,6 @@ from node.commands.key_values import (
 )
 from node.output import CommandError
 from protocols.identifier import parse_identifier
-from protocols.trust.claims import format_key
 from protocols.values.value import Reference
 
 
@@ -37,20 +36,20 @@ class Done(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """For programs; never with a secret."""
-        facts: dict[str, Any] = {"old": format_key(self.old), "places": list(self.places)}
+        facts: dict[str, Any] = {"old": str(self.old), "places": list(self.places)}
         if self.new:
-            facts |= {"new": format_key(self.new), "file": self.file}
+            facts |= {"new": str(self.new), "file": self.file}
         return facts | ({"warning": self.warning} if self.warning else {})
 
     def lines(self, node: str) -> list[str]:
         """For people."""
         where = ", ".join(self.places) or "no record"
-        old = format_key(self.old)
+        old = str(self.old)
         if self.new is None:
             lines = [f"{old} is gone, with its rights in {where}"]
         else:
             lines = [
-                f"{format_key(self.new)} has the rights of {old}, in {where}; both are valid",
+                f"{self.new} has the rights of {old}, in {where}; both are valid",
                 f"its private part is in {self.file}",
             ]
         lines += [f"warning: {self.warning}"] if self.warning else []
@@ -73,12 +72,12 @@ def add_successor(
         if credential.is_new:
             credential.path.unlink()
         step = "biaojie admin list PLACE shows who there is"
-        raise CommandError(f"{format_key(old)}: no key and no secret stands there", step)
+        raise CommandError(f"{old}: no key and no secret stands there", step)
     stored = next(
         (v for v in kept.values if (v.type, v.data) == (credential.type, credential.data)), None
     )
     if stored is not None and stored.index == old.index:
-        reason = f"{credential.path} holds what stands at {format_key(old)} already"
+        reason = f"{credential.path} holds what stands at {old} already"
         raise CommandError(reason, "name a new file")
     index = stored.index if stored else free_index(kept.values, old.index + 1)
     new = Reference(old.handle, index)
@@ -117,8 +116,8 @@ def finish(node: Node, old: Reference, also: tuple[str, ...], *, force: bool) ->
 
 def _warning(node: Node, old: Reference) -> str:
     """What no record says."""
-    if isinstance(node, OwnNode) and format_key(old) in node.config.node.admins:
-        return f"node.admins in {node.config.path} names {format_key(old)}; write the new name there and reload"
+    if isinstance(node, OwnNode) and str(old) in node.config.node.admins:
+        return f"node.admins in {node.config.path} names {old}; write the new name there and reload"
     if not isinstance(node, OwnNode):
         return "only the records named with --also were looked at besides its own"
     return ""

@@ -43,7 +43,6 @@ from protocols.identifier import parse_identifier
 from protocols.rest.dates import format_date
 from protocols.rest.value_json import value_to_json
 from protocols.trust.algorithms import public_key_of
-from protocols.trust.claims import format_key
 from protocols.values.value import Reference, Value
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -127,7 +126,7 @@ def new(  # noqa: PLR0913  one parameter for each option
     say(f"{facts.kind}, {facts.bits} bits, {facts.pin}")
     say(f"private key: {file}   public key: {public_path}")
     if name:
-        say(f"stored at {format_key(name)}")
+        say(f"stored at {name}")
         return
     put = f'biaojie put 0.NA/PREFIX --add --value "{DEFAULT_INDEX}:{KEY_TYPE}=$(cat {public_path})"'
     say(f"next:  {put}{same_node()}")

@@ -15,7 +15,6 @@ from node.trust.key_files import KeyFacts, facts_of, is_private_file, read_publi
 from protocols.errors import ProtocolError
 from protocols.identifier import parse_identifier
 from protocols.rest.dates import format_date
-from protocols.trust.claims import format_key
 from protocols.values.key_objects import VerifyingKey, load_key
 from protocols.values.keys import decode_public_key
 from protocols.values.site import SITE_TYPES, decode_site
@@ -94,7 +93,7 @@ def value_report(name: Reference, config: Config) -> KeyReport:
     kept = OwnNode(config).read(parse_identifier(name.handle))
     value = next((one for one in kept.values if one.index == name.index), None)
     type_ = value.type.upper() if value else ""
-    what = format_key(name)
+    what = str(name)
     if value is None or type_ not in (KEY_TYPE, SECRET_TYPE):
         found = f"a {value.type}" if value else "nothing"
         raise CommandError(f"{what}: there is {found}, no key", f"biaojie get {name.handle}")

@@ -23,9 +23,7 @@ from protocols.trust.claims import (
     Perm,
     Permission,
     folded,
-    format_key,
     identifier_of,
-    parse_key,
     read_claims,
 )
 from protocols.trust.digests import CERTIFICATE_TYPE, SIGNATURE_TYPE, is_of_type, is_self_signed
@@ -33,7 +31,7 @@ from protocols.trust.issuing import Signer, Span, certify_key, sign_record
 from protocols.trust.jws import decode_jws
 from protocols.values.key_objects import VerifyingKey, load_key
 from protocols.values.keys import decode_public_key
-from protocols.values.value import Reference, Value
+from protocols.values.value import Reference, Value, parse_reference
 
 FIRST_INDEX = 400
 """Where signatures and certificates stand in the records of the national system."""
@@ -148,9 +146,7 @@ def _warn_of_another_key(node: Node, who: Signer) -> None:
     except (CommandError, ProtocolError, Refused):
         return  # not there, or not there yet: nothing to compare with
     if stored != facts_of(public_key_of(who.key)).pin:
-        say(
-            f"warning: another key stands at {format_key(who.name)}: what this one signs counts as forged"
-        )
+        say(f"warning: another key stands at {who.name}: what this one signs counts as forged")
 
 
 def _sign(
@@ -219,9 +215,7 @@ def _key_at(kept: Kept, place: Reference) -> VerifyingKey:
     for value in kept.values:
         if value.index == place.index and is_of_type(value, "HS_PUBKEY"):
             return load_key(decode_public_key(value.data))
-    raise CommandError(
-        f"{format_key(place)}: there is no HS_PUBKEY", "name the key with --public-key FILE"
-    )
+    raise CommandError(f"{place}: there is no HS_PUBKEY", "name the key with --public-key FILE")
 
 
 def _store(node: Node, made: Made, *, as_json: bool) -> None:
@@ -257,7 +251,7 @@ def _same(one: Reference, other: Reference) -> bool:
 
 def _read_place(text: str, option: str) -> Reference:
     try:
-        return parse_key(text)
+        return parse_reference(text)
     except ProtocolError as error:
         raise CommandError(f"{option}: {error}", _EXAMPLE, EXIT_USAGE) from None
 

@@ -16,7 +16,7 @@ from node.keys import KeyTrouble
 from node.trust.key_files import read_public
 from protocols.errors import ProtocolError
 from protocols.trust.chain import Anchor, Limits
-from protocols.trust.claims import parse_key
+from protocols.values.value import parse_reference
 
 
 def read_anchors(config: Config) -> tuple[Anchor, ...]:
@@ -41,7 +41,7 @@ def root_names(anchors: Sequence[Anchor]) -> str:
 def _read_anchor(text: str, folder: Path) -> Anchor:
     name, _, file = text.partition("=")
     try:
-        place = parse_key(name.strip())
+        place = parse_reference(name.strip())
     except ProtocolError as error:
         raise KeyTrouble(f"trust.roots: {error}") from None
     return Anchor(place, read_public(folder / file.strip()))

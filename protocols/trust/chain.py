@@ -20,7 +20,7 @@ from protocols.errors import ProtocolError, Unsupported
 from protocols.identifier import Identifier
 from protocols.trust.algorithms import ALGORITHMS, verify
 from protocols.trust.certified_keys import Unavailable, load_certified_key
-from protocols.trust.claims import Claims, Permission, folded, format_key, read_claims
+from protocols.trust.claims import Claims, Permission, folded, read_claims
 from protocols.trust.digests import (
     CERTIFICATE_TYPE,
     SIGNATURE_TYPE,
@@ -239,7 +239,7 @@ class _Climb:
         )
         hints = list(signed.claims.chain)
         while True:
-            issuer = format_key(signed.claims.issuer)
+            issuer = str(signed.claims.issuer)
             self._links.append(issuer)
             anchor = self._budget.anchor(signed.claims.issuer)
             if anchor is not None:
@@ -265,7 +265,7 @@ class _Climb:
             raise _Wrong(Fault.WRONG_SUBJECT, f"it signs {claims.subject.handle}")
 
     def _refuse_circles(self, claims: Claims) -> None:
-        issuer = format_key(claims.issuer)
+        issuer = str(claims.issuer)
         if self._link and _place(claims.issuer) == _place(claims.subject):
             reason = f"{issuer} certifies itself, and is not among the trusted roots"
             raise _Wrong(Fault.UNTRUSTED_ROOT, reason)
@@ -287,15 +287,13 @@ class _Climb:
             raise _Wrong(fault, f"{handle}: {found.reason}")
         chosen = self._budget.choose(found, need, issuer)
         if chosen is None:
-            reason = f"{handle} has no certificate of {format_key(issuer)}"
+            reason = f"{handle} has no certificate of {issuer}"
             raise _Wrong(Fault.UNKNOWN_ISSUER, reason)
         return chosen
 
     def _judge_dates(self, claims: Claims) -> None:
         now_s, what = self._budget.now_s, "signature" if not self._link else "certificate"
-        name = (
-            f"the {what} of {format_key(claims.subject) if self._link else claims.subject.handle}"
-        )
+        name = f"the {what} of {str(claims.subject) if self._link else claims.subject.handle}"
         begins_s = claims.not_before_s
         if begins_s is not None and now_s < begins_s:
             self._find(Fault.NOT_YET_VALID, f"{name} begins in {_span(begins_s - now_s)}")

@@ -20,16 +20,13 @@ from typing import NamedTuple
 
 from protocols.errors import Malformed, ProtocolError, TooLarge, Unsupported
 from protocols.identifier import Identifier, parse_identifier
-from protocols.values.value import Reference
+from protocols.values.value import MAX_INDEX, Reference, parse_reference
 
 MAX_DIGESTS = 2048
 """As many as a record may have values."""
 MAX_PERMISSIONS = 256
 MAX_CHAIN = 50
 """Longer chains are refused by the format."""
-MAX_INDEX = 2**31 - 1
-_INDEX_DIGITS = 10
-"""Looked at before the number is made: Python refuses those of thousands of digits with an error of its own."""
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999; a date beyond it is a mistake, in milliseconds as a rule."""
 DIGEST_ALGORITHM = "SHA-256"
@@ -99,13 +96,13 @@ def claims_document(claims: Claims, *, plain_subject: bool = False) -> dict[str,
     subject = claims.subject
     is_plain = plain_subject or not subject.index
     document: dict[str, object] = {
-        "iss": format_key(claims.issuer),
-        "sub": subject.handle if is_plain else format_key(subject),
+        "iss": str(claims.issuer),
+        "sub": subject.handle if is_plain else str(subject),
     }
     times = (claims.issued_s, claims.not_before_s, claims.expires_s)
     document |= {k: t for k, t in zip(("iat", "nbf", "exp"), times, strict=True) if t is not None}
     if claims.chain:
-        document["chain"] = [format_key(one) for one in claims.chain]
+        document["chain"] = [str(one) for one in claims.chain]
     if claims.digests is not None:
         rows = [
             {"index": index, "digest": binascii.b2a_base64(digest, newline=False).decode()}
@@ -117,21 +114,6 @@ def claims_document(claims: Claims, *, plain_subject: bool = False) -> dict[str,
         perms = [{"handle": one.handle, "perm": one.perm.value} for one in claims.permissions]
         document["perms"] = perms
     return document
-
-
-def parse_key(text: str) -> Reference:
-    """``301:88.111.1/0.0`` -> handle and index. Raises ``Malformed``."""
-    index, colon, handle = text.partition(":")
-    is_number = index.isascii() and index.isdigit() and len(index) <= _INDEX_DIGITS
-    if not colon or not is_number or int(index) > MAX_INDEX:
-        raise Malformed(f"{text[:80]!r} is not INDEX:HANDLE")
-    parse_identifier(handle)
-    return Reference(handle, int(index))
-
-
-def format_key(key: Reference) -> str:
-    """The inverse of ``parse_key``."""
-    return f"{key.index}:{key.handle}"
 
 
 def folded(handle: str) -> bytes:
@@ -151,7 +133,7 @@ def _read_key(member: object, field: str) -> Reference:
     if not isinstance(member, str):
         raise Malformed(f"{field}: INDEX:HANDLE expected", field=field)
     try:
-        return parse_key(member)
+        return parse_reference(member)
     except ProtocolError as error:
         raise Malformed(f"{field}: {error}", field=field) from None
 

@@ -11,16 +11,21 @@ offset field
 14     counted type (UTF-8) · counted data · i4 reference count · references
 ====== =============================================================================
 
-A reference is a counted handle and an i4 index.
+A reference is a counted handle and an i4 index; as text it is ``index:handle``, e.g. ``300:0.NA/88.118``.
 """
 
 import struct
 from typing import NamedTuple
 
 from protocols.cursor import Reader, Writer
-from protocols.identifier import MAX_IDENTIFIER_BYTES
+from protocols.errors import Malformed
+from protocols.identifier import MAX_IDENTIFIER_BYTES, parse_identifier
 
 DEFAULT_TTL_S = 86_400
+MAX_INDEX = 2**31 - 1
+"""An index is a signed i4 on the wire (RFC 3651 §3.1)."""
+_INDEX_DIGITS = 10
+"""Looked at before the number is made: Python refuses those of thousands of digits with an error of its own."""
 MAX_DATA_BYTES = 65_536
 """One value's data; a record is bounded besides (``value_list.MAX_RECORD_BYTES``)."""
 MAX_TYPE_BYTES = 256
@@ -43,6 +48,14 @@ class Reference(NamedTuple):
 
     handle: str
     index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
+
+    def __str__(self) -> str:
+        """The inverse of ``parse_reference``."""
+        return f"{self.index}:{self.handle}"
+
+
+class NoReference(Malformed):
+    """Text that is not ``index:handle`` at all; a handle that is none has the errors of ``parse_identifier``."""
 
 
 class Value(NamedTuple):
@@ -105,3 +118,20 @@ def write_reference(writer: Writer, reference: Reference) -> None:
     """The inverse of ``read_reference``."""
     writer.write_text(reference.handle)
     writer.write_u32(reference.index)
+
+
+def parse_reference(text: str) -> Reference:
+    """``300:0.NA/88.118``, cut at the first colon. Raises ``NoReference``, ``Malformed``, ``TooLarge``."""
+    digits, colon, handle = text.partition(":")
+    if not colon:
+        raise NoReference(f"{text[:80]!r} is not INDEX:HANDLE")
+    index = parse_index(digits)
+    parse_identifier(handle)
+    return Reference(handle, index)
+
+
+def parse_index(text: str) -> int:
+    """0 to ``MAX_INDEX`` in ASCII digits. Raises ``NoReference``."""
+    if text.isascii() and text.isdigit() and len(text) <= _INDEX_DIGITS and int(text) <= MAX_INDEX:
+        return int(text)
+    raise NoReference(f"{text[:20]!r} is not an index from 0 to {MAX_INDEX}")

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from protocols.identifier import parse_identifier
 from protocols.trust.algorithms import public_key_of, sign
 from protocols.trust.chain import NODE_LIMITS, Anchor, NotFound, conclude, verify_record
-from protocols.trust.claims import Perm, Permission, parse_key
+from protocols.trust.claims import Perm, Permission
 from protocols.trust.digests import digests_of, is_self_signed
 from protocols.trust.issuing import Signer, Span, certify_key, sign_record
 from protocols.trust.jws import encode_base64url, encode_jws, signing_input
-from protocols.values.value import Value
+from protocols.values.value import Value, parse_reference
 
 NOW_S = 1_780_000_000
 YEAR = Span(NOW_S - 86_400, 365 * 86_400)
@@ -34,7 +34,7 @@ VALUES = (
 
 
 def signer(name, key=None):
-    return Signer(parse_key(name), key or KEYS[name], DICE.getrandbits)
+    return Signer(parse_reference(name), key or KEYS[name], DICE.getrandbits)
 
 
 def certificate(issuer, subject, *permissions, span=YEAR, key=None, by=None, index=CERT_INDEX):
@@ -42,14 +42,16 @@ def certificate(issuer, subject, *permissions, span=YEAR, key=None, by=None, ind
     public = public_key_of(key or KEYS[subject])
     made_by = signer(issuer, by)
     return Value(
-        index, "HS_CERT", certify_key(made_by, parse_key(subject), public, permissions, span)
+        index, "HS_CERT", certify_key(made_by, parse_reference(subject), public, permissions, span)
     )
 
 
 def signature(issuer=FACTORY, values=VALUES, *, span=YEAR, by=None, record=RECORD, index=400):
     made_by = signer(issuer, by)
     return Value(
-        index, "HS_SIGNATURE", sign_record(made_by, parse_key(f"{index}:{record}"), values, span)
+        index,
+        "HS_SIGNATURE",
+        sign_record(made_by, parse_reference(f"{index}:{record}"), values, span),
     )
 
 
@@ -88,7 +90,7 @@ def world():
     }
 
 
-ANCHORS = (Anchor(parse_key(ROOT), public_key_of(KEYS[ROOT])),)
+ANCHORS = (Anchor(parse_reference(ROOT), public_key_of(KEYS[ROOT])),)
 
 
 def judge(records, *, anchors=ANCHORS, now_s=NOW_S, limits=NODE_LIMITS, record=RECORD, asked=None):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from protocols.identifier import parse_identifier
 from protocols.trust.algorithms import public_key_of
 from protocols.trust.chain import Anchor, Limits, Need, NotFound, verify_record
-from protocols.trust.claims import Perm, Permission, parse_key
+from protocols.trust.claims import Perm, Permission
 from protocols.trust.issuing import Span, certify_key
 from protocols.trust.verdict import Fault, State
-from protocols.values.value import Value
+from protocols.values.value import Value, parse_reference
 from tests.protocols.trust.family import (
     ANCHORS,
     DERIVED,
@@ -57,7 +57,7 @@ def test_a_root_that_signs_itself_needs_nobody():
 
 
 def test_an_anchor_without_index_is_any_key_of_its_handle():
-    anchors = [Anchor(parse_key("0:88.111.1/0.0"), public_key_of(KEYS[ROOT]))]
+    anchors = [Anchor(parse_reference("0:88.111.1/0.0"), public_key_of(KEYS[ROOT]))]
     assert judge(world(), anchors=anchors).is_verified
 
 
@@ -279,9 +279,9 @@ def test_the_chain_names_where_certificates_are():
 def test_a_certificate_names_where_the_one_above_it_is():
     records = world()
     records["88.118/CERTIFICATES"] = records.pop("0.NA/88.118")
-    made_by = signer(REGISTRAR)._replace(chain=(parse_key("400:88.118/CERTIFICATES"),))
+    made_by = signer(REGISTRAR)._replace(chain=(parse_reference("400:88.118/CERTIFICATES"),))
     public = public_key_of(KEYS[FACTORY])
-    data = certify_key(made_by, parse_key(FACTORY), public, [UNDER], YEAR)
+    data = certify_key(made_by, parse_reference(FACTORY), public, [UNDER], YEAR)
     records["0.NA/88.118.7"] = [Value(400, "HS_CERT", data)]
     assert judge(records).is_verified
 
@@ -298,7 +298,7 @@ def _tower(height):
     for below, above in pairwise([*names, ROOT]):
         by = KEYS[ROOT] if above == ROOT else KEYS[FACTORY]
         made = certificate(above, below, EVERYTHING, key=KEYS[FACTORY], by=by)
-        records[parse_key(below).handle] = [made]
+        records[parse_reference(below).handle] = [made]
     return records
 
 

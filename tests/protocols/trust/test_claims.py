@@ -12,8 +12,6 @@ from protocols.trust.claims import (
     Perm,
     Permission,
     claims_document,
-    format_key,
-    parse_key,
     read_claims,
 )
 from protocols.trust.digests import digest_of
@@ -91,11 +89,6 @@ def test_a_broken_member_is_refused_and_named(member, value):
     with pytest.raises((Malformed, TooLarge, Unsupported)) as caught:
         read_claims(claims_document(FULL) | {member: value})
     assert caught.value.field == member
-
-
-@pytest.mark.parametrize("text", ["301:88.111.1/0.0", "0:0.NA/88.118", "1:a/b:c"])
-def test_a_key_is_index_and_handle(text):
-    assert format_key(parse_key(text)) == text
 
 
 # -------------------------------------------------------------------------------------------------- compact form

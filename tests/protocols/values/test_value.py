@@ -1,24 +1,29 @@
 """One value and its place on the wire."""
 
+import contextlib
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from protocols.cursor import Reader, Writer
-from protocols.errors import Malformed, TooLarge
+from protocols.errors import Malformed, ProtocolError, TooLarge
 from protocols.values.value import (
     DEFAULT_PERMISSIONS,
     DEFAULT_TTL_S,
     MAX_DATA_BYTES,
+    MAX_INDEX,
     MAX_REFERENCES,
     MAX_TYPE_BYTES,
     TTL_ABSOLUTE,
+    NoReference,
     Reference,
     Value,
+    parse_reference,
     read_value,
     write_value,
 )
-from tests.protocols.strategies import u32, values
+from tests.protocols.strategies import handles, u32, values
 from tests.protocols.values.hostile import assert_every_truncation_is_refused, survive_mutation
 from tests.protocols.values.vectors import vector_bytes
 
@@ -130,3 +135,54 @@ def test_the_time_of_change_is_not_content(value, timestamp):
     assert value.same_content(value._replace(timestamp=timestamp))
     assert not value.same_content(value._replace(data=value.data + b"x"))
     assert not value.same_content(value._replace(permissions=value.permissions ^ 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, MAX_INDEX), handles)
+def test_a_reference_as_text_is_read_as_itself(index, handle):
+    assume(not handle.endswith("/") or handle.count("/") > 1)  # a handle has a suffix
+    reference = Reference(handle, index)
+    assert parse_reference(str(reference)) == reference
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=40) | st.from_regex(r"\d{1,12}:[a-z/:]{0,4}", fullmatch=True))
+def test_text_that_is_read_as_a_reference_says_the_same_when_written(text):
+    with contextlib.suppress(ProtocolError):
+        reference = parse_reference(text)
+        index, _, handle = str(reference).partition(":")
+        assert 0 <= int(index) <= MAX_INDEX
+        assert parse_reference(str(reference)) == reference
+        assert text.endswith(f":{handle}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("301:88.111.1/0.0", Reference("88.111.1/0.0", 301)),
+        ("0:0.NA/88.118", Reference("0.NA/88.118", 0)),
+        ("1:a/b:c", Reference("a/b:c", 1)),
+        ("007:88.118", Reference("88.118", 7)),
+        (f"{MAX_INDEX}:a/b", Reference("a/b", MAX_INDEX)),
+    ],
+)
+def test_a_reference_is_cut_at_its_first_colon(text, reference):
+    assert parse_reference(text) == reference
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "300", "88.118/1", ":a/b", "x:a/b", " 300:a/b", "300 :a/b", "-1:a/b", "+1:a/b", "1_0:a/b", "1.5:a/b",
+     "٣:a/b", "３:a/b", "²:a/b", f"{MAX_INDEX + 1}:a/b", "00000000001:a/b", "9" * 5000 + ":a/b"],
+)  # fmt: skip
+def test_text_without_an_index_is_no_reference(text):
+    with pytest.raises(NoReference) as caught:
+        parse_reference(text)
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("handle", ["", "/", "/x", "x/", "a/\ud800", "a/" + "x" * 2048])
+def test_a_reference_to_what_is_no_handle_is_refused_as_the_handle_is(handle):
+    with pytest.raises((Malformed, TooLarge), match="identifier") as caught:
+        parse_reference(f"300:{handle}")
+    assert not isinstance(caught.value, NoReference)
