@@ -7,13 +7,21 @@ import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from conformance.catalogue import all_checks
-from conformance.check import Check
+from conformance.check import Check, Need
+from conformance.http_client import HttpClient, Untrusted
 from conformance.native_client import TcpClient
 from conformance.outcome import Result, Unable, Verdict
 from conformance.report import check_document, junit_xml, report_document, summary_rows, told
 from conformance.run import Report, choose, run_checks
 from conformance.target import NATIVE_PORT, Account, Target
-from node.commands.options import json_option, need_folder_of, read_config
+from node.commands.options import (
+    ca_file_option,
+    check_ca_file,
+    how_to_trust,
+    json_option,
+    need_folder_of,
+    read_config,
+)
 from node.keys import KeyTrouble, read_secret
 from node.output import (
     EXIT_FAILED,
@@ -73,9 +81,7 @@ HOW = {"pass": "kept", "fail": "broken", "not-offered": "not offered", "not-trie
 @click.option("--no-udp", is_flag=True, help="The node has no UDP.")
 @click.option("--timeout", "answer_s", type=click.FloatRange(0.1, 120), default=10.0, show_default=True,
               metavar="SECONDS", help="How long one answer may take.")  # fmt: skip
-@click.option(
-    "--ca-file", type=FILE, metavar="FILE", help="With an https URL: PEM certificates to trust."
-)
+@ca_file_option
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Also write JUnit XML, for build servers.")  # fmt: skip
 @json_option
@@ -121,6 +127,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     if junit is not None:
         need_folder_of(junit)
     host, port, own_http = _place(target, config_path)
+    check_ca_file(ca_file, http_url or own_http)
     who = _account(admin, secret_file, key_file)
     if who is not None and prefix is None:
         raise CommandError("--admin goes with --prefix", "name a prefix for tests", EXIT_USAGE)
@@ -135,6 +142,8 @@ def command(  # noqa: PLR0913  one parameter for each option
         ca_file=str(ca_file) if ca_file else None,
     )
     _need_reachable(aim)
+    if any(Need.HTTP in check.needs for check in checks):
+        _need_trusted(aim)
     report = _run(aim, checks, as_json=as_json)
     name = f"{host}:{port}"
     if junit is not None:
@@ -205,6 +214,21 @@ def _need_reachable(target: Target) -> None:
     except Unable as trouble:
         next_step = "is the node running, and is this its native port?"
         raise CommandError(str(trouble), next_step, EXIT_UNREACHABLE) from None
+
+
+def _need_trusted(target: Target) -> None:
+    """Or every check over HTTPS would end without a verdict."""
+    client = HttpClient(target.http_url or "", target.answer_s, target.ca_file)
+    if not client.is_tls:
+        return
+    try:
+        client.send(b"")
+    except Untrusted as trouble:
+        raise CommandError(str(trouble), how_to_trust(trouble.code), EXIT_UNREACHABLE) from None
+    except Unable:
+        return  # each check tells so
+    finally:
+        client.close()
 
 
 def _run(target: Target, checks: list[Check], *, as_json: bool) -> Report:

@@ -23,6 +23,14 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 FieldList = Sequence[tuple[str, str]]
 
 
+class Untrusted(Unable):
+    """The node's certificate is not believed, by the code of OpenSSL (X509_V_ERR_…)."""
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class HttpAnswer(NamedTuple):
     """One final answer (RFC 9110 §6)."""
 
@@ -186,7 +194,12 @@ class HttpClient:
             if self.is_tls:
                 context = ssl.create_default_context(cafile=self._ca_file)
                 self._socket = context.wrap_socket(plain, server_hostname=self._address[0])
+        except ssl.SSLCertVerificationError as error:
+            self.close()
+            reason = f"{self.authority}: its certificate is not trusted: {error.verify_message}"
+            raise Untrusted(reason, error.verify_code) from None
         except OSError as error:
+            self.close()
             raise Unable(f"no connection to {self.authority}: {error}") from None
         self.opened += 1
         return self._socket

@@ -14,8 +14,9 @@ import click
 from bench.commands.load_options import Load, own_address
 from bench.load.keys import BadKeys, PatternKeys, read_keys
 from bench.load.plan import Reads
-from node.asking.web import Login, WebServer, WebTrouble
-from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
+from node.asking.web import Login, WebServer
+from node.commands.options import ca_file_option, check_ca_file, plain_errors
+from node.output import EXIT_USAGE, CommandError
 from node.store import open_view
 from protocols.identifier import prefix_record_of
 
@@ -37,6 +38,7 @@ class KeyWishes:
     list_url: str | None
     user: str | None
     secret_file: Path | None
+    ca_file: Path | None
     zipf: float | None
     misses: float
     headers: tuple[str, ...]
@@ -68,6 +70,7 @@ _OPTIONS = (
     click.option("--user", metavar="INDEX:HANDLE", help="With --sample over HTTP: who may list."),
     click.option("--secret-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                  help="With --user: the file with the secret."),
+    ca_file_option,
     click.option("--zipf", type=click.FloatRange(0.01, 5), metavar="EXPONENT",
                  help="Some identifiers are asked far more often than others (0.7 to 1.1 is usual); else all alike."),
     click.option("--misses", type=click.FloatRange(0, 1), default=0.0, show_default=True,
@@ -166,15 +169,15 @@ def _listed_over_http(wishes: KeyWishes, load: Load) -> Iterator[bytes]:
             f"--user {wishes.user}: not INDEX:HANDLE", "for example 300:0.NA/88.118", EXIT_USAGE
         )
     secret = wishes.secret_file.read_text(encoding="utf-8").strip()
-    server = WebServer(_list_url(wishes, load), Login(int(index), handle, secret))
+    url = _list_url(wishes, load)
+    check_ca_file(wishes.ca_file, url)
+    server = WebServer(url, Login(int(index), handle, secret), wishes.ca_file)
     after, left = "", wishes.sample_size
     while left:
         wanted = min(PAGE, left)
         query = urlencode({"prefix": wishes.sample, "after": after, "pageSize": wanted})
-        try:
+        with plain_errors():
             document = server.ask("GET", f"/api/handles?{query}").document
-        except WebTrouble as trouble:
-            raise CommandError(str(trouble), "", EXIT_UNREACHABLE) from None
         if "handles" not in document:
             raise CommandError(f"the node does not list: {document.get('message')}", "")
         handles = [str(each) for each in document["handles"]][:wanted]

@@ -5,6 +5,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,14 @@ _UNENCODED = "-._~!$&'()*+,;=:@/"
 
 class WebTrouble(Exception):
     """No usable answer; ``str()`` says from where and why."""
+
+
+class Untrusted(WebTrouble):
+    """The server's certificate is not believed, by the code of OpenSSL (X509_V_ERR_…)."""
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Login(NamedTuple):
@@ -46,6 +55,8 @@ class WebServer(NamedTuple):
 
     url: str
     login: Login | None = None
+    ca_file: Path | None = None
+    """PEM certificates that an https server is checked against; None = the system's."""
 
     def ask(
         self,
@@ -64,6 +75,9 @@ class WebServer(NamedTuple):
             sent["Content-Type"] = "application/json"
         try:
             return self._exchange(method, target, body, sent)
+        except ssl.SSLCertVerificationError as error:
+            reason = f"{self.url}: its certificate is not trusted: {error.verify_message}"
+            raise Untrusted(reason, error.verify_code) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
             raise WebTrouble(f"{self.url}: {reason}") from None
@@ -76,7 +90,7 @@ class WebServer(NamedTuple):
             raise ValueError("not an http:// or https:// address")
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
-            context = ssl.create_default_context()
+            context = ssl.create_default_context(cafile=self.ca_file)
             connection = http.client.HTTPSConnection(
                 parts.hostname, parts.port, timeout=PATIENCE_S, context=context
             )

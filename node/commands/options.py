@@ -2,6 +2,7 @@
 
 import functools
 import shlex
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from node.asking.node import FarNode, Node, OwnNode, Refused
-from node.asking.web import Login, WebServer, WebTrouble
+from node.asking.web import Login, Untrusted, WebServer, WebTrouble
 from node.config import Config, ConfigError, load_config
 from node.keys import KeyTrouble, read_secret
 from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
@@ -30,6 +31,12 @@ config_option: Callable[[Function], Function] = click.option(
 )
 json_option: Callable[[Function], Function] = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object for programs."
+)
+ca_file_option: Callable[[Function], Function] = click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With an https URL: PEM certificates to trust, instead of the system's.",
 )
 
 
@@ -52,7 +59,7 @@ def same_node(*, is_own: bool = False) -> str:
     names = {"--config": given.get("config_path")}
     if not is_own and "://" in str(given.get("server") or ""):
         names |= {"--server": given["server"], "--user": given.get("user")}
-        names |= {"--secret-file": given.get("secret_file")}
+        names |= {"--secret-file": given.get("secret_file"), "--ca-file": given.get("ca_file")}
     return "".join(f" {name} {shlex.quote(str(value))}" for name, value in names.items() if value)
 
 
@@ -85,11 +92,12 @@ _SERVER_OPTIONS = (
         metavar="FILE",
         help="With --user: the file with the secret.",
     ),
+    ca_file_option,
 )
 
 
 def node_options(function: Callable[..., None]) -> Callable[..., None]:
-    """``--config FILE`` or ``--server URL [--user … --secret-file …]``; the command gets ``node``."""
+    """``--config FILE`` or ``--server URL [--user … --secret-file … --ca-file …]``; the command gets ``node``."""
 
     @functools.wraps(function)
     def with_node(
@@ -98,9 +106,10 @@ def node_options(function: Callable[..., None]) -> Callable[..., None]:
         server: str | None,
         user: str | None,
         secret_file: Path | None,
+        ca_file: Path | None,
         **others: Any,
     ) -> None:
-        node = choose_node(config_path, server, user, secret_file)
+        node = choose_node(config_path, server, user, secret_file, ca_file)
         with plain_errors():
             function(node=node, **others)
 
@@ -111,16 +120,38 @@ def node_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def choose_node(
-    config_path: Path | None, server: str | None, user: str | None, secret_file: Path | None
+    config_path: Path | None,
+    server: str | None,
+    user: str | None,
+    secret_file: Path | None,
+    ca_file: Path | None,
 ) -> Node:
     """The node that the options name."""
+    check_ca_file(ca_file, server)
     if server is None:
         if user or secret_file:
             raise CommandError("--user and --secret-file go with --server", "", EXIT_USAGE)
         return OwnNode(read_config(config_path))
     if config_path is not None:
         raise CommandError("--config and --server exclude each other", "", EXIT_USAGE)
-    return FarNode(WebServer(server.rstrip("/"), _read_login(user, secret_file)))
+    return FarNode(WebServer(server.rstrip("/"), _read_login(user, secret_file), ca_file))
+
+
+def check_ca_file(ca_file: Path | None, url: str | None) -> None:
+    """Raises ``CommandError`` when nobody would look into ``--ca-file``, or it has no certificates."""
+    if ca_file is None:
+        return
+    if not (url or "").startswith("https://"):
+        reason = "--ca-file goes with an https URL"
+        raise CommandError(reason, "name the server as https://HOST:PORT", EXIT_USAGE)
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        reason = f"--ca-file {ca_file}: no certificates in it"
+        raise CommandError(reason, "name a PEM file", EXIT_USAGE) from None
+    except OSError as error:
+        reason = f"--ca-file {ca_file}: {error.strerror}"
+        raise CommandError(reason, "name a PEM file that can be read", EXIT_USAGE) from None
 
 
 def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
@@ -159,8 +190,11 @@ def plain_errors() -> Iterator[None]:
     """What a node, a store or a server can answer instead of a result, told to people with the next step."""
     try:
         yield
+    except Untrusted as trouble:
+        raise CommandError(str(trouble), how_to_trust(trouble.code), EXIT_UNREACHABLE) from None
     except WebTrouble as trouble:
-        raise CommandError(str(trouble), _how_to_reach(str(trouble)), EXIT_UNREACHABLE) from None
+        step = "is the node running, and is this its address?"
+        raise CommandError(str(trouble), step, EXIT_UNREACHABLE) from None
     except RegistrarGone as gone:
         raise CommandError(str(gone), _how_to_a_node("check-config"), EXIT_UNREACHABLE) from None
     except KeyTrouble as trouble:
@@ -183,10 +217,17 @@ _WITHOUT_RIGHTS = frozenset({400, 401})
 """Response codes of somebody who is known, and may not."""
 
 
-def _how_to_reach(trouble: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in trouble:
-        return "trust its certificate, or who signed it: SSL_CERT_FILE=ca.pem biaojie …"
-    return "is the node running, and is this its address?"
+_OUT_OF_TIME, _OF_ANOTHER = frozenset({9, 10}), frozenset({62, 64})
+"""OpenSSL: X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED; _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH."""
+
+
+def how_to_trust(code: int) -> str:
+    """What helps against a certificate that is not believed, by the code of OpenSSL."""
+    if code in _OUT_OF_TIME:
+        return "its operator renews it; or is this machine's clock wrong?"
+    if code in _OF_ANOTHER:
+        return "name the server as its certificate does: https://NAME:PORT"
+    return "give --ca-file FILE with the certificate of who signed it, or itself (PEM)"
 
 
 def _how_to_a_node(command: str) -> str:

@@ -11,9 +11,17 @@ from urllib.parse import quote
 import click
 
 from node.asking.native import Hop, Manner, Resolution, Server, ask, resolve_question
-from node.asking.web import WebServer, WebTrouble, handle_target
+from node.asking.web import Untrusted, WebServer, WebTrouble, handle_target
 from node.commands.asked import Asked, Told
-from node.commands.options import json_option, read_config, read_identifier_argument, same_node
+from node.commands.options import (
+    ca_file_option,
+    check_ca_file,
+    how_to_trust,
+    json_option,
+    read_config,
+    read_identifier_argument,
+    same_node,
+)
 from node.commands.show import refuse_failure, show_record
 from node.commands.trace import show_referral, show_trace
 from node.commands.verified import verify_answer
@@ -41,6 +49,7 @@ TRACED = ("tcp", "udp")
               help="Whom to ask, e.g. 192.0.2.1:2641, tcp://192.0.2.1:2641; else the node of --config.")  # fmt: skip
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Ask the node of these settings, at the addresses it listens on.")  # fmt: skip
+@ca_file_option
 @click.option("--no-recurse", is_flag=True,
               help="The server shall not ask others: show whom it refers to (RC 302).")  # fmt: skip
 @click.option("--authoritative", is_flag=True,
@@ -62,6 +71,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     transport: str | None,
     server: str | None,
     config_path: str | None,
+    ca_file: Path | None,
     no_recurse: bool,
     authoritative: bool,
     trace: bool,
@@ -85,7 +95,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     if (trust_path or max_links) and not verify:
         raise CommandError("--trust and --max-links go with --verify", "", EXIT_USAGE)
     asked = Asked(read_identifier_argument(identifier), indexes, types, manner)
-    ask_server = _choose_server(server, transport, config_path, asked)
+    ask_server = _choose_server(server, transport, config_path, ca_file, asked)
     if verify:
         settings = read_config(trust_path or (Path(config_path) if config_path else None))
         verify_answer(asked, ask_server, settings, max_links, as_json=as_json)
@@ -94,7 +104,11 @@ def command(  # noqa: PLR0913  one parameter for each option
 
 
 def _choose_server(
-    server: str | None, transport: str | None, config_path: str | None, asked: Asked
+    server: str | None,
+    transport: str | None,
+    config_path: str | None,
+    ca_file: Path | None,
+    asked: Asked,
 ) -> Callable[[Asked], Told]:
     """How one question is asked, of whom the options name."""
     server, transport = _read_scheme(server, transport)
@@ -107,7 +121,10 @@ def _choose_server(
             raise CommandError(
                 "over HTTP a node never refers to another one", next_step, EXIT_USAGE
             )
-        return partial(_over_http, url=server or _own_server(config_path, "http"))
+        url = server or _own_server(config_path, "http")
+        check_ca_file(ca_file, url)
+        return partial(_over_http, url=url, ca_file=ca_file)
+    check_ca_file(ca_file, None)
     target = _native_server(server or _own_server(config_path, "native"))
     usual = TRACED if asked.manner.wants_trail else USUAL
     transports = (transport,) if transport else usual
@@ -195,7 +212,7 @@ def _document(asked: Asked, result: Resolution) -> dict[str, Any] | None:
     return document
 
 
-def _over_http(asked: Asked, url: str) -> Told:
+def _over_http(asked: Asked, url: str, ca_file: Path | None) -> Told:
     if "://" not in url:
         url = f"http://{url}"
     wishes = [f"index={index}" for index in asked.indexes]
@@ -205,7 +222,9 @@ def _over_http(asked: Asked, url: str) -> Told:
     target = handle_target(asked.identifier.text, "&".join(wishes))
     started_s = time.monotonic()
     try:
-        answer = WebServer(url.rstrip("/")).ask("GET", target)
+        answer = WebServer(url.rstrip("/"), ca_file=ca_file).ask("GET", target)
+    except Untrusted as trouble:
+        raise CommandError(str(trouble), how_to_trust(trouble.code), EXIT_UNREACHABLE) from None
     except WebTrouble as trouble:
         return Told([Hop("http", url, time.monotonic() - started_s, 0, 0, str(trouble))], None)
     note = f"HTTP {answer.status}, RC {answer.document.get('responseCode')}"
@@ -222,7 +241,8 @@ def _own_server(config_path: str | None, kind: str) -> str:
     host = section.addresses[0] if section.addresses else "127.0.0.1"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  read, not bound
     port = section.port or (HTTP_PORT if kind == "http" else NATIVE_PORT)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"https://{place}" if kind == "http" and config.http.tls_cert_file else place
 
 
 def _read_scheme(server: str | None, transport: str | None) -> tuple[str | None, str | None]:

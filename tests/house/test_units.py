@@ -125,6 +125,14 @@ def test_the_image_installs_only_what_is_locked():
     assert "--no-deps --no-index /wheel/" in CONTAINERFILE
 
 
+def test_the_image_understands_the_keys_of_the_national_sdk():
+    """The locked packages of a node and of the extra `sm` go into the environment that is copied into the image."""
+    (installed,) = re.findall(
+        r"/opt/biaojie/bin/pip install --require-hashes (.+?) \\\n", CONTAINERFILE
+    )
+    assert installed.split() == ["-r", "requirements/run.txt", "-r", "requirements/sm.txt"]
+
+
 def test_the_image_copies_only_what_exists():
     for line in re.findall(r"^COPY (?!--from)(.+)$", CONTAINERFILE, re.MULTILINE):
         *froms, _to = line.split()

@@ -3,7 +3,7 @@
 import pytest
 
 from node.asking.node import Refused
-from node.asking.web import WebTrouble
+from node.asking.web import Untrusted, WebTrouble
 from node.commands.options import plain_errors
 from node.output import CommandError
 
@@ -14,7 +14,9 @@ from node.output import CommandError
         (Refused({"responseCode": 402, "message": "log in"}), "--secret-file"),
         (Refused({"responseCode": 401, "message": "no right to read"}), "admin list"),
         (Refused({"responseCode": 400, "message": "no administrator"}), "admin list"),
-        (WebTrouble("https://node: [SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "SSL_CERT_FILE"),
+        (Untrusted("https://node: self-signed certificate", 18), "--ca-file"),
+        (Untrusted("https://node: certificate has expired", 10), "renews"),
+        (Untrusted("https://node: not valid for 'n'", 62), "https://NAME:PORT"),
         (WebTrouble("http://node: Connection refused"), "is the node running"),
     ],
 )
