@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from protocols.errors import ProtocolError
 from protocols.rest.dates import parse_date
-from protocols.values.value import MAX_TYPE_BYTES
+from protocols.values.value import MAX_INDEX, MAX_TYPE_BYTES, parse_reference
 
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*(\.[0-9A-Za-z][0-9A-Za-z_-]*)*")
-_ADMIN = re.compile(r"(\d{1,10}):([^\s/]+/\S+)")
+_FULL_HANDLE = re.compile(r"[^\s/]+/\S+")
+"""What settings name: not a prefix alone, and without blanks."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}")
 _HEADER = re.compile(r"[0-9A-Za-z-]{1,64}")
 CODE_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "view-source"})
@@ -125,12 +126,17 @@ class AdminList:
     def explain(self, value: object) -> str:
         """What is wrong with the value, or ""."""
         for item in _items(value):
-            match = _ADMIN.fullmatch(item)
-            if not match:
-                return f'"{item}" is not index:handle; write for example "300:0.NA/88.118"'
-            if int(match[1]) > 0xFFFFFFFF:
-                return f'"{item}": the index is above 4294967295'
+            if not _is_name(item):
+                kind = f"index:handle with an index up to {MAX_INDEX}"
+                return f'"{item}" is not {kind}; write for example "300:0.NA/88.118"'
         return ""
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(_FULL_HANDLE.fullmatch(parse_reference(text).handle))
+    except ProtocolError:
+        return False
 
 
 class RootList:
@@ -140,7 +146,7 @@ class RootList:
         """What is wrong with the value, or ""."""
         for item in _items(value):
             name, equals, file = item.partition("=")
-            if not equals or not file.strip() or not _ADMIN.fullmatch(name.strip()):
+            if not equals or not file.strip() or not _is_name(name.strip()):
                 example = '"301:88.111.1/0.0=keys/root.pem.pub"'
                 return f'"{item}" is not index:handle=file; write for example {example}'
         return ""

@@ -14,7 +14,7 @@ from protocols.errors import ProtocolError
 from protocols.identifier import PREFIX_AUTHORITY, Identifier, parse_identifier
 from protocols.message import Outcome, Principal
 from protocols.values.admin import Admin, decode_admin
-from protocols.values.value import Reference, Value
+from protocols.values.value import Reference, Value, parse_reference
 from protocols.values.vlist import decode_vlist
 
 MAX_GROUP_LEVELS = 4
@@ -85,8 +85,11 @@ def is_server_admin(
         return False
     search = _Search(principal, directory)
     for text in server_admins:
-        index, _, handle = text.partition(":")
-        if index.isdecimal() and search.is_me(handle, int(index)):
+        try:
+            name = parse_reference(text)
+        except ProtocolError:
+            continue  # settings are checked where they are read; a name that is none is nobody's
+        if search.is_me(name.handle, name.index):
             return True
     return False
 

@@ -12,6 +12,7 @@ from protocols.identifier import MAX_IDENTIFIER_BYTES
 from protocols.values.data import TEXT_FORMAT, data_type_of
 from protocols.values.value import (
     MAX_DATA_BYTES,
+    MAX_INDEX,
     MAX_REFERENCES,
     MAX_TYPE_BYTES,
     TTL_ABSOLUTE,
@@ -19,8 +20,6 @@ from protocols.values.value import (
     Value,
 )
 
-MAX_INDEX = 2**31 - 1
-"""An index is a signed i4 on the wire, and only positive ones are stored (RFC 3651 §3.1)."""
 MAX_RELATIVE_TTL_S = 2**31 - 1
 """Clients read the field as a signed i4."""
 MAX_TIME_S = 2**32 - 1
@@ -50,6 +49,7 @@ def flaw_of(value: Value) -> Flaw | None:
 
 
 def _index(value: Value) -> Flaw | None:
+    """Only positive ones are stored (RFC 3651 §3.1)."""
     if 1 <= value.index <= MAX_INDEX:
         return None
     return Flaw("index", f"index {value.index} is not between 1 and {MAX_INDEX}")

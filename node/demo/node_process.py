@@ -20,6 +20,7 @@ from node.asking.native import Server
 from node.asking.web import Login, WebServer
 from node.free_ports import free_ports
 from node.init_node import NO_SETTINGS, Made, init_node
+from protocols.values.value import parse_reference
 
 READY_S = 30.0
 """Longest wait for a node to serve; two seconds are usual, a busy machine takes longer."""
@@ -67,8 +68,9 @@ class NodeProcess:
     @property
     def web(self) -> WebServer:
         """Its HTTP API, for its administrator."""
-        index, _, handle = self.made.administrator.partition(":")
-        return WebServer(self.url, Login(int(index), handle, self.made.secret.read_text().strip()))
+        administrator = parse_reference(self.made.administrator)
+        secret = self.made.secret.read_text().strip()
+        return WebServer(self.url, Login(administrator.index, administrator.handle, secret))
 
     def start(self) -> float:
         """Start it and wait until it is ready; returns how many seconds that took. Raises ``NotReady``."""

@@ -11,8 +11,7 @@ from protocols.errors import Malformed, ProtocolError
 from protocols.identifier import Identifier, read_identifier
 from protocols.message import Outcome, Query
 from protocols.rest.loop import read_loop
-from protocols.rest.value_json import MAX_INDEX
-from protocols.values.value import TTL_RELATIVE, Value
+from protocols.values.value import MAX_INDEX, TTL_RELATIVE, Value
 from protocols.values.value_list import MAX_VALUES, encode_values
 
 VARIOUS = "various"

@@ -10,18 +10,10 @@ from typing import NamedTuple
 
 from node.http.target import decode_path
 from protocols.errors import Malformed, TooLarge, Unsupported
-from protocols.identifier import read_identifier
-from protocols.rest.value_json import MAX_INDEX
+from protocols.values.value import NoReference, Reference, parse_reference
 
 MAX_CREDENTIAL_CHARS = 8192
 """A longest handle, percent-encoded and in base64; secrets are short."""
-
-
-class User(NamedTuple):
-    """Who claims to be there."""
-
-    handle: str
-    index: int  # type: ignore[assignment]  # the field's own word; tuple.index is not wanted here
 
 
 class Login(NamedTuple):
@@ -52,13 +44,20 @@ def read_basic(header: str) -> Login:
     return Login(claimed.handle, claimed.index, secret)
 
 
-def read_user(user: bytes, where: str) -> User:
-    """``index:handle``, percent-encoded. ``where`` begins the errors. Raises ``Malformed`` or ``TooLarge``."""
-    index, colon, handle = decode_path(user).partition(b":")
-    if not colon:
+def read_user(user: bytes, where: str) -> Reference:
+    """``index:handle``, percent-encoded. ``where`` begins the errors. Raises ``Malformed`` or ``TooLarge``.
+
+    What was sent is not repeated: it may be a password in the wrong place.
+    """
+    try:
+        text = decode_path(user).decode()
+    except UnicodeDecodeError:
+        raise Malformed(f"{where}: the user is not UTF-8") from None
+    try:
+        return parse_reference(text)
+    except NoReference:
+        if ":" in text:
+            raise Malformed(f"{where}: the index before the handle must be a number") from None
         raise Malformed(
             f"{where}: the user must be index:handle with ':' written as %3A, e.g. 300%3A0.NA/88.118"
-        )
-    if not (index.isdigit() and len(index) <= 10 and int(index) <= MAX_INDEX):
-        raise Malformed(f"{where}: the index before the handle must be a number")
-    return User(read_identifier(handle).text, int(index))
+        ) from None

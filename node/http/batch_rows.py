@@ -22,7 +22,7 @@ from protocols.message import Command, Operation, Outcome, Receipt
 from protocols.rest.codes import CODES
 from protocols.rest.json_reader import JsonReader, parse_json
 from protocols.rest.record_json import read_record
-from protocols.rest.value_json import MAX_INDEX
+from protocols.values.value import MAX_INDEX
 from protocols.values.value_list import MAX_VALUES
 
 STATUSES = ("registered", "updated", "unchanged", "deleted", "rejected")

@@ -5,6 +5,7 @@ in it is the HS_PUBKEY value there, and while its own dates say so. That the cli
 has proved (``node/listeners/tls.py``).
 """
 
+import contextlib
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,13 +14,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from node.http.basic_auth import User
 from protocols.errors import Malformed, ProtocolError
-from protocols.identifier import read_identifier
-from protocols.rest.value_json import MAX_INDEX
 from protocols.values.key_objects import VerifyingKey, load_key
 from protocols.values.keys import decode_public_key
 from protocols.values.sm2 import Sm2PublicKey
+from protocols.values.value import NoReference, Reference, parse_reference
 
 KEY_TYPE = "HS_PUBKEY"
 
@@ -29,7 +28,7 @@ _NAMES = (NameOID.USER_ID, NameOID.COMMON_NAME)
 class Shown(NamedTuple):
     """What a certificate says."""
 
-    user: User
+    user: Reference
     public_key: bytes
     """X.509 SubjectPublicKeyInfo (DER)."""
 
@@ -63,14 +62,13 @@ def is_same_key(public_key: bytes, data: bytes) -> bool:
     return stored.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == public_key
 
 
-def _read_user(subject: x509.Name) -> User:
+def _read_user(subject: x509.Name) -> Reference:
     for oid in _NAMES:
         for attribute in subject.get_attributes_for_oid(oid):
             value = attribute.value
             text = value if isinstance(value, str) else value.decode("utf-8", "replace")
-            index, colon, handle = text.partition(":")
-            if not (colon and index.isascii() and index.isdigit() and len(index) <= 10):
-                continue
-            if 0 < int(index) <= MAX_INDEX:
-                return User(read_identifier(handle.encode()).text, int(index))
+            with contextlib.suppress(NoReference):
+                user = parse_reference(text)
+                if user.index:  # 0 is the index of no key
+                    return user
     raise Malformed("client certificate: neither UID nor CN is index:handle, e.g. 300:0.NA/88.118")

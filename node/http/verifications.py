@@ -7,7 +7,7 @@ index may be in the path or be ``?index=``. Guessing is slowed as it is for logi
 
 from node.http.api import Api
 from node.http.asked import read_indexes
-from node.http.basic_auth import User, read_user
+from node.http.basic_auth import read_user
 from node.http.errors import failure
 from node.http.handle_auth import MAX_CNONCE_BYTES, Fields, read_base64, read_signed_response
 from node.http.reply import Reply, json_reply
@@ -17,6 +17,7 @@ from protocols.errors import Malformed, TooLarge
 from protocols.handle.proof import challenge_content
 from protocols.identifier import read_identifier
 from protocols.message import Outcome
+from protocols.values.value import Reference
 
 _NEEDED = ("nonce", "cnonce", "alg", "signature")
 _DIGITS = 10
@@ -45,13 +46,13 @@ async def verify_proof(api: Api, request: Request) -> Reply:
     proof = read_signed_response(fields)
     said = await api.service.verify(user.handle, user.index, content, proof, request.peer)
     if isinstance(said, Outcome):
-        words = f"the proof of {user.index}:{user.handle} cannot be checked here"
+        words = f"the proof of {user} cannot be checked here"
         return failure(said, request.method, handle=user.handle, message=words)
     shown = {"responseCode": 1, "handle": user.handle, "isValid": said}
     return json_reply(200, shown, (("Cache-Control", "no-store"),), is_pretty=request.is_pretty)
 
 
-def _read_account(request: Request) -> User:
+def _read_account(request: Request) -> Reference:
     """``index:handle`` of the path, or the handle there and the index as parameter. Raises ``ProtocolError``."""
     indexes = read_indexes(request)
     index, colon, _ = request.suffix.replace(b"%3A", b":").replace(b"%3a", b":").partition(b":")
@@ -62,7 +63,7 @@ def _read_account(request: Request) -> User:
         )
     if is_named:
         return read_user(request.suffix, "path")
-    return User(read_identifier(decode_path(request.suffix)).text, indexes[0])
+    return Reference(read_identifier(decode_path(request.suffix)).text, indexes[0])
 
 
 def _read_chance(name: str, text: str) -> bytes:

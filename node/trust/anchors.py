@@ -35,7 +35,7 @@ def limits_of(config: Config, links: int | None = None) -> Limits:
 
 def root_names(anchors: Sequence[Anchor]) -> str:
     """For people."""
-    return ", ".join(f"{one.place.index}:{one.place.handle}" for one in anchors)
+    return ", ".join(str(one.place) for one in anchors)
 
 
 def _read_anchor(text: str, folder: Path) -> Anchor:

@@ -23,6 +23,7 @@ from protocols.rest.json_reader import JsonReader
 from protocols.values.value import (
     DEFAULT_PERMISSIONS,
     DEFAULT_TTL_S,
+    MAX_INDEX,
     MAX_REFERENCES,
     MAX_TYPE_BYTES,
     TTL_ABSOLUTE,
@@ -30,9 +31,6 @@ from protocols.values.value import (
     Value,
 )
 from protocols.values.value_list import MAX_VALUES
-
-MAX_INDEX = 0x7FFF_FFFF
-"""Java clients read the index as a signed number; 0 and below are not stored."""
 
 PERMISSION_MASK = 0xF
 """The other four bits of the byte have no meaning."""

@@ -23,7 +23,7 @@ from protocols.identifier import MAX_IDENTIFIER_BYTES, parse_identifier
 
 DEFAULT_TTL_S = 86_400
 MAX_INDEX = 2**31 - 1
-"""An index is a signed i4 on the wire (RFC 3651 §3.1)."""
+"""An index is a signed i4 on the wire, and Java clients read it so (RFC 3651 §3.1)."""
 _INDEX_DIGITS = 10
 """Looked at before the number is made: Python refuses those of thousands of digits with an error of its own."""
 MAX_DATA_BYTES = 65_536

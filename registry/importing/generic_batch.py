@@ -23,7 +23,7 @@ from typing import NamedTuple
 from protocols.errors import ProtocolError
 from protocols.identifier import Identifier, parse_identifier
 from protocols.message import Command, Operation
-from protocols.values.value import Value
+from protocols.values.value import NoReference, Reference, Value
 from protocols.values.value_list import MAX_VALUES
 from registry.importing.generic_batch_values import (
     BLANKS,
@@ -31,6 +31,7 @@ from registry.importing.generic_batch_values import (
     Flaw,
     ReadFile,
     ValueLines,
+    read_name,
     refuse_files,
 )
 from registry.importing.lines import Lines
@@ -225,10 +226,8 @@ def _home(part: _Part, _values: ValueLines) -> Iterator[Item]:
 
 def _authenticate(part: _Part, _values: ValueLines) -> Iterator[Item]:
     kind, _, rest = part.rest.partition(":")
-    index, _, handle = rest.partition(":")
-    kind, index, handle = kind.strip().upper(), index.strip(), handle.strip()
-    is_index = index.isascii() and index.isdigit() and len(index) <= 10
-    if kind not in {"SECKEY", "PUBKEY"} or not is_index or not handle or not part.lines:
+    kind, name = kind.strip().upper(), _name_in(rest)
+    if kind not in {"SECKEY", "PUBKEY"} or name is None or not part.lines:
         words = "write AUTHENTICATE SECKEY:300:0.NA/88.118 and the secret, or PUBKEY and the key's path, below it"
         shown = part._replace(lines=[])
         yield _refused(shown, Fault(BAD_LOGIN, words))
@@ -237,7 +236,15 @@ def _authenticate(part: _Part, _values: ValueLines) -> Iterator[Item]:
     passphrase = part.lines[1][1] if len(part.lines) > 1 else ""
     if kind == "PUBKEY" and "|" in secret[1:]:
         secret, _, passphrase = (text.strip() for text in secret.partition("|"))
-    yield Login(part.line, kind, int(index), handle, secret, passphrase)
+    yield Login(part.line, kind, name.index, name.handle, secret, passphrase)
+
+
+def _name_in(text: str) -> Reference | None:
+    try:
+        name = read_name(text)
+    except NoReference:
+        return None
+    return name if name.handle else None
 
 
 def _session(part: _Part, _values: ValueLines) -> Iterator[Item]:

@@ -17,7 +17,7 @@ from protocols.errors import ProtocolError
 from protocols.identifier import MAX_IDENTIFIER_BYTES
 from protocols.values.admin import Admin, encode_admin
 from protocols.values.data import data_type_of
-from protocols.values.value import MAX_DATA_BYTES, Reference, Value
+from protocols.values.value import MAX_DATA_BYTES, Reference, Value, parse_index
 from protocols.values.vlist import encode_vlist
 from registry.importing.orders import BAD_VALUE
 from registry.importing.rows import Fault
@@ -163,17 +163,23 @@ def _read_admin(text: str) -> bytes:
             f"{digits[:20]!r} is not {ADMIN_DIGITS} digits 0 or 1; ADMIN data is index:digits:handle",
         )
     permissions = int(digits[::-1], 2)
-    return encode_admin(Admin(_handle(handle), _number("data", index.strip()), permissions))
+    return encode_admin(Admin(_handle(handle), parse_index(index.strip(BLANKS)), permissions))
 
 
 def _read_list(text: str) -> bytes:
-    references = []
+    references: list[Reference] = []
     for part in filter(None, (part.strip(BLANKS) for part in text.split(";"))):
-        index, _, handle = part.partition(":")
-        references.append(Reference(_handle(handle.strip(BLANKS)), _number("data", index.strip())))
+        name = read_name(part)
+        references.append(name._replace(handle=_handle(name.handle)))
     if not references:
         raise _Bad("data", "the list is empty; LIST data is index:handle;index:handle;")
     return encode_vlist(tuple(references))
+
+
+def read_name(text: str) -> Reference:
+    """``index:handle``, blanks around either left out; the handle may be any text. Raises ``NoReference``."""
+    index, _, handle = text.partition(":")
+    return Reference(handle.strip(BLANKS), parse_index(index.strip(BLANKS)))
 
 
 def _handle(text: str) -> str:

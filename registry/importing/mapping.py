@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from protocols.values.value import MAX_TYPE_BYTES
+from protocols.values.value import MAX_INDEX, MAX_TYPE_BYTES
 from protocols.values.value_list import MAX_VALUES
 from registry.importing.checks import NamedCheck, parse_check
 from registry.importing.template import MappingError, Template, parse_template
 
-MAX_INDEX = 2**31 - 1
 _INDEXED = re.compile(r"([0-9]+):(.+)", re.DOTALL)
 
 

@@ -104,7 +104,12 @@ def test_settings_handed_to_a_child_arrive_unchanged(tmp_path: Path) -> None:
         ("[listen]\naddresses = ['localhost']\n", 'write for example "127.0.0.1"'),
         ("[access]\nproven_networks = ['10.1.2.3/8']\n", 'the nearest valid value is "10.0.0.0/8"'),
         ("[logs]\nlevel = 'warn'\n", 'the nearest valid value is "warning"'),
-        ("[node]\nadmins = ['admin']\n", 'write for example "300:0.NA/88.118"'),
+        *(
+            (f"[node]\nadmins = ['{name}']\n", 'write for example "300:0.NA/88.118"')
+            for name in ("admin", "300:88.118", "300:a b/c", "300:", "x:a/b", "٣:a/b")
+        ),
+        ("[node]\nadmins = ['2147483648:a/b']\n", "with an index up to 2147483647"),
+        ("[trust]\nroots = ['x:88.111.1/0.0=root.pem.pub']\n", "is not index:handle=file"),
         ("[node]\nprefix = '88/118'\n", 'the nearest valid value is "88118"'),
         ("[upstream]\nservers = ['192.0.2.1']\n", 'write for example "tcp://192.0.2.1:2641"'),
         ("[upstream]\nservers = ['tcp://top.example']\n", '"tcp://top.example:2641"'),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from node.http.basic_auth import Login, read_basic
 from node.http.peers import Networks, behind_proxies, make_peer
-from protocols.errors import ProtocolError
+from protocols.errors import Malformed, ProtocolError
 from protocols.values.value import SECRET_PERMISSIONS, Value
 from tests.node.http.conftest import ADMIN, basic, make_config, running, url
 from tests.node.http.handle_client import begin, by_secret
@@ -36,13 +36,21 @@ def test_the_pair_is_split_before_it_is_decoded(pair, login):
 @pytest.mark.parametrize(
     "header",
     ["", "Basic", "Basic §", "Basic !!!!", _header(b"nobody"), _header(b"300:88.118/x"), _header(b"x%3A88.118/x:p"),
-     _header(b"-1%3A88.118/x:p"), _header(b"99999999999%3A88.118/x:p"), _header(b"300%3A:p"), _header(b"300%3A%ff/x:p"),
-     _header(b"300%zz:p"), "Bearer abc", "Basic " + "A" * 9000, "Digest username=x"],
+     _header(b"-1%3A88.118/x:p"), _header(b"99999999999%3A88.118/x:p"),
+     _header(b"2147483648%3A88.118/x:p"), _header(b"%D9%A3%3A88.118/x:p"), _header(b"300%3A:p"),
+     _header(b"300%3A%ff/x:p"), _header(b"300%zz:p"), "Bearer abc", "Basic " + "A" * 9000, "Digest username=x"],
 )  # fmt: skip
 def test_what_is_no_login_is_refused_in_words(header):
     with pytest.raises(ProtocolError) as caught:
         read_basic(header)
     assert str(caught.value)
+
+
+@pytest.mark.parametrize("user", [b"s3cret", b"s3cret%3A88.118", b"s3cret%3A300:88.118/x"])
+def test_a_password_in_the_place_of_the_user_is_not_repeated(user):
+    with pytest.raises(Malformed) as caught:
+        read_basic(_header(user + b":p"))
+    assert "s3cret" not in str(caught.value)
 
 
 @given(st.text(max_size=80))

@@ -101,6 +101,8 @@ REFUSED = {
     "expired": (f"401:{NAME}", RSA, (2001, 2002), "expired at 2002-01-01"),
     "not-yet-valid": (f"401:{NAME}", RSA, (2098, 2099), "not valid before 2098-01-01"),
     "names-nobody": ("Factory One", RSA, (2020, 2099), "neither UID nor CN is index:handle"),
+    "index-of-none": (f"2147483648:{NAME}", RSA, (2020, 2099), "neither UID nor CN is index:handle"),
+    "no-handle": ("401:", RSA, (2020, 2099), "identifier: empty"),
     "index-0": (f"0:{NAME}", RSA, (2020, 2099), "neither UID nor CN is index:handle"),
 }  # fmt: skip
 

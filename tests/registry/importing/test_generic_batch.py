@@ -169,6 +169,9 @@ REFUSED = [
     ("CREATE 88.118/1\n1 HS_ADMIN 1 1110 ADMIN 1:111111111111:\n", "bad value", "the handle is missing", 1),
     ("CREATE 88.118/1\n1 HS_ADMIN 1 1110 UTF8 nonsense\n", "bad value", "line 2: ", 1),
     ("CREATE 88.118/1\n1 HS_VLIST 1 1110 LIST ;\n", "bad value", "the list is empty", 1),
+    ("CREATE 88.118/1\n1 HS_VLIST 1 1110 LIST 9999999999:a/b;\n", "bad value", "is not an index from 0 to", 1),
+    ("CREATE 88.118/1\n1 HS_VLIST 1 1110 LIST 300;\n", "bad value", "the handle is missing", 1),
+    ("CREATE 88.118/1\n1 HS_ADMIN 1 1110 ADMIN 9999999999:000000000000:a/b\n", "bad value", "is not an index", 1),
     ("CREATE 88.118/1\n1 X 1 1110 FILE a.bin\n", "file refused", "--allow-files", 1),
     ("CREATE 88.118/1\n1 A 1 1110 UTF8 x\n1 B 1 1110 UTF8 x\n", "index twice", "line 3: index 1", 1),
     ("DELETE 88.118/1\n1 A 1 1110 UTF8 x\n", "not understood", "line 2: DELETE is one line", 1),
@@ -178,6 +181,8 @@ REFUSED = [
     ("HOME 88.118/1\n", "no identifier", "is not a prefix", 1),
     ("HOME 192.0.2.1:2641:TCP\n", "no identifier", "no prefix stands below it", 1),
     ("AUTHENTICATE SECKEY:x:0.NA/88.118\nsecret-word\n", "bad login", "write AUTHENTICATE SECKEY", 1),
+    ("AUTHENTICATE SECKEY:300\nsecret-word\n", "bad login", "write AUTHENTICATE SECKEY", 1),
+    ("AUTHENTICATE SECKEY:9999999999:0.NA/88.118\nsecret-word\n", "bad login", "write AUTHENTICATE SECKEY", 1),
 ]  # fmt: skip
 
 
