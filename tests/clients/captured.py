@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.handle.authentication import Challenge, ChallengeAnswer
 from protocols.handle.codec import Message, decode, encode, encode_payload
-from protocols.handle.codes import CONT
+from protocols.handle.codes import CONT, ResponseCode
 from protocols.handle.encryption import session_key, shared_secret
 from protocols.handle.proof import challenge_content, prove_key
 from protocols.handle.sessions import SessionSetupAnswer, read_dh_answer
@@ -28,6 +28,19 @@ USER = f"{PREFIX}/USER"
 USER_INDEX = 300
 PRIVATE = 0x0123456789ABCDEF << 320
 """The client's half of a key agreement; any number does."""
+
+TRIES, PAUSE_S = 40, 0.25
+
+
+def patiently(say: Callable[[], list[Message]]) -> list[Message]:
+    """As any client we come back to a node that is too busy at the moment; ``say`` makes a new message each time."""
+    told = say()
+    for _ in range(TRIES):
+        if told[0].header.response_code != ResponseCode.TOO_BUSY:
+            break
+        threading.Event().wait(PAUSE_S)
+        told = say()
+    return told
 
 
 @dataclass
@@ -108,7 +121,10 @@ class Classic:
         """A captured message with this session's id and MAC, its own counter kept."""
         message = changed(name, session_id=self.id)
         assert message.credential is not None
-        counter = message.credential.counter
+        return self.with_mac(message, message.credential.counter)
+
+    def with_mac(self, message: Message, counter: int) -> bytes:
+        """The message as number ``counter`` of this session, whose id it carries."""
         payload = encode_payload(message)
         return encode(
             message._replace(credential=make_mac(self.key, message.envelope, counter, payload))

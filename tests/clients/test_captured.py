@@ -1,6 +1,8 @@
 """What the national SDK and the classic Java resolver were seen to say ends well on a running node, workers or not."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from node.free_ports import free_ports
 from node.init_node import init_node
 from node.keys import read_server_key
 from node.registrar_client import open_registrar
+from node.slots import slot_of
 from protocols.handle.administration import CreateAnswer, Done
-from protocols.handle.codec import decode, encode
+from protocols.handle.codec import Message, decode, encode
 from protocols.handle.codes import CERT, CONT
-from protocols.handle.signing import signature_is_right
+from protocols.handle.signing import mac_is_right, signature_is_right
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
@@ -23,13 +26,23 @@ from protocols.values.keys import encode_public_key
 from protocols.values.site import decode_site
 from protocols.values.value import Value
 from registry.registrar import Submission
-from tests.clients.captured import PREFIX, USER, USER_INDEX, Classic, Wire, answered, changed
+from tests.clients.captured import (
+    PREFIX,
+    USER,
+    USER_INDEX,
+    Classic,
+    Wire,
+    answered,
+    changed,
+    patiently,
+)
 from tests.node.processes import RunningNode
 from tests.vectors.handle_vectors import bytes_of
 
 pytestmark = pytest.mark.process
 
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+LIST = encode(changed("list_handles_request", session_id=0))
 ROUNDS = 6
 """Connections are spread over the workers by chance: enough that both are met, alone and in the middle."""
 
@@ -125,22 +138,79 @@ def test_the_classic_resolver_opens_a_session_creates_and_deletes(node, is_new_e
         assert_like(gone, "classic_e2e_delete_final", session_id=classic.id)
 
 
-def test_a_long_list_is_told_to_a_slow_reader(node):
-    names = {f"{PREFIX}/list-{number:05}".encode() for number in range(3000)}
+@pytest.fixture(scope="module")
+def listed(node: RunningNode) -> set[bytes]:
+    """Names of a list that is longer than any one message, or any one word between workers."""
+    names = {f"{PREFIX}/{'list':->40}-{number:05}".encode() for number in range(5000)}
     commands = [
         Command(Operation.PUT, parse_identifier(name.decode()), (Value(1, "A", b"x"),))
         for name in sorted(names)
     ]
     with open_registrar(load_config(node.settings)) as registrar:
-        for start in range(0, len(commands), 250):
-            batch = [Submission(OPERATOR, command, "test") for command in commands[start:][:250]]
+        for start in range(0, len(commands), 1000):
+            batch = [Submission(OPERATOR, command, "test") for command in commands[start:][:1000]]
             assert {one.outcome for one in registrar.submit(batch)} == {Outcome.SUCCESS}
-    with Wire(node.config.listen.port, is_new_each=False) as wire:
-        asked = wire.say(encode(changed("list_handles_request", session_id=0)))
-        told = wire.say_all(answered("sdk_e2e_login_answer", asked, KEY), pause_s=0.2)
+    return names
+
+
+def assert_whole(told, names: set[bytes]) -> None:
     assert all(one.header.response_code == 1 for one in told)
-    assert names <= {name for one in told for name in one.body.names}
+    found = [name for one in told for name in one.body.names]
+    assert len(found) == len(set(found))
+    assert names <= set(found)
     assert [bool(one.header.op_flags & CONT) for one in told] == [True] * (len(told) - 1) + [False]
+
+
+def test_a_long_list_is_told_to_a_slow_reader(node, listed):
+    with Wire(node.config.listen.port, is_new_each=False) as wire:
+        asked = challenged(wire)
+        told = wire.say_all(answered("sdk_e2e_login_answer", asked, KEY), pause_s=0.2)
+    assert_whole(told, listed)
+
+
+def challenged(wire: Wire) -> Message:
+    """What a request for a list on that connection is told."""
+    (asked,) = patiently(lambda: [wire.say(LIST)])
+    return asked
+
+
+def wire_to(stack: ExitStack, node: RunningNode, slot: int) -> Wire:
+    """A connection that the worker in this slot has: the kernel chooses which, its challenges say which it was."""
+    while True:
+        wire = stack.enter_context(Wire(node.config.listen.port, is_new_each=False))
+        if slot_of(challenged(wire).envelope.session_id) == slot:
+            return wire
+
+
+def test_a_long_list_is_whole_over_a_challenge_that_another_worker_sent(node, listed):
+    with ExitStack() as stack:
+        here = wire_to(stack, node, 0)
+        there = wire_to(stack, node, node.config.node.workers - 1)
+        asked = challenged(here)
+        told = there.say_all(answered("sdk_e2e_login_answer", asked, KEY), pause_s=0.2)
+        assert_whole(told, listed)
+        assert challenged(there).header.response_code == 402  # the connection goes on
+
+
+def test_a_long_list_is_whole_over_a_session_that_another_worker_opened(node, listed):
+    with ExitStack() as stack:
+        here = wire_to(stack, node, 0)
+        there = wire_to(stack, node, node.config.node.workers - 1)
+        classic = Classic(here.say)
+        classic.open()
+        assert slot_of(classic.id) == 0
+        ask, counter = changed("list_handles_request", session_id=classic.id), count(1)
+        (asked,) = patiently(lambda: [there.say(classic.with_mac(ask, next(counter)))])
+        answer = answered("classic_e2e_challenge_answer_in_session", asked, KEY)
+        assert_whole(there.say_all(answer, pause_s=0.0), listed)
+        header = ask.header._replace(op_flags=ask.header.op_flags | CERT)
+        proved = ask._replace(header=header)
+        told = patiently(
+            lambda: there.say_all(classic.with_mac(proved, next(counter)), pause_s=0.2)
+        )
+        assert_whole(told, listed)
+        for one in told:
+            assert mac_is_right(one.credential, classic.key, one.envelope, one.received)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
