@@ -165,7 +165,9 @@ def delegate(  # noqa: PLR0913  # what a site is made of
     config, identifier = read_config(config_path), _read_prefix(prefix)
     _need_other_than_own(config, identifier, "delegate a prefix below it")
     flags = zip(PROTOCOL_NAMES, (udp, tcp, http, https), strict=True)
-    spoken = tuple(name.lower() for name, is_wanted in flags if is_wanted) or NATIVE
+    named = tuple(name.lower() for name, is_wanted in flags if is_wanted)
+    _refuse_idle(named, (*servers, *mirrors))
+    spoken = named or NATIVE
     key = read_key_file(key_path) if key_path else b""
     far, copies = read_hosts(servers, spoken, config), read_hosts(mirrors, spoken, config)
     wanted = Wanted(far, copies, HASHES[hash_name], key)
@@ -263,6 +265,17 @@ def _read_prefix(text: str) -> Identifier:
         return prefix_record_of(text.removeprefix("0.NA/"))
     except ProtocolError as error:
         raise CommandError(f"{text!r}: {error}", "a prefix is like 88.118.7", EXIT_USAGE) from None
+
+
+def _refuse_idle(named: tuple[str, ...], places: tuple[str, ...]) -> None:
+    """Raises ``CommandError`` when e.g. ``--udp`` would say nothing, because each place names its protocol itself."""
+    schemes = {place.rpartition("://")[0].lower() for place in places}
+    idle = [] if "" in schemes else [name for name in named if name not in schemes]
+    if idle:
+        reason = f"--{idle[0]} says nothing about {places[0]}, which names its protocol itself"
+        rest = places[0].rpartition("://")[2]
+        step = f"write {rest} without a protocol, or add --to {idle[0]}://{rest}"
+        raise CommandError(reason, step, EXIT_USAGE)
 
 
 def _need_other_than_own(config: Config, identifier: Identifier, next_step: str) -> None:

@@ -54,6 +54,8 @@ def show_receipt(document: dict[str, Any], *, as_json: bool, done: str = "") -> 
     at = f", version {document['version']}" if document.get("version") else ""
     change = f", change {document['seq']}" if document.get("seq") else ""
     say(f"{document['handle']}: {what}{at}{change}")
+    if document.get("message"):
+        say(f"warning: {document['message']}")
 
 
 def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:

@@ -24,6 +24,8 @@ MAX_REQUEST_ID_CHARS = 200
 """Room for any UUID, URL or file name with line number; it is kept in the feed with every change."""
 _FIELDS = {"identifier": "handle", "expect_version": "If-Match", "request_id": "Idempotency-Key"}
 """What the fields of a command are called in the request that made it."""
+_WRITES = frozenset({Operation.PUT, Operation.ADD})
+_UNSEEN = "kept out of sight until the prefix is hosted here: it is delegated"
 _UUID_CHARS = 36
 NO_VERSION = -1
 """``If-Match`` names versions, and none of them is the present one."""
@@ -122,7 +124,13 @@ async def _register(api: Api, request: Request, principal: Principal, command: C
     receipt = await api.service.register(principal, command, f"http {request.peer.address}")
     if expected == NO_VERSION and receipt.outcome is Outcome.VERSION_CONFLICT:
         receipt = Receipt(receipt.outcome, reason=_present_version(api, command.identifier))
-    return _told(request, command.identifier, receipt)
+    is_unseen = command.operation in _WRITES and not _is_seen(api, command.identifier)
+    return _told(request, command.identifier, receipt, _UNSEEN if is_unseen else "")
+
+
+def _is_seen(api: Api, identifier: Identifier) -> bool:
+    """Whether questions for it are answered from here. The operator may register where they are not (yet)."""
+    return identifier.is_prefix_record or api.service.hosts(identifier.prefix)
 
 
 def _expected_version(api: Api, request: Request, identifier: Identifier) -> int | None:
@@ -150,8 +158,8 @@ def _present_version(api: Api, identifier: Identifier) -> str:
     return f"the record is at version {record.version}, which is not what the request expects"
 
 
-def _told(request: Request, identifier: Identifier, receipt: Receipt) -> Reply:
-    """A receipt as JSON."""
+def _told(request: Request, identifier: Identifier, receipt: Receipt, remark: str) -> Reply:
+    """A receipt as JSON; ``remark`` goes with success."""
     handle = identifier.text
     if receipt.outcome is Outcome.AUTHENTICATION_NEEDED:
         return challenge(request, receipt.outcome, receipt.reason, handle)
@@ -166,6 +174,8 @@ def _told(request: Request, identifier: Identifier, receipt: Receipt) -> Reply:
             else _FIELDS.get(receipt.field, receipt.field),
         )
     content = {"responseCode": CODES[receipt.outcome].response_code, "handle": handle}
+    if remark:
+        content["message"] = remark
     headers: tuple[tuple[str, str], ...] = (("ETag", etag(receipt.version)),)
     status = write_status(receipt.outcome, was_created=receipt.was_created)
     if receipt.was_created:

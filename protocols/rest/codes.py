@@ -48,7 +48,6 @@ CODES: dict[Outcome, Code] = {
 
 CREATED = 201
 FORBIDDEN = 403
-INSUFFICIENT_STORAGE = 507
 
 RETRY_AFTER_S: dict[Outcome, int] = {
     Outcome.BUSY: 1,
@@ -79,13 +78,14 @@ def write_status(
     *,
     was_created: bool = False,
     may_authenticate: bool = True,
-    is_disk_full: bool = False,
 ) -> int:
-    """HTTP status of a change: 201 when it made the record, 507 when writes are stopped because the disk is full."""
+    """HTTP status of a change: 201 when it made the record.
+
+    Writes that are stopped are 503 and not 507 even when a full disk is why: clients come back by themselves after the
+    time in Retry-After of a 503 (RFC 9110 §15.6.4), and take a 507 for the end; the message says what is full.
+    """
     if outcome is Outcome.SUCCESS and was_created:
         return CREATED
     if outcome is Outcome.AUTHENTICATION_NEEDED and not may_authenticate:
         return FORBIDDEN
-    if outcome is Outcome.READ_ONLY and is_disk_full:
-        return INSUFFICIENT_STORAGE
     return CODES[outcome].write_status

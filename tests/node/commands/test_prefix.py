@@ -200,6 +200,18 @@ def test_not_every_prefix_can_be_given_away(node, prefix, reason):
     assert list(node.lines()) == [PREFIX]
 
 
+def test_a_protocol_that_no_place_is_named_without_is_an_error_and_says_what_to_write(node):
+    words = ("prefix", "delegate", "88.118.7", "--to", "tcp://192.0.2.8:1")
+    said = node(*words, "--mirror", "tcp://192.0.2.9:1", "--tcp", "--udp", fails=2).stderr
+    assert "--udp says nothing about tcp://192.0.2.8:1" in said
+    assert "write 192.0.2.8:1 without a protocol, or add --to udp://192.0.2.8:1" in said
+    assert list(node.lines()) == [PREFIX]
+    told = node.told(*words, "--mirror", "192.0.2.9:1", "--udp")
+    assert told["servers"] == ["tcp://192.0.2.8:1", "udp://192.0.2.9:1"]
+    told = node.told(*words, "--tcp")
+    assert told["servers"] == ["tcp://192.0.2.8:1"]
+
+
 @pytest.mark.process
 def test_what_is_registered_below_a_delegated_prefix_is_said_to_be_out_of_sight(node):
     node("prefix", "delegate", "88.118.7", "--to", "192.0.2.8:1")

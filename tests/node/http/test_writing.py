@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from protocols.message import Operation
+from protocols.values.site import PRIMARY, TCP, Interface, Server, Site, encode_site
 from protocols.values.value import Value
-from tests.node.http.conftest import ADMIN, OUTSIDER, READER, basic, url
+from tests.node.http.conftest import ADMIN, OPERATOR_LOGIN, OUTSIDER, READER, basic, url
 
 AUTH = {"Authorization": basic(ADMIN)}
 URL1 = {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://a.cn/"}}
@@ -23,6 +25,25 @@ async def test_put_creates_then_replaces(node):
     assert [(v["index"], v["data"]) for v in got] == [
         (2, {"format": "string", "value": "bare string"})
     ]
+
+
+async def test_who_registers_where_this_node_does_not_answer_is_told_so(node):
+    """The operator, beforehand: nothing is to be missing when responsibility is taken back."""
+    operator = {"Authorization": basic(OPERATOR_LOGIN)}
+    far = Server(1, "192.0.2.8", (Interface(TCP, 2641),))
+    site = Value(1, "HS_SITE", encode_site(Site((far,), 1, PRIMARY)))
+    node.submit(Operation.HOST, "0.NA/77.1", site)
+    node.submit(Operation.DELEGATE, "0.NA/77.1", site)
+    made = await node.ask("PUT", "/api/handles/77.1/x", {"values": [URL1]}, **operator)
+    assert (made.status, made.json["responseCode"]) == (201, 1)
+    assert (
+        made.json["message"] == "kept out of sight until the prefix is hosted here: it is delegated"
+    )
+    node.submit(Operation.HOST, "0.NA/77.1")
+    for target in ("/api/handles/77.1/x", "/api/handles/0.NA/77.1?index=2"):
+        body = {"values": [BARE]}
+        told = await node.ask("PUT", target, body, **operator)
+        assert (told.status, "message" in told.json) == (200, False), target
 
 
 @pytest.mark.parametrize(

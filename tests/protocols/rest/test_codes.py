@@ -57,11 +57,5 @@ def test_where_credentials_do_not_count_nobody_is_asked_for_them():
     assert read_status(Outcome.SUCCESS, may_authenticate=False) == 200
 
 
-def test_a_full_disk_is_told_from_other_reasons_to_stop_writing():
-    assert write_status(Outcome.READ_ONLY, is_disk_full=True) == 507
-    assert write_status(Outcome.READ_ONLY) == 503
-    assert write_status(Outcome.BUSY, is_disk_full=True) == 503
-
-
 def test_every_503_and_504_says_when_to_come_back():
     assert {o for o in Outcome if write_status(o) in {503, 504}} == set(RETRY_AFTER_S)
