@@ -21,6 +21,7 @@ from node.commands.options import (
     json_option,
     need_folder_of,
     read_config,
+    read_name,
 )
 from node.keys import KeyTrouble, read_secret
 from node.output import (
@@ -186,9 +187,7 @@ def _account(admin: str | None, secret_file: Path | None, key_file: Path | None)
         if secret_file or key_file:
             raise CommandError("--secret-file and --key-file go with --admin", "", EXIT_USAGE)
         return None
-    index, colon, handle = admin.partition(":")
-    if not colon or not index.isdigit() or not handle:
-        raise CommandError(f"--admin {admin}: not INDEX:HANDLE", "e.g. 300:0.NA/88.118", EXIT_USAGE)
+    name = read_name(admin, "--admin")
     if secret_file is None and key_file is None:
         next_step = "name --secret-file, --key-file or both"
         raise CommandError("--admin without a proof", next_step, EXIT_USAGE)
@@ -197,7 +196,7 @@ def _account(admin: str | None, secret_file: Path | None, key_file: Path | None)
         key = _read_key(key_file) if key_file else None
     except KeyTrouble as trouble:
         raise CommandError(str(trouble), "", EXIT_USAGE) from None
-    return Account(handle.encode(), int(index), secret, key)
+    return Account(name.handle.encode(), name.index, secret, key)
 
 
 def _read_key(path: Path) -> RSAPrivateKey:

@@ -15,7 +15,7 @@ from bench.commands.load_options import Load, own_address
 from bench.load.keys import BadKeys, PatternKeys, read_keys
 from bench.load.plan import Reads
 from node.asking.web import Login, WebServer
-from node.commands.options import ca_file_option, check_ca_file, plain_errors
+from node.commands.options import ca_file_option, check_ca_file, plain_errors, read_name
 from node.output import EXIT_USAGE, CommandError
 from node.store import open_view
 from protocols.identifier import prefix_record_of
@@ -163,15 +163,11 @@ def _listed_over_http(wishes: KeyWishes, load: Load) -> Iterator[bytes]:
         raise CommandError(
             "--sample over HTTP needs --user and --secret-file", next_step, EXIT_USAGE
         )
-    index, _, handle = wishes.user.partition(":")
-    if not index.isdigit() or not handle:
-        raise CommandError(
-            f"--user {wishes.user}: not INDEX:HANDLE", "for example 300:0.NA/88.118", EXIT_USAGE
-        )
+    name = read_name(wishes.user, "--user")
     secret = wishes.secret_file.read_text(encoding="utf-8").strip()
     url = _list_url(wishes, load)
     check_ca_file(wishes.ca_file, url)
-    server = WebServer(url, Login(int(index), handle, secret), wishes.ca_file)
+    server = WebServer(url, Login(name.index, name.handle, secret), wishes.ca_file)
     after, left = "", wishes.sample_size
     while left:
         wanted = min(PAGE, left)

@@ -16,6 +16,7 @@ from bench.load.fleet import Fleet, FleetTrouble
 from bench.load.keys import BadKeys, PatternKeys
 from bench.load.plan import Run, Target, Writes
 from node.asking.web import Login, WebServer, WebTrouble, handle_target
+from node.commands.options import read_name
 from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError, say
 
 MOST_BATCH_ROWS = 100_000
@@ -49,13 +50,9 @@ class WriteWishes:
         values = list(self.values or USUAL_VALUES)
         if bad := [value for value in values if not value.partition("=")[1]]:
             raise CommandError(f"--value {bad[0]}: not TYPE=DATA", "", EXIT_USAGE)
-        index, colon, handle = self.user.partition(":")
-        if not colon or not index.isdigit() or not handle:
-            raise CommandError(
-                f"--user {self.user}: not INDEX:HANDLE", "for example 300:0.NA/88.118", EXIT_USAGE
-            )
+        name = read_name(self.user, "--user")
         secret = self.secret_file.read_text(encoding="utf-8").strip()
-        login = Login(int(index), handle, secret).header
+        login = Login(name.index, name.handle, secret).header
         return Writes(self.prefix, tag, values, self.batch, login)
 
 

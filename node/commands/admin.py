@@ -22,12 +22,11 @@ from node.commands.key_values import (
     add_values,
     full_name,
     new_credential,
-    read_name,
     read_place,
     refuse_taken,
     remove_values,
 )
-from node.commands.options import json_option, node_options, same_node
+from node.commands.options import json_option, node_options, read_name, same_node
 from node.output import EXIT_USAGE, CommandError, print_json, print_table, say
 from protocols.identifier import Identifier, parse_identifier, prefix_record_of
 from protocols.values.admin import ALL_PERMISSIONS, PERMISSION_NAMES, format_permissions

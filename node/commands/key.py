@@ -14,7 +14,6 @@ from node.commands.key_values import (
     KEY_TYPE,
     add_values,
     new_credential,
-    read_name,
     refuse_taken,
 )
 from node.commands.options import (
@@ -23,6 +22,7 @@ from node.commands.options import (
     node_options,
     plain_errors,
     read_config,
+    read_name,
     same_node,
 )
 from node.commands.server_key_rotation import IDLE, OVER, OVERLAP, PREPARED, State, read_state, step

@@ -17,7 +17,7 @@ from protocols.message import Command, Operation, Outcome
 from protocols.record import Record
 from protocols.rest.codes import response_code
 from protocols.trust.algorithms import public_key_of
-from protocols.values.value import SECRET_PERMISSIONS, Reference, Value, parse_reference
+from protocols.values.value import SECRET_PERMISSIONS, Value
 from registry.stores.store import Reader
 
 KEY_TYPE, SECRET_TYPE = "HS_PUBKEY", "HS_SECKEY"
@@ -57,14 +57,6 @@ def new_credential(key_path: Path | None, secret_path: Path | None) -> Credentia
     if secret_path:
         return Credential(path, is_new, SECRET_TYPE, read_secret(path))
     return Credential(path, is_new, KEY_TYPE, public_data(public_key_of(read_key(path))))
-
-
-def read_name(text: str) -> Reference:
-    """``300:0.NA/88.118`` of the command line. Raises ``CommandError``."""
-    try:
-        return parse_reference(text)
-    except ProtocolError as error:
-        raise CommandError(str(error), "for example 300:0.NA/88.118", EXIT_USAGE) from None
 
 
 def read_place(text: str) -> Identifier:

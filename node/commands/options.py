@@ -18,6 +18,7 @@ from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from node.registrar_client import RegistrarGone, RegistrarRefused
 from protocols.errors import ProtocolError
 from protocols.identifier import Identifier, parse_identifier
+from protocols.values.value import Reference, parse_reference
 from registry.errors import StoreError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -159,11 +160,7 @@ def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
         return None
     if user is None or secret_file is None:
         raise CommandError("--user and --secret-file go together", "", EXIT_USAGE)
-    index, colon, handle = user.partition(":")
-    if not colon or not index.isdigit() or not handle:
-        raise CommandError(
-            f"--user {user}: not INDEX:HANDLE", "for example --user 300:0.NA/88.118", EXIT_USAGE
-        )
+    name = read_name(user, "--user")
     try:
         secret = read_secret(secret_file).decode()
     except KeyTrouble as trouble:
@@ -172,7 +169,17 @@ def _read_login(user: str | None, secret_file: Path | None) -> Login | None:
         raise CommandError(
             f"{secret_file}: not a secret, byte {error.start} is not text", "", EXIT_USAGE
         ) from None
-    return Login(int(index), handle, secret)
+    return Login(name.index, name.handle, secret)
+
+
+def read_name(text: str, option: str = "") -> Reference:
+    """``300:0.NA/88.118`` of the command line, or a ``CommandError``."""
+    try:
+        return parse_reference(text)
+    except ProtocolError as error:
+        where = f"{option}: " if option else ""
+        step = "for example 300:0.NA/88.118"
+        raise CommandError(f"{where}{error}", step, EXIT_USAGE) from None
 
 
 def read_identifier_argument(text: str) -> Identifier:

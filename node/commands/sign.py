@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import click
 
 from node.asking.node import Kept, Node, Refused
-from node.commands.options import json_option, node_options, read_identifier_argument, same_node
+from node.commands.options import (
+    json_option,
+    node_options,
+    read_identifier_argument,
+    read_name,
+    same_node,
+)
 from node.commands.show import show_receipt
 from node.keys import read_secret
 from node.output import EXIT_USAGE, CommandError, print_json, say
@@ -31,14 +37,13 @@ from protocols.trust.issuing import Signer, Span, certify_key, sign_record
 from protocols.trust.jws import decode_jws
 from protocols.values.key_objects import VerifyingKey, load_key
 from protocols.values.keys import decode_public_key
-from protocols.values.value import Reference, Value, parse_reference
+from protocols.values.value import Reference, Value
 
 FIRST_INDEX = 400
 """Where signatures and certificates stand in the records of the national system."""
 DAY_S = 86_400
 DEFAULT_DAYS = 365
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_EXAMPLE = "for example --as 300:0.NA/88.118.7"
 
 
 class Made(NamedTuple):
@@ -120,10 +125,10 @@ def command(  # noqa: PLR0913  one parameter for each option
         raise CommandError("--public-key and --may go with --cert", "", EXIT_USAGE)
     passphrase = read_secret(passphrase_path) if passphrase_path else None
     who = Signer(
-        _read_place(signer, "--as"),
+        read_name(signer, "--as"),
         read_key(key_path, passphrase),
         secrets.randbits,
-        tuple(_read_place(one, "--chain") for one in chain),
+        tuple(read_name(one, "--chain") for one in chain),
     )
     span = _read_span(days, begins)
     _warn_of_another_key(node, who)
@@ -177,7 +182,7 @@ def _sign(
 def _certify(
     node: Node, who: Signer, subject: str, public: Path | None, perms: Sequence[str], span: Span
 ) -> Made:
-    place = _read_place(subject, "--cert")
+    place = read_name(subject, "--cert")
     identifier = read_identifier_argument(place.handle)
     if not perms:
         step = "--may handlesUnderThisPrefix=88.118.7, or --may everything for a root"
@@ -247,13 +252,6 @@ def _facts(made: Made) -> dict[str, Any]:
 
 def _same(one: Reference, other: Reference) -> bool:
     return one.index == other.index and folded(one.handle) == folded(other.handle)
-
-
-def _read_place(text: str, option: str) -> Reference:
-    try:
-        return parse_reference(text)
-    except ProtocolError as error:
-        raise CommandError(f"{option}: {error}", _EXAMPLE, EXIT_USAGE) from None
 
 
 def _read_permission(text: str) -> Permission:

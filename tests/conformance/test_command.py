@@ -128,6 +128,7 @@ def test_the_list_has_every_requirement_and_asks_nobody() -> None:
         (("127.0.0.1:99999",), "not HOST or HOST:PORT"),
         (("127.0.0.1", "--admin", "300:a/b"), "without a proof"),
         (("127.0.0.1", "--admin", "a/b", "--secret-file", __file__), "not INDEX:HANDLE"),
+        (("127.0.0.1", "--admin", "²:a/b", "--secret-file", __file__), "not an index"),
         (("127.0.0.1", "--secret-file", __file__), "go with --admin"),
         (("127.0.0.1", "--admin", "300:a/b", "--secret-file", __file__), "lets others read it"),
         (("127.0.0.1", "--admin", "300:a/b", "--key-file", __file__), "lets others read it"),

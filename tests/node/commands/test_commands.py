@@ -328,6 +328,7 @@ def test_a_server_that_is_not_there_is_told_with_the_next_step():
         (("put", f"{PREFIX}/x", "--value", "x:URL=1"), "not [INDEX:]TYPE=DATA"),
         (("get", f"{PREFIX}/x", "--user", "300:0.NA/1"), "go with --server"),
         (("get", "1/x", "--server", "http://h", "--user", "me", "--secret-file", __file__), "not INDEX:HANDLE"),
+        (("get", "1/x", "--server", "http://h", "--user", "²:0.NA/1", "--secret-file", __file__), "not an index"),
         (("resolve", f"{PREFIX}/x", "--server", "127.0.0.1:port"), "not HOST:PORT"),
     ],
 )  # fmt: skip
