@@ -8,8 +8,12 @@ METHODS: Final = frozenset(
 )
 """Known methods get 405 where they do not apply, unknown ones 501."""
 
-_REQUEST_LINE = re.compile(rb"([A-Za-z]{1,32}) [/*h][!-~]{0,16384} HTTP/1\.[01]\r\n")
-"""Whole, or it is for aiohttp to judge: who speaks another protocol or version does not begin like that."""
+_REQUEST_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}) [/*h][!-~]{0,16384} HTTP/1\.[01]\r\n"
+)
+"""Whole, or it is for aiohttp to judge: who speaks another protocol or version does not begin like that. A method is
+any token (RFC 9110 §5.6.2).
+"""
 
 
 def is_unknown_method(data: bytes) -> bool:

@@ -218,7 +218,10 @@ async def test_an_unknown_method_is_501_and_a_wrong_one_405_with_the_right_ones(
         wrong = await node.ask("PATCH", target)
         assert wrong.status == 405
         assert "GET" in wrong.headers["allow"] or "POST" in wrong.headers["allow"]
-    assert (await node.ask("PROPFIND", "/")).status == 501
+    for unknown in ("PROPFIND", "M-SEARCH", "VERSION-CONTROL", "BREW2", "~!", "X" * 200):
+        assert (await node.ask(unknown, "/")).status == 501, unknown
+    for no_token in ("GE(T", "Gé", "X" * 300):
+        assert (await node.ask(no_token, "/")).status == 400, no_token
 
 
 @pytest.mark.parametrize(
