@@ -69,9 +69,12 @@ class _Passed:
         self.sending: asyncio.Task[None] | None = None
         """A part on its way to the client."""
         self._timer: asyncio.TimerHandle | None = None
+        self._is_over = False
 
     def wait(self) -> None:
         """For the owner, who is gone when it says nothing."""
+        if self._is_over:  # the client has left when it had just taken its part
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._answer_s, self.then, None)
 
@@ -82,6 +85,7 @@ class _Passed:
 
     def end(self) -> None:
         """Nothing more of it goes to the client."""
+        self._is_over = True
         self.stop_waiting()
         if self.sending is not None:
             self.sending.cancel()
@@ -242,8 +246,7 @@ class Relay:
         """The client has room for more, or has left; now it is the owner's turn."""
         error = None if sending.cancelled() else sending.exception()
         is_taken = error is None and not sending.cancelled()
-        if not sending.cancelled():
-            passed.wait()
+        passed.wait()
         self._say_last(box, TAKEN, (receipt, is_taken))
         if error is not None and not isinstance(error, ConnectionResetError):
             raise error

@@ -34,6 +34,7 @@ from tests.node.native.room import (
     make_store,
     url,
 )
+from tests.node.native.test_pipelined import talking
 from tests.node.native.test_sessions import NEW, Client
 
 LIST = request_bytes(OpCode.LIST_HANDLES, HandleRequest(OWN.encode()))
@@ -84,6 +85,14 @@ class Worker:
         assert last is not None
         return [decode(part) for part in (*reader.parts, last)]
 
+    async def say_again(self, message: bytes) -> Message:
+        """Until the other has answered in time."""
+        async with asyncio.timeout(10):
+            while True:
+                (told,) = await self.say(message)
+                if told.header.response_code != ResponseCode.ERROR:
+                    return told
+
     @property
     def is_idle(self) -> bool:
         """Nothing waits here, for anybody."""
@@ -130,9 +139,9 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def challenged(owner: Worker) -> bytes:
+async def challenged(owner: Worker, peer: Peer = TCP_PEER) -> bytes:
     """The answer to a challenge to list, which the owner has sent."""
-    asked = await owner.room.say(LIST)
+    asked = await owner.room.say(LIST, peer)
     assert asked is not None
     return request_bytes(*answer_to(Exchange(LIST, read_answer(asked), asked), ADMIN))
 
@@ -169,6 +178,20 @@ async def test_every_part_of_a_list_has_the_mac_of_the_session_whose_owner_made_
         assert set(names_of(told)) > LONG_NAMES
         for one in told:
             assert mac_is_right(one.credential, client.key, one.envelope, one.received)
+
+
+async def test_requests_behind_a_list_are_answered_behind_it():
+    async with workers() as (first, owner), talking(first.room) as talk:
+        with_long_list(owner)
+        peer = Peer("127.0.0.1", 1, "tcp", is_loopback=True)
+        question = request_bytes(OpCode.RESOLVE, ResolveRequest(f"{PREFIX}/small".encode()))
+        said = [await challenged(owner, peer), question, await challenged(owner, peer), question]
+        told = await talk.say_all(*said)
+        assert [len(answer) for answer in told] == [9, 1, 9, 1]
+        for request, answer in zip(said, told, strict=True):
+            ids = {one.envelope.request_id for one in answer}
+            assert ids == {decode(request).envelope.request_id}
+        assert set(names_of(told[0])) == set(names_of(told[2])) > LONG_NAMES
 
 
 async def test_no_part_is_made_before_the_client_has_taken_the_one_before():
@@ -208,6 +231,26 @@ async def test_a_client_that_leaves_in_the_middle_ends_the_work_of_the_owner_at_
         assert not told.done()
 
 
+async def test_whoever_leaves_when_he_has_just_taken_a_part_is_told_nothing_later():
+    async with workers(answer_s=0.4) as (first, owner):
+        with_long_list(owner)
+        leaving: list[Callable[[], None]] = []
+
+        async def leave_behind(_: bytes) -> None:
+            asyncio.get_running_loop().call_soon(leaving[0])
+
+        client = await in_session(owner)
+        listing = client.message(OpCode.LIST_HANDLES, HandleRequest(OWN.encode()))
+        told, leave = first.begin(listing, Link(leave_behind))
+        leaving.append(leave)
+        await until(lambda: first.is_idle and owner.is_idle)
+        message = client.message(OpCode.DELETE, HandleRequest(NEW.handle))
+        owner.mailbox.stop()
+        await first.say(message)  # told that nobody answers, later than the other would be
+        assert not told.done()
+        owner.mailbox.start()
+
+
 async def test_a_part_for_a_client_that_has_left_ends_the_work_of_the_owner_at_once():
     async with workers() as (first, owner):
         with_long_list(owner)
@@ -244,7 +287,7 @@ async def test_a_client_too_slow_for_its_list_is_told_that_it_was_cut():
 
 
 async def test_an_owner_that_ends_in_the_middle_of_a_list_ends_the_list_with_an_error():
-    async with workers(answer_s=0.05, taken_s=0.1) as (first, owner):
+    async with workers(answer_s=0.4, taken_s=0.1) as (first, owner):
         with_long_list(owner)
         client, reader = await in_session(owner), Reader()
         reader.may_take.clear()
@@ -274,18 +317,18 @@ async def test_a_change_without_an_answer_in_time_may_be_done_and_its_repetition
         client = await in_session(owner)
         count = owner.room.writer.count
         owner.room.writer.may_commit.clear()
-        message, reader = client.message(OpCode.DELETE, HandleRequest(NEW.handle)), Reader()
-        (late,) = await first.say(message, reader)
+        message = client.message(OpCode.DELETE, HandleRequest(NEW.handle))
+        (late,) = await first.say(message)
         assert late.header.response_code == ResponseCode.ERROR, "500 would make clients repeat it"
         assert late.body.message == MAY_BE_DONE.encode()
         owner.room.writer.may_commit.set()
         await until(lambda: owner.is_idle)
         owner.room.service.monotonic_s += 59
         for _ in range(2):
-            (again,) = await first.say(message, reader)
+            again = await first.say_again(message)
             assert (again.header.op_code, again.header.response_code) == (OpCode.DELETE, 1)
         owner.room.service.monotonic_s += 2
-        (replayed,) = await first.say(message, reader)
+        replayed = await first.say_again(message)
         assert replayed.header.response_code == ResponseCode.SESSION_MESSAGE_REJECTED
         assert owner.room.writer.count == count + 1
 
@@ -301,7 +344,7 @@ async def test_a_challenged_change_without_an_answer_in_time_is_told_to_who_answ
         assert late.body.message == MAY_BE_DONE.encode()
         owner.room.writer.may_commit.set()
         await until(lambda: owner.is_idle)
-        (again,) = await first.say(message)
+        again = await first.say_again(message)
         assert (again.header.op_code, again.header.response_code) == (OpCode.CREATE, 1)
         assert owner.room.writer.count == 1
 

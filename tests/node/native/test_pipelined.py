@@ -12,7 +12,7 @@ from node.site import SiteInfo
 from protocols.handle.administration import HandleRequest, ValuesRequest
 from protocols.handle.authentication import LoginRequest
 from protocols.handle.codec import Message
-from protocols.handle.codes import OpCode
+from protocols.handle.codes import CONT, OpCode
 from protocols.handle.resolution import ResolveRequest
 from tests.node.native.room import KEYED, PREFIX, Room, answer_to, make_room, url
 from tests.node.native.test_sdk_login import LOGIN, PLAIN
@@ -34,6 +34,16 @@ class Talk:
         """In one piece; as many answers."""
         self.writer.write(b"".join(messages))
         return [read_answer(await self._next()) for _ in messages]
+
+    async def say_all(self, *messages: bytes) -> list[list[Message]]:
+        """The same where an answer may be many messages."""
+        self.writer.write(b"".join(messages))
+        answers: list[list[Message]] = []
+        for _ in messages:
+            answers.append([read_answer(await self._next())])
+            while answers[-1][-1].header.op_flags & CONT:
+                answers[-1].append(read_answer(await self._next()))
+        return answers
 
     async def _next(self) -> bytes:
         async with asyncio.timeout(10):
