@@ -121,6 +121,7 @@ async def workers(
     finally:
         for worker in made:
             await worker.room.speaker.drain(5)
+            await until(lambda worker=worker: not worker.relay._late)
             worker.mailbox.stop()
             with contextlib.suppress(ValueError, OSError):  # it ended in the middle
                 worker.relay.stop()
@@ -287,7 +288,7 @@ async def test_a_client_too_slow_for_its_list_is_told_that_it_was_cut():
 
 
 async def test_an_owner_that_ends_in_the_middle_of_a_list_ends_the_list_with_an_error():
-    async with workers(answer_s=0.4, taken_s=0.1) as (first, owner):
+    async with workers(answer_s=0.4, taken_s=0.8) as (first, owner):
         with_long_list(owner)
         client, reader = await in_session(owner), Reader()
         reader.may_take.clear()
