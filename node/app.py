@@ -28,7 +28,7 @@ from node.keys import KeyTrouble, read_node_key
 from node.lane.memo import make_memo
 from node.letters import Letters
 from node.listeners import http
-from node.listeners.limits import NetworkSet, ProvenAddresses
+from node.listeners.limits import ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.listeners.tcp import TcpListener
 from node.listeners.udp import UdpListener
@@ -73,6 +73,7 @@ from registry.holdings import Holdings
 from registry.sealing import Sealer
 from registry.stores.lmdb_reader import LmdbReader
 from resolver.forwarding import Forwarder, Setup
+from resolver.networks import NetworkSet
 from resolver.policies.ratelimit import RateLimit
 from resolver.source import Peer
 

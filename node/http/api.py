@@ -6,7 +6,7 @@ from node.http.challenge import PLAIN_HTTP, challenge
 from node.http.errors import failure
 from node.http.handle_auth import read_fields
 from node.http.handle_login import HandleLogin, Refusal
-from node.http.peers import Networks, behind_proxies, came_over_plain_http
+from node.http.peers import behind_proxies, came_over_plain_http
 from node.http.reply import Reply
 from node.http.request import Request
 from node.http.session_mail import SessionMail
@@ -18,6 +18,7 @@ from node.server_keys import ServerKeys
 from node.service import Service
 from protocols.errors import ProtocolError
 from protocols.message import ANONYMOUS, Outcome, Principal
+from resolver.networks import NetworkSet
 
 __all__ = ["PLAIN_HTTP", "Api", "challenge"]
 _HANDLE = "handle"
@@ -41,7 +42,7 @@ class Api:
         self.service = service
         self.config = config
         self.speaker = speaker
-        self.proxies = Networks(config.access.trusted_proxies)
+        self.proxies = NetworkSet(config.access.trusted_proxies)
         self.mail = mail or SessionMail(0, {}, Sessions(), lambda: service.now().monotonic_s)
         self.login = HandleLogin(service, self.mail, keys)
         self.finder = Finder(
@@ -51,7 +52,7 @@ class Api:
     def derive_peer(self, request: Request) -> None:
         """Look behind a trusted proxy, for limits, passwords and audit alike."""
         request.open_session = lambda: self.login.open(request)
-        if self.proxies.networks:
+        if self.proxies:
             connection_peer = request.peer
             request.peer = behind_proxies(connection_peer, request.headers, self.proxies)
             if request.peer is not connection_peer and came_over_plain_http(request.headers):

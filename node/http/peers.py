@@ -4,31 +4,14 @@ The header is believed from configured proxies only, and of its list only the pa
 address from the right that is not itself a trusted proxy. Limits, passwords and the audit all use the same address.
 """
 
-from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from collections.abc import Mapping
+from ipaddress import ip_address
 
+from resolver.networks import NetworkSet
 from resolver.source import Peer
 
 MAX_FORWARDED = 16
 """Hops looked at; a longer list is an attack or a loop."""
-
-Network = IPv4Network | IPv6Network
-
-
-class Networks:
-    """A set of networks, asked whether an address lies in one."""
-
-    def __init__(self, networks: Sequence[str]) -> None:
-        self.networks: tuple[Network, ...] = tuple(ip_network(text) for text in networks)
-
-    def __contains__(self, address: str) -> bool:
-        if not self.networks:
-            return False
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.networks)
 
 
 def make_peer(address: str, port: int, transport: str) -> Peer:
@@ -42,7 +25,7 @@ def make_peer(address: str, port: int, transport: str) -> Peer:
     return Peer(str(parsed), port, transport, is_loopback=parsed.is_loopback)
 
 
-def behind_proxies(peer: Peer, headers: Mapping[str, str], proxies: Networks) -> Peer:
+def behind_proxies(peer: Peer, headers: Mapping[str, str], proxies: NetworkSet) -> Peer:
     """The asker behind ``peer`` if that is a trusted proxy, else ``peer`` itself."""
     if peer.address not in proxies:
         return peer

@@ -189,7 +189,7 @@ class PlainHttp:
 
     def _may_share(self, entry: Rendered, head: Head, peer: Peer) -> bool:
         """Whether this asker gets another node's answer that was made for somebody else, and it is still in force."""
-        if not head.takes_remembered or (head.is_forwarded and self._api.proxies.networks):
+        if not head.takes_remembered or (head.is_forwarded and self._api.proxies):
             return False
         if peer.address not in self._service.recursion_networks:
             return False

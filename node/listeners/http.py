@@ -19,7 +19,7 @@ from node.http.errors import http_trouble
 from node.http.exchange import CLOSE, Exchange
 from node.http.framing import MAX_HEAD_BYTES
 from node.http.patience import idle_limit_s
-from node.http.peers import Networks, make_peer
+from node.http.peers import make_peer
 from node.http.plain import PlainHttp
 from node.http.reply import Reply, head_bytes
 from node.http.router import Router
@@ -30,6 +30,7 @@ from node.listeners.tls import Certificates, make_certificates
 from node.metrics import HTTP_CONNECTIONS, HTTP_SESSIONS
 from node.service import Service
 from node.sockets import BACKLOG
+from resolver.networks import NetworkSet
 
 LOOK_EVERY_S = 0.25
 """How often all connections are looked at: 1,024 of them take about 0.3 ms."""
@@ -61,7 +62,7 @@ class HttpListener:
         self.idle_s = limits.idle_s
         self.slots = limits.connections
         self.slots_per_address = limits.connections_per_address
-        self.unlimited = Networks(config.access.unlimited_networks)
+        self.unlimited = NetworkSet(config.access.unlimited_networks)
         self.now_s = loop.time()
         self.dates = DateLine(api.service.now().wall_s)
         router = Router(api)

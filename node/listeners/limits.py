@@ -1,40 +1,14 @@
 """Limits that native listeners share: who may connect, whose address is believed, whose buffers are full."""
 
-import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
-MAX_REMEMBERED_VERDICTS = 4096
-"""Addresses whose network was looked up; parsing one costs microseconds, the attacker chooses them, so they are few."""
+from resolver.networks import NetworkSet
 
 
 def is_loopback(address: str) -> bool:
     """By text, for the addresses the kernel gives: no parsing on this path."""
     return address.startswith("127.") or address in {"::1", "::ffff:127.0.0.1"}
-
-
-class NetworkSet:
-    """``address in networks``, with the last verdicts remembered."""
-
-    def __init__(self, networks: Sequence[str]) -> None:
-        self._networks = [ipaddress.ip_network(text) for text in networks]
-        self._verdicts: dict[object, bool] = {}
-
-    def __contains__(self, address: object) -> bool:
-        verdict = self._verdicts.get(address)
-        if verdict is None:
-            if len(self._verdicts) >= MAX_REMEMBERED_VERDICTS:
-                self._verdicts.clear()
-            verdict = self._verdicts[address] = self._look(str(address))
-        return verdict
-
-    def _look(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-        return any(parsed in network for network in self._networks)
 
 
 class ProvenAddresses:

@@ -7,10 +7,10 @@ the other, or a question counts twice.
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
 
 from protocols.message import Answer, Outcome, Query
 from resolver.buckets import Bucket, Generations, source_network
+from resolver.networks import NetworkSet
 from resolver.source import Now, Peer
 
 RATE_PER_S = 200.0
@@ -41,7 +41,7 @@ class RateLimit:
     ) -> None:
         self.rate_per_s = rate_per_s
         self.burst = burst
-        self._exempt = [ip_network(network) for network in exempt]
+        self._exempt = NetworkSet(exempt)
         self.max_sources = max_sources
         self._ipv6_sources: dict[str, str] = {}
         self._sources: Generations[str, Bucket | None] = Generations(max_sources, self._enter)
@@ -84,7 +84,7 @@ class RateLimit:
         return self._sources.get(source, 0.0) is None
 
     def _enter(self, source: str, now_s: float) -> Bucket | None:
-        return None if self._is_exempt(source.partition("/")[0]) else Bucket(self.burst, now_s)
+        return None if source.partition("/")[0] in self._exempt else Bucket(self.burst, now_s)
 
     def _ipv6_source(self, address: str) -> str:
         """Its /64; of an exempt address itself, so that one exempt host does not exempt its neighbours."""
@@ -92,11 +92,6 @@ class RateLimit:
         if source is None:
             if len(self._ipv6_sources) >= self.max_sources:
                 self._ipv6_sources.clear()
-            source = address if self._is_exempt(address) else source_network(address)
+            source = address if address in self._exempt else source_network(address)
             self._ipv6_sources[address] = source
         return source
-
-    def _is_exempt(self, address: str) -> bool:
-        ip = ip_address(address)
-        mapped = getattr(ip, "ipv4_mapped", None)
-        return any((mapped or ip) in network for network in self._exempt)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from node.config_sections import Config
 from node.driver import Driver, OnReply, OnTrouble
 from node.follower import Follower
-from node.listeners.limits import NetworkSet, ProvenAddresses
+from node.listeners.limits import ProvenAddresses
 from node.listeners.native import NativeSpeaker
 from node.native.office import make_office
 from node.proving.authenticator import Authenticator
@@ -19,6 +19,7 @@ from registry.holdings import Holdings
 from resolver.asking import Reply, Role, Send, Target, Trouble
 from resolver.forwarding import Forwarder, Setup
 from resolver.limits import Limits
+from resolver.networks import NetworkSet
 from resolver.policies.ratelimit import RateLimit
 from resolver.source import Now
 from tests.node.parts import (

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.http.basic_auth import Login, read_basic
-from node.http.peers import Networks, behind_proxies, make_peer
+from node.http.peers import behind_proxies, make_peer
 from protocols.errors import Malformed, ProtocolError
 from protocols.values.value import SECRET_PERMISSIONS, Value
+from resolver.networks import NetworkSet
 from tests.node.http.conftest import ADMIN, basic, make_config, running, url
 from tests.node.http.handle_client import begin, by_secret
 
@@ -119,7 +120,7 @@ async def test_over_plain_http_from_elsewhere_no_password_is_looked_at(node):
     assert not seen
 
 
-PROXIES = Networks(["10.0.0.0/8", "127.0.0.1/32"])
+PROXIES = NetworkSet(["10.0.0.0/8", "127.0.0.1/32"])
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import pytest
 
-from node.http.peers import Networks, behind_proxies, came_over_plain_http, make_peer
+from node.http.peers import behind_proxies, came_over_plain_http, make_peer
+from resolver.networks import NetworkSet
 
-PROXIES = Networks(("10.0.0.0/8",))
+PROXIES = NetworkSet(("10.0.0.0/8",))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ def test_a_proxy_that_does_not_say_https_is_taken_for_plain(headers, is_plain):
         ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
         ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
         ("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, ::ffff:10.0.0.2", "203.0.113.9"),
         ("10.0.0.1", "nonsense", "10.0.0.1"),
         ("10.0.0.1", "", "10.0.0.1"),
         ("203.0.113.7", "127.0.0.1", "203.0.113.7"),

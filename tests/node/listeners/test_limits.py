@@ -1,28 +1,10 @@
 """Slots, proved addresses and budgets."""
 
 from node.listeners.limits import (
-    MAX_REMEMBERED_VERDICTS,
     ByteBudget,
-    NetworkSet,
     ProvenAddresses,
     Slots,
 )
-
-
-def test_networks_know_their_addresses_in_every_dress() -> None:
-    networks = NetworkSet(["10.0.0.0/8", "fe80::/10"])
-    assert "10.1.2.3" in networks
-    assert "::ffff:10.1.2.3" in networks
-    assert "fe80::1%eth0" in networks
-    assert "11.0.0.1" not in networks
-    assert "nonsense" not in networks
-
-
-def test_remembered_verdicts_are_bounded() -> None:
-    networks = NetworkSet(["10.0.0.0/8"])
-    for n in range(MAX_REMEMBERED_VERDICTS + 5):
-        assert f"192.0.{n >> 8}.{n & 255}" not in networks
-    assert len(networks._verdicts) <= MAX_REMEMBERED_VERDICTS
 
 
 def test_a_proof_lasts_its_time_and_the_oldest_is_forgotten_first() -> None:
