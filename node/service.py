@@ -71,6 +71,32 @@ def forget_nothing() -> None:
     """In place of what leaves a question, where there is none to leave."""
 
 
+async def answer_to(client: Client | None, ask: Callable[[Then], Callable[[], None]]) -> Answer:
+    """The answer that ``ask`` has told to what it is given; it returns what to call when nobody waits any more.
+
+    Raises ``ConnectionResetError`` when the client leaves meanwhile.
+    """
+    told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def tell(answer: Answer | None) -> None:
+        if not told.done():
+            told.set_result(answer or TOO_LATE)
+
+    def leave() -> None:
+        if not told.done():
+            told.set_exception(ConnectionResetError("the client is gone"))
+
+    forget = ask(tell)
+    if client is not None:
+        client.on_gone = leave
+    try:
+        return await told
+    finally:
+        forget()
+        if client is not None:
+            client.on_gone = None
+
+
 class Service:
     """One worker's share of the node; made in ``node/app.py``."""
 
@@ -207,25 +233,9 @@ class Service:
         self, query: Query, peer: Peer, client: Client | None = None
     ) -> Answer:
         """The answer of others, when ``resolve_now`` has just said None. Raises like ``resolve``."""
-        told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-        def tell(answer: Answer | None) -> None:
-            if not told.done():
-                told.set_result(answer or TOO_LATE)
-
-        def leave() -> None:
-            if not told.done():
-                told.set_exception(ConnectionResetError("the client is gone"))
-
-        forget = self.resolve_later(query, peer, self.now(), tell)
-        if client is not None:
-            client.on_gone = leave
-        try:
-            return await told
-        finally:
-            forget()
-            if client is not None:
-                client.on_gone = None
+        return await answer_to(
+            client, lambda then: self.resolve_later(query, peer, self.now(), then)
+        )
 
     def _honest(self, query: Query, peer: Peer) -> Query:
         """Who was asked is not for everybody to know."""

@@ -4,14 +4,14 @@ A body of ``application/x-hdl-message`` is an envelope and a message; so is the 
 be asked here, by whoever could ask there: who speaks is proved inside the messages. One message makes one answer.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from node.driver import Then
 from node.http.errors import http_trouble
 from node.http.reply import Reply
 from node.http.request import Request
-from node.service import TOO_LATE, Service
+from node.service import Service, answer_to
 from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
 from protocols.message import Answer
 from resolver.source import Now, Peer
@@ -26,9 +26,7 @@ class Speaker(Protocol):
     def answer(self, message: bytes, peer: Peer, now: Now, most_bytes: int) -> Any:
         """The encoded answer, None = silence, or something to ``ask``."""
 
-    def ask(
-        self, asked: Any, now: Now, then: Callable[[Answer | None], None]
-    ) -> Callable[[], None]:
+    def ask(self, asked: Any, now: Now, then: Then) -> Callable[[], None]:
         """Have it worked at; ``then`` gets what ``finish`` takes. Returns how to forget about it."""
 
     def finish(self, asked: Any, answer: Answer, now: Now, most_bytes: int) -> bytes | None:
@@ -59,20 +57,9 @@ async def _answer(
     asked = speaker.answer(message, request.peer, service.now(), MAX_BYTES)
     if asked is None or isinstance(asked, bytes):
         return asked
-    told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def tell(answer: Answer | None) -> None:
-        if not told.done():
-            told.set_result(answer or TOO_LATE)
+    def ask(then: Then) -> Callable[[], None]:
+        return speaker.ask(asked, service.now(), then)
 
-    def leave() -> None:
-        if not told.done():
-            told.set_exception(ConnectionResetError("the client is gone"))
-
-    forget = speaker.ask(asked, service.now(), tell)
-    request.connection.on_gone = leave
-    try:
-        return speaker.finish(asked, await told, service.now(), MAX_BYTES)
-    finally:
-        forget()
-        request.connection.on_gone = None
+    answer = await answer_to(request.connection, ask)
+    return speaker.finish(asked, answer, service.now(), MAX_BYTES)
