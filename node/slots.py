@@ -8,8 +8,8 @@ An id of ``bits`` bits, highest first::
 Ids below 2 ** (bits - 8) are therefore never ours: clients of the national systems choose their session ids themselves,
 from 10001 upwards. An id is no secret and no proof; who may use one is decided by its owner.
 
-Over the native protocol this node opens no session and sends no challenge yet (it changes no records there): whatever
-does so first takes its ids from ``new_id``, and ``node/relay.py`` brings the rest of the conversation to it.
+Whoever opens a session or sends a challenge takes its id from ``new_id``, and ``node/relay.py`` brings the rest of the
+conversation to it.
 """
 
 import secrets
