@@ -16,11 +16,13 @@ from node.commands.administrators import (
     without,
 )
 from node.commands.key_values import (
+    DEFAULT_INDEX,
     KEY_TYPE,
     SECRET_TYPE,
     Credential,
     add_values,
     full_name,
+    lacks_key,
     new_credential,
     read_place,
     refuse_taken,
@@ -123,14 +125,15 @@ def grant(  # noqa: PLR0913  one parameter for each option
     else:
         change = joined(_group(kept, identifier, group), name)
     add_values(node, identifier, kept, [*values, *([change] if change else [])])
-    files = {"file": str(credential.path)} if credential else {}
+    facts = {"file": str(credential.path)} if credential else {}
+    facts |= _warning(node, name)
     if as_json:
         print_json(
             {
                 "place": full_name(identifier),
                 "administrator": str(name),
                 "changed": bool(change or values),
-                **files,
+                **facts,
             }
         )
         return
@@ -142,7 +145,9 @@ def grant(  # noqa: PLR0913  one parameter for each option
     say(f"{full_name(identifier)}: {name}: {what if change else 'had these rights already'}")
     if credential:
         say(f"its {'secret' if secret_path else 'private key'} is in {credential.path}")
-    say(f"next:  biaojie admin list {place}{same_node()}")
+    if "warning" in facts:
+        say(f"warning: {facts['warning']}")
+    say(f"next:  {facts.get('next') or f'biaojie admin list {place}{same_node()}'}")
 
 
 @command.command(name="revoke", short_help="take somebody's rights")
@@ -267,7 +272,7 @@ def _placed(
     home = parse_identifier(name.handle)
     is_here = home.folded() == identifier.folded()
     record = kept if is_here else _need(node, home)
-    value = credential.at(name.index or 300)
+    value = credential.at(name.index or DEFAULT_INDEX)
     taken = next((one for one in record.values if one.index == value.index), None)
     if taken is not None:
         if (taken.type, taken.data) == (value.type, value.data):
@@ -280,6 +285,17 @@ def _placed(
         return [value]
     add_values(node, home, record, [value])
     return []
+
+
+def _warning(node: Node, name: Reference) -> dict[str, str]:
+    """``warning`` and ``next`` when rights were given to a name that nobody can log in by; else nothing."""
+    if not lacks_key(node, name):
+        return {}
+    place = name if name.index else name._replace(index=DEFAULT_INDEX)
+    return {
+        "warning": f"no {KEY_TYPE} and no {SECRET_TYPE} stands at {name}: nobody can log in by that name yet",
+        "next": f"biaojie key new FILE --store {place}{same_node()}",
+    }
 
 
 def _group(kept: Kept, identifier: Identifier, index: int) -> Value:

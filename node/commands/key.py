@@ -11,6 +11,7 @@ from node.asking.node import Kept, Node, OwnNode
 from node.commands.admin_key_rotation import add_successor, finish
 from node.commands.key_facts import report_of, report_of_server, value_report
 from node.commands.key_values import (
+    DEFAULT_INDEX,
     KEY_TYPE,
     add_values,
     new_credential,
@@ -47,8 +48,6 @@ from protocols.values.value import Reference, Value
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-DEFAULT_INDEX = 300
-"""Where an administrator's key stands by custom (Handle.Net manual)."""
 
 
 @click.group(name="key")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from node.asking.node import Kept, Node, OwnNode
+from node.asking.node import Kept, Node, OwnNode, Refused
 from node.config import Config
 from node.keys import make_secret, read_secret
 from node.output import EXIT_USAGE, CommandError
@@ -17,10 +17,13 @@ from protocols.message import Command, Operation, Outcome
 from protocols.record import Record
 from protocols.rest.codes import response_code
 from protocols.trust.algorithms import public_key_of
-from protocols.values.value import SECRET_PERMISSIONS, Value
+from protocols.values.value import SECRET_PERMISSIONS, Reference, Value
+from registry.authority import GROUP_TYPE
 from registry.stores.store import Reader
 
 KEY_TYPE, SECRET_TYPE = "HS_PUBKEY", "HS_SECKEY"
+DEFAULT_INDEX = 300
+"""Where an administrator's key stands by custom (Handle.Net manual)."""
 
 
 class Credential(NamedTuple):
@@ -108,6 +111,33 @@ def refuse_taken(identifier: Identifier, kept: Kept, index: int, step: str) -> N
             raise CommandError(
                 f"{full_name(identifier)}: index {index} is taken by {value.type}", step
             )
+
+
+def lacks_key(node: Node, name: Reference) -> bool:
+    """Whether nothing stands at the name that somebody could log in with; False where this node cannot tell."""
+    home = parse_identifier(name.handle)
+    try:
+        kept = node.read(home)
+    except Refused:
+        return False
+    if isinstance(node, OwnNode):
+        if not _is_here(node.config, home, kept):
+            return False
+    elif kept.values and not kept.version:
+        return False  # another node's record, of which the public part came
+    usable = {KEY_TYPE, SECRET_TYPE} | ({GROUP_TYPE} if name.index else set())
+    return not any(
+        value.type.upper() in usable for value in kept.values if name.index in (0, value.index)
+    )
+
+
+def _is_here(config: Config, identifier: Identifier, kept: Kept) -> bool:
+    """Whether the record is this node's to tell; that of a prefix is, even of one that is delegated."""
+    if identifier.is_prefix_record and kept.version:
+        return True
+    with open_view(config) as reader:
+        authority = reader.authority(identifier.responsible_prefix)
+    return authority is not None and authority.is_hosted
 
 
 def remove_values(node: Node, identifier: Identifier, indexes: list[int]) -> None:

@@ -162,6 +162,28 @@ def test_a_key_may_belong_to_another_record(node):
     assert node.may(f"301:{PREFIX}/PEOPLE", f"{BELOW}/x", ALL_PERMISSIONS)
 
 
+def test_rights_for_a_name_without_a_key_are_told_with_the_command_that_makes_one(node):
+    who = f"303:0.NA/{BELOW}"
+    grant = ("admin", "grant", BELOW, who, "--rights", "read")
+    said = node(*grant).stderr
+    assert f"warning: no HS_PUBKEY and no HS_SECKEY stands at {who}" in said
+    step = f"biaojie key new FILE --store {who} --config {node.folder / 'node.toml'}"
+    assert f"next:  {step}" in said
+    told = json.loads(node(*grant, "--json").stdout)
+    assert (told["warning"][:12], told["next"]) == ("no HS_PUBKEY", step)
+    node("key", "new", node.folder / "reader.pem", "--store", who)
+    again = node(*grant)
+    assert "warning" not in again.stderr
+    assert "warning" not in json.loads(node(*grant, "--json").stdout)
+
+
+def test_groups_and_names_that_other_nodes_keep_need_no_key_here(node):
+    for who in (f"200:0.NA/{PREFIX}", "300:99.1/ELSEWHERE", f"0:0.NA/{PREFIX}"):
+        assert "warning" not in node("admin", "grant", BELOW, who, "--rights", "read").stderr, who
+    said = node("admin", "grant", BELOW, f"0:{PREFIX}/NOBODY", "--rights", "read").stderr
+    assert f"--store 300:{PREFIX}/NOBODY" in said
+
+
 def test_members_join_and_leave_a_group(node):
     node("admin", "grant", PREFIX, f"300:{PREFIX}/B", "--group", 200)
     assert node.names(PREFIX) == [(OWN, f"0.NA/{PREFIX}"), (f"300:{PREFIX}/B", f"0.NA/{PREFIX}")]

@@ -113,5 +113,7 @@ def test_a_file_that_nobody_would_look_into_or_without_certificates_is_refused(
 
 
 def test_a_recommended_command_names_the_certificate_as_well(node):
+    """Here after rights for a name without a key, which is told over HTTP, too."""
     said = run("admin", "grant", PREFIX, f"301:0.NA/{PREFIX}", *node.trusted, *node.login).stderr
+    assert f"next:  biaojie key new FILE --store 301:0.NA/{PREFIX} --server {node.url}" in said
     assert f"--ca-file {node.authority}" in said
