@@ -23,6 +23,7 @@ from node.commands.key_values import (
     add_values,
     full_name,
     lacks_key,
+    need_record,
     new_credential,
     read_place,
     refuse_taken,
@@ -117,7 +118,7 @@ def grant(  # noqa: PLR0913  one parameter for each option
       biaojie admin grant 88.118.7 300:88.118/AUDIT --rights read
     """
     identifier, name, permissions = read_place(place), read_name(who), read_rights(rights)
-    kept = _need(node, identifier)
+    kept = need_record(node, identifier)
     credential = new_credential(key_path, secret_path)
     values = [] if credential is None else _placed(node, identifier, kept, name, credential)
     if group is None:
@@ -165,7 +166,7 @@ def revoke(
     Refuses to leave PLACE without an administrator who could make others; then only the node's operator can.
     """
     identifier, name = read_place(place), read_name(who)
-    kept = _need(node, identifier)
+    kept = need_record(node, identifier)
     groups, admins = without(kept.values, name)
     is_named = bool(groups or admins)
     if is_named or not (remove_key and _has_only_a_key(node, identifier, name)):
@@ -252,26 +253,13 @@ def _is_unopened(node: Node, entry: Entry, values: list[Value]) -> bool:
     return any(value.index == entry.name.index and is_group(value) for value in record)
 
 
-def _need(node: Node, identifier: Identifier) -> Kept:
-    kept = node.read(identifier)
-    if not kept.values:
-        name = full_name(identifier)
-        step = (
-            f"biaojie prefix add {identifier.suffix.decode()}{same_node()}"
-            if identifier.is_prefix_record
-            else f"make it first: biaojie put {name} --value NAME=…{same_node()}"
-        )
-        raise CommandError(f"{name}: there is no such record", step)
-    return kept
-
-
 def _placed(
     node: Node, identifier: Identifier, kept: Kept, name: Reference, credential: Credential
 ) -> list[Value]:
     """The key's value for this record; when it belongs into another one, it is stored there, and none is left."""
     home = parse_identifier(name.handle)
     is_here = home.folded() == identifier.folded()
-    record = kept if is_here else _need(node, home)
+    record = kept if is_here else need_record(node, home)
     value = credential.at(name.index or DEFAULT_INDEX)
     taken = next((one for one in record.values if one.index == value.index), None)
     if taken is not None:

@@ -14,6 +14,7 @@ from node.commands.key_values import (
     DEFAULT_INDEX,
     KEY_TYPE,
     add_values,
+    need_record,
     new_credential,
     refuse_taken,
 )
@@ -127,14 +128,14 @@ def new(  # noqa: PLR0913  one parameter for each option
     if name:
         say(f"stored at {name}")
         return
-    put = f'biaojie put 0.NA/PREFIX --add --value "{DEFAULT_INDEX}:{KEY_TYPE}=$(cat {public_path})"'
+    put = f'biaojie put 0.NA/PREFIX --add --new --value "{DEFAULT_INDEX}:{KEY_TYPE}=$(cat {public_path})"'
     say(f"next:  {put}{same_node()}")
 
 
 def _free_place(node: Node, name: Reference) -> Kept:
     """The record that gets the key. Raises ``CommandError`` when something stands at its place."""
     home = parse_identifier(name.handle)
-    kept = node.read(home)
+    kept = need_record(node, home)
     step = f"name a free index: biaojie get {name.handle} --all{same_node()} shows the others"
     refuse_taken(home, kept, name.index, step)
     return kept

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from node.asking.node import Kept, Node, OwnNode, Refused
+from node.commands.options import same_node
 from node.config import Config
 from node.keys import make_secret, read_secret
 from node.output import EXIT_USAGE, CommandError
@@ -111,6 +112,20 @@ def refuse_taken(identifier: Identifier, kept: Kept, index: int, step: str) -> N
             raise CommandError(
                 f"{full_name(identifier)}: index {index} is taken by {value.type}", step
             )
+
+
+def need_record(node: Node, identifier: Identifier) -> Kept:
+    """It, or a ``CommandError`` with the command that makes it."""
+    kept = node.read(identifier)
+    if not kept.values:
+        name = full_name(identifier)
+        step = (
+            f"biaojie prefix add {identifier.suffix.decode()}{same_node()}"
+            if identifier.is_prefix_record
+            else f"make it first: biaojie put {name} --value NAME=…{same_node()}"
+        )
+        raise CommandError(f"{name}: there is no such record", step)
+    return kept
 
 
 def lacks_key(node: Node, name: Reference) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import stat
 from pathlib import Path
 
@@ -134,6 +135,24 @@ def test_a_public_key_can_be_stored_at_once(node, tmp_path):
     node("key", "new", path, "--store", f"301:0.NA/{BELOW}")
     assert node.told("key", "show", path)["namedBy"] == [f"301:0.NA/{BELOW} HS_PUBKEY"]
     assert node.told("key", "show", f"301:0.NA/{BELOW}")["kind"] == "RSA"
+
+
+def test_a_key_for_a_record_that_is_not_there_is_not_made(still, tmp_path):
+    path = tmp_path / "factory.pem"
+    told = still("key", "new", path, "--store", f"300:{PREFIX}/NOBODY", code=1).stderr
+    assert "there is no such record" in told
+    assert f"biaojie put {PREFIX}/NOBODY --value NAME=" in told
+    assert not path.exists()
+
+
+def test_the_command_that_stores_a_key_later_does_not_store_it_over_a_secret(still, tmp_path):
+    path = tmp_path / "factory.pem"
+    said = still("key", "new", path).stderr
+    _, _, given = said.partition("next:  biaojie ")
+    words = shlex.split(given.replace("0.NA/PREFIX", f"0.NA/{PREFIX}"))
+    public = path.with_suffix(".pem.pub")
+    words = [word.replace(f"$(cat {public})", public.read_text()) for word in words]
+    assert "index 300 exists" in still(*words[: words.index("--config")], code=1).stderr
 
 
 def test_a_key_is_not_stored_over_a_secret(still, tmp_path):
