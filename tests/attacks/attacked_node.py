@@ -6,11 +6,12 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from node.demo.node_process import NodeProcess
+from node.init_node import NO_SETTINGS
 from tests.attacks.wire import ask_http, request
 
 PREFIX = "88.118"
@@ -24,8 +25,11 @@ HIDDEN = f"{PREFIX}/hidden"
 class AttackedNode(NodeProcess):
     """A node with settings of its own and records to attack."""
 
-    def __init__(self, directory: Path, **settings: object) -> None:
-        super().__init__(directory, PREFIX)
+    def __init__(
+        self, directory: Path, sections: Mapping[str, object] = NO_SETTINGS, **settings: object
+    ) -> None:
+        """``sections``: what shall differ, ``section.key`` -> value; ``settings``: keys of [limits] and behind it."""
+        super().__init__(directory, PREFIX, sections)
         text = self.made.settings.read_text()
         head, title, tail = text.partition("[limits]")  # and what comes behind: memory, access
         for key, value in settings.items():
@@ -112,12 +116,17 @@ def value(index: int, type_: str, data: object, **more: object) -> dict:
 
 
 @contextlib.contextmanager
-def attacked(directory: Path, **settings: object) -> Iterator[AttackedNode]:
+def attacked(
+    directory: Path,
+    sections: Mapping[str, object] = NO_SETTINGS,
+    fill: Callable[[AttackedNode], None] = AttackedNode.fill,
+    **settings: object,
+) -> Iterator[AttackedNode]:
     """A filled node, stopped afterwards; the worker that was there at the start must be there at the end."""
-    node = AttackedNode(directory / "node", **settings)
+    node = AttackedNode(directory / "node", sections, **settings)
     node.start()
     try:
-        node.fill()
+        fill(node)
         worker = node.worker_pid
         yield node
         assert node.worker_pid == worker, "the worker died under attack"

@@ -4,25 +4,37 @@
 one moment to the next. An interface that shows values must be marked so, or its tests could be blind.
 """
 
-import contextlib
-import json
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import quote
+
+from click.testing import CliRunner
 
 from conformance.native_client import TcpClient
 from conformance.native_messages import Fields
 from conformance.target import Account
+from node.cli import main
 from protocols.handle.administration import HandleRequest, RemoveRequest, ValuesRequest
 from protocols.handle.codec import Body
 from protocols.handle.codes import OpCode
 from protocols.handle.resolution import ResolveRequest
 from protocols.values.value import Value
-from tests.attacks.attacked_node import AttackedNode, basic
+from tests.attacks.askers import Ask, Asker
+from tests.attacks.attacked_node import AttackedNode
+from tests.attacks.http_askers import (
+    RECORD,
+    asked_twice,
+    batch,
+    by_certificate,
+    by_forged_certificate,
+    by_http_proof,
+    getting,
+    http,
+    in_http_session,
+    pipelined,
+    posted,
+    verified,
+    writing,
+)
 from tests.attacks.native_askers import (
     Say,
     as_sdk,
@@ -32,46 +44,20 @@ from tests.attacks.native_askers import (
     told,
 )
 from tests.attacks.wire import (
-    BUSY,
-    BUSY_PAUSE_S,
     PATIENCE_S,
     Reply,
     ask_udp,
     connect,
     message,
+    patiently,
     question_body,
     read_message,
     read_reply,
-    request,
     udp_socket,
 )
-from tests.node.http.handle_client import by_secret
 
 PUBL_RECU, RECU_ONLY = 0x1900_0000, 0x1800_0000
 CHALLENGE = 402
-MOST_RETURNS = 20
-"""To a node that is too busy at the moment, as any client."""
-
-
-class Asker(NamedTuple):
-    """Who asks; without a handle, nobody in particular."""
-
-    name: str
-    handle: str = ""
-    secret: str = ""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": basic(f"300:{self.handle}", self.secret)} if self.handle else {}
-
-
-ANYBODY = Asker("anybody")
-STRANGER = Asker("a stranger", "88.118/stranger", "stranger-secret-11")
-WRITER = Asker("an administrator who may not read", "88.118/writer", "writer-secret-22")
-READER = Asker("an administrator who may read", "88.118/reader", "reader-secret-33")
-ASKERS = (ANYBODY, STRANGER, WRITER, READER)
-
-Ask = Callable[[AttackedNode, Asker, str], bytes]
 
 
 class Interface(NamedTuple):
@@ -85,72 +71,8 @@ class Interface(NamedTuple):
     """Whether nobody ever sees more than public values there."""
     writes: bool = False
     """Whether it is a change: whoever may make it hears what is in its way."""
-
-
-# ------------------------------------------------------------------------------------------- HTTP
-
-
-def http(node: AttackedNode, method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
-    """Everything said to one request on a connection of its own, but for what changes by the second."""
-    asked = request(method, target, body, Connection="close", **headers)
-    said = _spoken(node, asked)
-    for _ in range(MOST_RETURNS):
-        if BUSY not in said:
-            break
-        time.sleep(BUSY_PAUSE_S)
-        said = _spoken(node, asked)
-    said = re.sub(rb"(?im)^(date|expires|www-authenticate): .*\r\n", b"", said)
-    return re.sub(rb'"traceId":"[^"]*"', b"", said)
-
-
-def _spoken(node: AttackedNode, asked: bytes) -> bytes:
-    with connect(node.http_port) as sock:
-        sock.sendall(asked)
-        said = bytearray()
-        with contextlib.suppress(ConnectionResetError):
-            while piece := sock.recv(65_536):
-                said += piece
-    return bytes(said)
-
-
-def getting(form: str, method: str = "GET", **headers: str) -> Ask:
-    """``form`` has ``{}`` where the identifier goes."""
-
-    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-        target = form.format(quote(handle, safe="/"))
-        return http(node, method, target, **headers, **asker.headers)
-
-    return ask
-
-
-def posted(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-    """A question whose parameters come in the body."""
-    headers = {"Content_Type": "application/x-www-form-urlencoded", **asker.headers}
-    return http(
-        node, "POST", RECORD.format(quote(handle, safe="/")), b"publicOnly=false", **headers
-    )
-
-
-def in_http_session(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-    """Asked by whoever has logged in to a session before."""
-    headers = {}
-    if asker.handle:
-        begun = re.search(
-            rb'"sessionId":"(\w+)"', http(node, "POST", "/api/sessions", **asker.headers)
-        )
-        assert begun is not None
-        headers = {"Authorization": f'Handle sessionId="{begun[1].decode()}"'}
-    return http(node, "GET", RECORD.format(quote(handle, safe="/")), **headers)
-
-
-def by_http_proof(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-    """Asked with a proof of the asker's secret instead of the secret (``Authorization: Handle``)."""
-    headers = {}
-    if asker.handle:
-        begun = http(node, "POST", "/api/sessions").partition(b"\r\n\r\n")[2]
-        login = (300, asker.handle, asker.secret)
-        headers = {"Authorization": by_secret(login, json.loads(begun), "HMAC-SHA256")}
-    return http(node, "GET", RECORD.format(quote(handle, safe="/")), **headers)
+    over_tls: bool = False
+    """Whether it is asked of a node that speaks TLS."""
 
 
 def tunnelled(node: AttackedNode, _: Asker, handle: str) -> bytes:
@@ -161,51 +83,6 @@ def tunnelled(node: AttackedNode, _: Asker, handle: str) -> bytes:
         told = http(node, "POST", "/", asked, Content_Type="application/x-hdl-message")
         said.append(_said(read_reply(told.partition(b"\r\n\r\n")[2])))
     return b" ".join(said)
-
-
-def asked_twice(ask: Ask) -> Ask:
-    """The second answer may come from something kept."""
-
-    def again(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-        return b"".join(ask(node, asker, handle) for _ in range(3))
-
-    return again
-
-
-def pipelined(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-    """Several requests in one piece, which the shortest path answers."""
-    one = request("GET", "/api/handles/" + quote(handle, safe="/"), b"", **asker.headers)
-    last = request("GET", "/api/nothing", b"", Connection="close")
-    with connect(node.http_port) as sock:
-        sock.sendall(one * 3 + last)
-        said = bytearray()
-        while piece := sock.recv(65_536):
-            said += piece
-    return re.sub(rb"(?im)^(date|expires|www-authenticate): .*\r\n", b"", bytes(said))
-
-
-def writing(method: str, form: str, body: bytes = b"[]") -> Ask:
-    """A change that must fail for everybody, and may not say what was there."""
-
-    def ask(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-        headers = {"Content_Type": "application/json", "If_Match": '"999"', **asker.headers}
-        return http(node, method, form.format(quote(handle, safe="/")), body, **headers)
-
-    return ask
-
-
-def batch(node: AttackedNode, asker: Asker, handle: str) -> bytes:
-    """Rows that must fail for everybody, each in its own way."""
-    value = {"index": 1, "type": "URL", "data": "https://example.com/batch"}
-    rows: list[dict[str, object]] = [
-        {"handle": handle, "values": [value], "ifVersion": 999},
-        {"handle": handle, "values": [value], "overwrite": False, "ifVersion": 999},
-        {"handle": handle, "operation": "delete", "ifVersion": 999},
-        {"handle": handle, "operation": "modify", "values": [{**value, "index": 99}]},
-    ]
-    body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    headers = {"Content_Type": "application/x-ndjson", **asker.headers}
-    return http(node, "POST", "/api/batch", body, **headers)
 
 
 # ----------------------------------------------------------------------------------------- native
@@ -273,11 +150,17 @@ def command(*words: str) -> Ask:
     """What a ``biaojie`` command of anybody says, with ``--server``."""
 
     def ask(node: AttackedNode, _: Asker, handle: str) -> bytes:
-        line = [sys.executable, "-m", "node.cli", *(word.format(handle) for word in words)]
-        done = subprocess.run([*line, "--server", node.url], capture_output=True, check=False)
-        return done.stdout + done.stderr
+        server = f"tcp://127.0.0.1:{node.native_port}" if "--tcp" in words else node.url
+        line = [*(word.format(handle) for word in words), "--server", server]
+        return patiently(lambda: _run(line))
 
     return ask
+
+
+def _run(line: list[str]) -> bytes:
+    done = CliRunner().invoke(main, line)
+    assert not isinstance(done.exception, Exception), done.exception
+    return done.output_bytes
 
 
 def metrics(node: AttackedNode, _: Asker, __: str) -> bytes:
@@ -330,7 +213,6 @@ def _private_prefix(_: bytes) -> Body:
     return HandleRequest(b"0.NA/88.118.7")
 
 
-RECORD = "/api/handles/{}"
 INTERFACES = (
     Interface("native, public values", native(op_flags=PUBL_RECU), shows=True, knows_askers=False,
               public_only=True),
@@ -386,7 +268,16 @@ INTERFACES = (
     Interface("HTTP delete at another version", writing("DELETE", RECORD), writes=True),
     Interface("HTTP delete of an index", writing("DELETE", RECORD + "?index=1"), writes=True),
     Interface("HTTP batch", batch, writes=True),
+    Interface("HTTP record, by certificate", by_certificate, shows=True, over_tls=True),
+    Interface("HTTP record, by a forged certificate", by_forged_certificate, knows_askers=False,
+              over_tls=True),
+    Interface("HTTP record, as a script", getting(RECORD + "?callback=page.shown"), shows=True),
+    Interface("HTTP verification", verified, knows_askers=False),
     Interface("command get", command("get", "{}", "--json"), shows=True, knows_askers=False),
+    Interface("command resolve", command("resolve", "{}", "--tcp", "--json"), shows=True,
+              knows_askers=False),
+    Interface("command resolve, over HTTP", command("resolve", "{}", "--http"), shows=True,
+              knows_askers=False),
     Interface("metrics", metrics, knows_askers=False),
     Interface("log", log, knows_askers=False),
     Interface("store file", store_file, knows_askers=False),

@@ -15,18 +15,12 @@ from protocols.identifier import parse_identifier
 from protocols.message import Command, Operation, Outcome
 from protocols.values.admin import ADD_HANDLE, AUTHORIZED_READ, MODIFY_VALUE, Admin, encode_admin
 from protocols.values.value import ADMIN_READ, PUBLIC_READ, SECRET_PERMISSIONS, Value
+from tests.attacks.askers import ANYBODY, ASKERS, READER, STRANGER, WRITER, Asker
 from tests.attacks.attacked_node import PREFIX, AttackedNode, attacked
-from tests.attacks.interfaces import (
-    ANYBODY,
-    ASKERS,
-    INTERFACES,
-    READER,
-    STRANGER,
-    WRITER,
-    Asker,
-    Interface,
-)
+from tests.attacks.http_askers import CERTIFIED, key_value
+from tests.attacks.interfaces import INTERFACES, Interface
 from tests.attacks.wire import ask_udp, question, udp_socket
+from tests.node.http.certificates import issue
 
 pytestmark = pytest.mark.process
 
@@ -61,9 +55,30 @@ FEW = [f"{PREFIX}/all", f"{PRIVATE}/all", f"{PREFIX}/one-08", f"{PRIVATE}/one-08
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory):
-    with attacked(tmp_path_factory.mktemp("every"), level="debug") as node:
-        fill(node)
+    directory = tmp_path_factory.mktemp("every")
+    with attacked(directory, {"http.jsonp": True}, fill, level="debug") as node:
         yield node
+
+
+@pytest.fixture(scope="module")
+def tls_node(tmp_path_factory: pytest.TempPathFactory):
+    """The same records behind TLS, where clients may show certificates."""
+    directory = tmp_path_factory.mktemp("secured")
+    shown = issue(directory, "node", stem="node")
+    sections = {
+        "http.tls_cert_file": str(shown.certificate),
+        "http.tls_key_file": str(shown.key),
+        "http.client_certificates": True,
+    }
+    with attacked(directory, sections, fill) as node:
+        yield node
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, interface: Interface) -> AttackedNode:
+    """Whom the interface is asked of."""
+    found: AttackedNode = request.getfixturevalue("tls_node" if interface.over_tls else "node")
+    return found
 
 
 def fill(node: AttackedNode) -> None:
@@ -73,11 +88,12 @@ def fill(node: AttackedNode) -> None:
         return Command(operation, parse_identifier(handle), values)
 
     grants = [
-        Value(at, "HS_ADMIN", encode_admin(Admin(asker.handle, 300, permissions)))
+        Value(at + key, "HS_ADMIN", encode_admin(Admin(asker.handle, key, permissions)))
         for at, asker, permissions in (
-            (111, WRITER, ADD_HANDLE | MODIFY_VALUE),
-            (112, READER, AUTHORIZED_READ),
+            (1000, WRITER, ADD_HANDLE | MODIFY_VALUE),
+            (2000, READER, AUTHORIZED_READ),
         )
+        for key in (300, CERTIFIED)
     ]
     commands = [
         send(Operation.ADD, f"0.NA/{PREFIX}", *grants),
@@ -86,7 +102,7 @@ def fill(node: AttackedNode) -> None:
     ]
     for asker in (STRANGER, WRITER, READER):
         key = Value(300, "HS_SECKEY", asker.secret.encode(), permissions=SECRET_PERMISSIONS)
-        commands.append(send(Operation.PUT, asker.handle, key))
+        commands.append(send(Operation.PUT, asker.handle, key, key_value(asker)))
     commands += [send(Operation.PUT, handle, *values) for handle, values in RECORDS.items()]
     receipts = own.send_many(commands)
     assert {receipt.outcome for receipt in receipts} == {Outcome.SUCCESS}, receipts
@@ -118,36 +134,34 @@ def cases() -> list:
 
 
 @pytest.mark.parametrize(("interface", "asker"), cases())
-def test_no_interface_shows_a_value_to_who_may_not_see_it(node, interface, asker):
+def test_no_interface_shows_a_value_to_who_may_not_see_it(place, interface, asker):
     wanted = sorted(RECORDS) if interface.shows else FEW
-    if "command" in interface.name:
-        wanted = [f"{PREFIX}/all", HIDDEN[0]]  # half a second each
     for handle in wanted:
-        said = interface.ask(node, asker, handle)
+        said = interface.ask(place, asker, handle)
         assert said
-        for (place, permissions), data in MARKS.items():
+        for (owner, permissions), data in MARKS.items():
             if not may_see(interface, asker, permissions):
                 for spelling in spellings(data):
-                    assert spelling not in said, (interface.name, asker.name, handle, place)
+                    assert spelling not in said, (interface.name, asker.name, handle, owner)
 
 
 @pytest.mark.parametrize(
     "interface", [one for one in INTERFACES if one.shows], ids=lambda one: one.name
 )
-def test_what_may_be_seen_is_shown_so_that_these_tests_are_not_blind(node, interface):
+def test_what_may_be_seen_is_shown_so_that_these_tests_are_not_blind(place, interface):
     askers = ASKERS if interface.knows_askers else (ANYBODY,)
     for asker in askers:
         shown = (PUBLIC_READ, PUBLIC_READ | ADMIN_READ, 14)
-        for number in shown[:1] if "command" in interface.name else shown:
+        for number in shown:
             for prefix in (PREFIX, PRIVATE):
                 handle = f"{prefix}/one-{number:02d}"
                 if prefix == PRIVATE and asks_for_all(interface, asker) and asker is not READER:
                     continue  # refused there, whatever is asked for
-                said = interface.ask(node, asker, handle)
+                said = interface.ask(place, asker, handle)
                 assert MARKS[handle, number] in said, (interface.name, asker.name, handle)
     if interface.knows_askers and not interface.public_only:
         for handle in (f"{PREFIX}/one-{ADMIN_READ:02d}", f"{PRIVATE}/one-{ADMIN_READ:02d}"):
-            assert MARKS[handle, ADMIN_READ] in interface.ask(node, READER, handle)
+            assert MARKS[handle, ADMIN_READ] in interface.ask(place, READER, handle)
 
 
 def test_reverse_look_up_shows_what_is_public_so_that_its_rows_are_not_blind(node):
@@ -155,6 +169,21 @@ def test_reverse_look_up_shows_what_is_public_so_that_its_rows_are_not_blind(nod
     asks = {one.name: one.ask for one in INTERFACES}
     assert shown in asks["HTTP reverse look-up, records"](node, STRANGER, ABSENT)
     assert shown in asks["search index"](node, ANYBODY, ABSENT)
+
+
+def test_a_right_proof_is_verified_so_that_its_row_is_not_blind(node):
+    ask = next(one.ask for one in INTERFACES if one.name == "HTTP verification")
+    assert b'"isValid":true' in ask(node, READER, READER.handle)
+    assert b'"isValid":false' in ask(node, READER, STRANGER.handle)
+
+
+def test_a_forged_certificate_is_refused_and_a_script_is_one_so_that_their_rows_are_what_they_say(
+    node, tls_node
+):
+    asks = {one.name: one.ask for one in INTERFACES}
+    handle = f"{PREFIX}/one-{PUBLIC_READ:02d}"
+    assert b" 401 " in asks["HTTP record, by a forged certificate"](tls_node, ANYBODY, handle)
+    assert b"\r\n\r\n/**/page.shown(" in asks["HTTP record, as a script"](node, ANYBODY, handle)
 
 
 FOR_THE_OPERATOR = {"store file", "search index", "export", "log", "metrics", "feed"}
@@ -174,13 +203,12 @@ SAME = [
 
 @pytest.mark.parametrize(("interface", "asker"), SAME)
 def test_below_a_private_prefix_hidden_sounds_like_absent_on_every_interface(
-    node, interface, asker
+    place, interface, asker
 ):
-    hidden = HIDDEN[:1] if "command" in interface.name else HIDDEN
-    absent = interface.ask(node, asker, ABSENT)
-    for handle in hidden:
+    absent = interface.ask(place, asker, ABSENT)
+    for handle in HIDDEN:
         assert len(handle) == len(ABSENT)
-        said = interface.ask(node, asker, handle)
+        said = interface.ask(place, asker, handle)
         assert said.replace(handle.encode(), ABSENT.encode()) == absent, (interface, asker)
 
 

@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 PUBL, RRDG, CERT = 0x0100_0000, 0x0080_0000, 0x4000_0000
@@ -18,6 +18,8 @@ PATIENCE_S = 5.0
 BUSY = b"more to do than it can do in time"
 """What a node whose loop comes late says; a machine full of tests makes it so."""
 BUSY_PAUSE_S = 0.3
+MOST_RETURNS = 20
+"""To a node that is too busy at the moment, as any client."""
 
 
 class Reply(NamedTuple):
@@ -122,6 +124,17 @@ def ask_udp(sock: socket.socket, datagram: bytes) -> Reply | None:
         if reply.request_id == PROBE_ID:
             return found
         found = reply
+
+
+def patiently(say: Callable[[], bytes]) -> bytes:
+    """What is said, asked for again while the node is too busy."""
+    said = say()
+    for _ in range(MOST_RETURNS):
+        if BUSY not in said:
+            break
+        time.sleep(BUSY_PAUSE_S)
+        said = say()
+    return said
 
 
 def connect(port: int, source: str = "127.0.0.1", receive_bytes: int = 0) -> socket.socket:
