@@ -167,8 +167,9 @@ def _step_after(asked: Asked, document: dict[str, Any]) -> str:
         return f'if {server} resolves for others, set upstream.mode = "recurse" in the asking node\'s node.toml'
     if asked.manner.wants_trail:
         return "/upstreams on the node's operations port tells how its servers are; see docs/resolution.md"
-    given = click.get_current_context().params["server"]
-    node = f" --server {shlex.quote(given)}" if given else same_node()
+    given = click.get_current_context().params["server"] or ""
+    is_place = given and "://" not in given
+    node = f" --server {shlex.quote(given)}" if is_place else same_node()
     name = shlex.quote(asked.identifier.text)
     return f"biaojie resolve {name}{node} --trace shows whom the node asked"
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from node.cli import main
 from node.demo.node_process import NodeProcess
+from node.free_ports import free_ports
 from tests.node.http.certificates import issue_below_authority
 from tests.node.processes import until
 
@@ -117,3 +118,10 @@ def test_a_recommended_command_names_the_certificate_as_well(node):
     said = run("admin", "grant", PREFIX, f"301:0.NA/{PREFIX}", *node.trusted, *node.login).stderr
     assert f"next:  biaojie key new FILE --store 301:0.NA/{PREFIX} --server {node.url}" in said
     assert f"--ca-file {node.authority}" in said
+    settings = node.process.made.settings
+    (nobody,) = free_ports(1)
+    dead = f"tcp://127.0.0.1:{nobody}"
+    run("prefix", "delegate", f"{PREFIX}.7", "--to", dead, "--config", settings)
+    said = run("resolve", f"{PREFIX}.7/x", *node.trusted, code=1).stderr
+    assert f"error: {dead}: " in said
+    assert f"--server {node.url} --ca-file {node.authority} --trace" in said
