@@ -1,6 +1,8 @@
 """The table of checks is a document: each row has an id, a sentence, and a public source."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,12 @@ def test_a_check_without_a_requirement_is_refused() -> None:
 
     with pytest.raises(ValueError, match="requirement"):
         check("native.none.at-all", "RFC 3652")(nothing)
+
+
+def test_the_order_is_the_same_whoever_imported_a_file_before() -> None:
+    words = (
+        "import conformance.checks.http_tunnel; from conformance.catalogue import all_checks; "
+        "print(*(each.id for each in all_checks()))"
+    )
+    said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [each.id for each in CHECKS]
