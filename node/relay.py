@@ -4,6 +4,7 @@ The kernel gives a client's datagram or connection to any worker, but a session 
 id says in which (``node/slots.py``). Over UDP the owner answers the client itself, from its own socket of the same
 address and port. Over TCP its answer comes back through the worker that has the connection. What was passed on once is
 answered by whoever got it, so nothing can go in circles; and an owner that does not answer is gone, with its sessions.
+Of one that dies the supervisor tells at once.
 
 A list is told in parts: the owner makes one, sends it, and makes the next when the client has taken it. So each worker
 holds one part of a list at most, and a client that does not read holds up nobody else::
@@ -27,6 +28,7 @@ from node.listeners.native import NativeSpeaker
 from node.mailbox import (
     ANSWER,
     DATAGRAM,
+    GONE,
     MESSAGE,
     PART,
     TAKEN,
@@ -38,7 +40,7 @@ from node.mailbox import (
 )  # fmt: skip
 from node.metrics import RELAYED
 from node.native.asked import Asked, Relayed
-from node.native.link import Link, SendPart
+from node.native.link import Link
 from node.service import Service
 from node.slots import slot_of
 from protocols.handle.envelope import ENVELOPE_BYTES, MAX_MESSAGE_BYTES
@@ -62,9 +64,9 @@ class _Passed:
     """A message that a sibling is to answer."""
 
     def __init__(
-        self, then: Callable[[bytes | None], None], send_part: SendPart | None, answer_s: float
+        self, relayed: Relayed, then: Callable[[bytes | None], None], answer_s: float
     ) -> None:
-        self.then, self.send_part = then, send_part
+        self.owner, self.send_part, self.then = relayed.owner, relayed.send_part, then
         self._answer_s = answer_s
         self.sending: asyncio.Task[None] | None = None
         """A part on its way to the client."""
@@ -122,7 +124,11 @@ class Relay:
     @property
     def receivers(self) -> dict[bytes, Receive]:
         """What it takes from the mailbox."""
-        return {DATAGRAM: self._take_datagram, MESSAGE: self._take_message}
+        return {
+            DATAGRAM: self._take_datagram,
+            MESSAGE: self._take_message,
+            GONE: self._take_gone,
+        }
 
     def start(self) -> None:
         """Begin to read answers."""
@@ -167,7 +173,7 @@ class Relay:
             if self._waiting.pop(number, None) is not None:
                 passed.end()
 
-        passed = self._waiting[number] = _Passed(tell, relayed.send_part, self._answer_s)
+        passed = self._waiting[number] = _Passed(relayed, tell, self._answer_s)
         passed.wait()
         return forget
 
@@ -209,6 +215,12 @@ class Relay:
         passed = self._waiting.get(number)
         if passed is not None:
             passed.then(answer)
+
+    def _take_gone(self, said: Any, descriptors: list[int]) -> None:
+        """The supervisor has buried the worker in this slot: its successor knows nothing of what it was to answer."""
+        close_all(descriptors)
+        for passed in [one for one in self._waiting.values() if one.owner == said]:
+            passed.then(None)
 
     # parts of a list
 

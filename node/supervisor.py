@@ -206,13 +206,18 @@ class Supervisor:
         empty = [post for post in self._posts() if post.look_after()]
         for post in lived:
             if post.child is None:
-                send(self._boxes[OPERATIONS_SLOT][1], GONE, post.slot)
+                self._tell_gone(post.slot)
         self._look_after_retired()
         for post in () if is_done() else empty:
             try:
                 self._fill(post, post.config, post.sockets)
             except StartFailed as failed:  # no room for a process now; those that live go on
                 log.error("a process cannot be started now", extra={"reason": str(failed)})  # noqa: TRY400
+
+    def _tell_gone(self, slot: int) -> None:
+        """Have it known to all that the worker in this slot has ended, with what they expected of it."""
+        for other in (OPERATIONS_SLOT, *(post.slot for post in self._workers if post.child)):
+            send(self._boxes[other][1], GONE, slot)
 
     # reloading
 

@@ -1,7 +1,11 @@
 """What the national SDK and the classic Java resolver were seen to say ends well on a running node, workers or not."""
 
+import json
+import os
+import signal
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
@@ -12,12 +16,15 @@ from node.config import load_config
 from node.free_ports import free_ports
 from node.init_node import init_node
 from node.keys import read_server_key
+from node.listeners.native import MAY_BE_DONE
 from node.registrar_client import open_registrar
+from node.relay import ANSWER_S
 from node.slots import slot_of
 from protocols.handle.administration import CreateAnswer, Done
 from protocols.handle.codec import Message, decode, encode
-from protocols.handle.codes import CERT, CONT
+from protocols.handle.codes import CERT, CONT, ResponseCode
 from protocols.handle.signing import mac_is_right, signature_is_right
+from protocols.handle.stream import MessageStream
 from protocols.identifier import parse_identifier
 from protocols.message import OPERATOR, Command, Operation, Outcome
 from protocols.values.admin import ALL_PERMISSIONS, Admin, encode_admin
@@ -36,7 +43,7 @@ from tests.clients.captured import (
     changed,
     patiently,
 )
-from tests.node.processes import RunningNode
+from tests.node.processes import RunningNode, until
 from tests.vectors.handle_vectors import bytes_of
 
 pytestmark = pytest.mark.process
@@ -211,6 +218,50 @@ def test_a_long_list_is_whole_over_a_session_that_another_worker_opened(node, li
         assert_whole(told, listed)
         for one in told:
             assert mac_is_right(one.credential, classic.key, one.envelope, one.received)
+
+
+def list_whose_maker_is_killed(node: RunningNode) -> list[Message]:
+    """What its client is told, till it is told whole, refused, or the connection ends."""
+    maker, told, stream = worker_in(node, 0), [], MessageStream({})
+    with ExitStack() as stack:
+        here = wire_to(stack, node, 0)
+        there = wire_to(stack, node, node.config.node.workers - 1)
+        asked = challenged(here)
+        assert there.sock is not None
+        there.sock.settimeout(ANSWER_S / 2)  # to wait till it seems to be gone would be too long
+        there.sock.sendall(answered("sdk_e2e_login_answer", asked, KEY))
+        there.sock.recv(1, socket.MSG_PEEK)
+        os.kill(maker, signal.SIGKILL)
+        with suppress(ConnectionResetError):
+            while not told or told[-1].header.op_flags & CONT:
+                if not (data := there.sock.recv(65_536)):
+                    break
+                told += map(decode, stream.receive(data))
+    until(lambda: worker_in(node, 0) not in {0, maker} and node.get("/health")[0] == 200)
+    return told
+
+
+def worker_in(node: RunningNode, slot: int) -> int:
+    """Its process id, 0 while there is none."""
+    rows = json.loads(node.get("/health")[1] or "{}").get("workers", [])
+    return next((row["pid"] for row in rows if row["worker"] == slot), 0)
+
+
+def test_a_list_whose_maker_is_killed_ends_in_a_refusal_or_with_the_connection(node, listed):
+    is_whole = True
+    while is_whole:  # nobody was killed in the middle
+        told = list_whose_maker_is_killed(node)
+        is_whole = sum(len(one.body.names) for one in told if one.header.response_code == 1) >= len(
+            listed
+        )
+    codes = [one.header.response_code for one in told]
+    if node.config.node.workers > 1:
+        assert codes.pop() == ResponseCode.ERROR
+        assert told[-1].body.message == MAY_BE_DONE.encode()
+        assert len({one.envelope.request_id for one in told}) == 1
+        told.pop()
+    assert set(codes) <= {ResponseCode.SUCCESS}
+    assert all(one.header.op_flags & CONT for one in told)
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import select
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from conformance.native_messages import Exchange, read_answer, request_bytes
 from node.listeners.native import MAY_BE_DONE, Relayed
-from node.mailbox import Mailbox, make_mailbox
+from node.mailbox import GONE, Mailbox, make_mailbox, send
 from node.native.link import Link
 from node.native.office import CUT, MOST_LISTED_BYTES
 from node.relay import ANSWER_S, TAKEN_S, Relay
@@ -303,6 +304,33 @@ async def test_an_owner_that_ends_in_the_middle_of_a_list_ends_the_list_with_an_
         assert last.envelope.request_id == decode(reader.parts[0]).envelope.request_id
         assert not last.header.op_flags & CONT
         owner.mailbox.start()
+
+
+async def test_whoever_waits_for_a_worker_that_was_buried_hears_so_at_once_and_nobody_else():
+    async with workers(answer_s=60) as (first, owner):
+        with_long_list(owner)
+        reader = Reader()
+        reader.may_take.clear()
+        listed, _ = first.begin(await challenged(owner), reader.link)
+        await until(lambda: reader.parts)
+        client = await in_session(owner)
+        owner.mailbox.stop()
+        asked, _ = first.begin(
+            client.message(OpCode.LIST_HANDLES, HandleRequest(OWN.encode())), Link()
+        )
+        for slot in (2, 1):
+            is_told = [listed.done(), asked.done()]
+            assert is_told == [False, False], "of another slot nobody waits here"
+            send(first.relay._boxes[0], GONE, slot)
+            await until(lambda: not select.select([first.mailbox._box], [], [], 0)[0])
+        codes = [
+            decode(await asyncio.wait_for(one, 1)).header.response_code for one in (listed, asked)
+        ]
+        assert codes == [ResponseCode.ERROR, ResponseCode.SESSION_TIMEOUT]
+        assert not first.relay._waiting
+        owner.mailbox.start()
+        await until(lambda: first.is_idle and owner.is_idle)
+        assert len(reader.parts) == 1
 
 
 async def test_nobody_logs_in_on_a_connection_of_another_worker():
