@@ -219,6 +219,46 @@ async def test_no_part_is_made_before_the_client_has_taken_the_one_before():
         assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
 
 
+async def test_a_client_may_take_longer_for_a_part_than_the_owner_for_the_next():
+    async with workers(answer_s=0.4) as (first, owner):
+        with_long_list(owner)
+        client, reader = await in_session(owner), Reader()
+        reader.may_take.clear()
+        told, _ = first.begin(await challenged(owner), reader.link)
+        await until(lambda: reader.parts)
+        owner.mailbox.stop()
+        await first.say(client.message(OpCode.DELETE, HandleRequest(NEW.handle)))  # nobody answers
+        owner.mailbox.start()
+        assert not told.done()
+        reader.may_take.set()
+        last = await asyncio.wait_for(told, 10)
+        assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
+
+
+async def test_a_part_that_finds_a_full_mailbox_comes_later():
+    async with workers() as (first, owner):
+        with_long_list(owner)
+        message, reader = await challenged(owner), Reader()
+        first.relay._answers.stop()
+        while send(first.relay._back, b"?", bytes(1000)):
+            pass
+        told, _ = first.begin(message, reader.link)
+        await until(lambda: owner.relay._parts)
+        first.relay.start()
+        last = await asyncio.wait_for(told, 10)
+        assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
+
+
+async def test_a_list_of_a_session_is_not_told_again_by_its_end():
+    async with workers() as (first, owner):
+        with_long_list(owner)
+        client = await in_session(owner)
+        message = client.message(OpCode.LIST_HANDLES, HandleRequest(OWN.encode()))
+        assert set(names_of(await first.say(message))) > LONG_NAMES
+        (again,) = await first.say(message)
+        assert again.header.response_code == ResponseCode.SESSION_MESSAGE_REJECTED
+
+
 async def test_a_client_that_leaves_in_the_middle_ends_the_work_of_the_owner_at_once():
     async with workers() as (first, owner):
         with_long_list(owner)
