@@ -102,3 +102,25 @@ def test_an_index_that_is_behind_says_so_and_tells_nothing_untrue(made: Made) ->
     assert "Sn-0" not in result.stdout
     made.index()
     assert "Sn-9" in made.search("URL=*a.cn*").stdout
+
+
+def test_what_is_private_is_told_to_the_operator_and_what_is_given_away_to_nobody(
+    made: Made,
+) -> None:
+    def run(*words: str) -> None:
+        result = CliRunner().invoke(main, [*words, "--config", str(made.settings)])
+        assert result.exit_code == 0, result.stderr
+
+    names = {prefix: f"{PREFIX}.{prefix}/x" for prefix in ("5", "6", "7")}
+    for prefix, name in names.items():
+        run("prefix", "add", f"{PREFIX}.{prefix}")
+        run("put", name, "--value", "URL=https://below.cn/")
+    made.index()
+    run("prefix", "set", f"{PREFIX}.5", "--private")
+    assert all(name in made.search("URL=*below*").stdout for name in names.values())
+    run("prefix", "delegate", f"{PREFIX}.6", "--to", "192.0.2.8:2641")
+    run("prefix", "unhost", f"{PREFIX}.7")
+    for _ in range(2):
+        told = made.search("URL=*below*").stdout
+        assert [name for name in names.values() if name in told] == [names["5"]]
+        made.index()
