@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from node.asking.node import Kept, Node
+from node.asking.node import Kept, Node, Refused
 from node.commands.administrators import (
     Entry,
     entries_of,
@@ -22,6 +22,7 @@ from node.commands.key_values import (
     Credential,
     add_values,
     full_name,
+    how_to_make,
     lacks_key,
     need_record,
     new_credential,
@@ -182,7 +183,7 @@ def revoke(
         print_json({"place": full_name(identifier), "administrator": str(name), "removed": facts})
         return
     say(f"{full_name(identifier)}: {name} has no rights any more")
-    if not remove_key:
+    if not remove_key and _has_key(node, name):
         say(
             "its key stays in its record; to remove it as well: "
             f"biaojie admin revoke {place} {name} --remove-key{same_node()}"
@@ -280,9 +281,11 @@ def _warning(node: Node, name: Reference) -> dict[str, str]:
     if not lacks_key(node, name):
         return {}
     place = name if name.index else name._replace(index=DEFAULT_INDEX)
+    home = parse_identifier(name.handle)
+    make = "" if node.read(home).values else f"{how_to_make(home)}; then "
     return {
         "warning": f"no {KEY_TYPE} and no {SECRET_TYPE} stands at {name}: nobody can log in by that name yet",
-        "next": f"biaojie key new FILE --store {place}{same_node()}",
+        "next": f"{make}biaojie key new FILE --store {place}{same_node()}",
     }
 
 
@@ -314,7 +317,15 @@ def _has_only_a_key(node: Node, identifier: Identifier, name: Reference) -> bool
     """Whether the name has no rights over the place, nor by its prefix, but its key or secret still stands."""
     if any(same_name(entry.name, name) for entry in _entries(node, identifier)):
         return False
-    stored = node.read(parse_identifier(name.handle)).values
+    return _has_key(node, name)
+
+
+def _has_key(node: Node, name: Reference) -> bool:
+    """Whether a key or secret stands at the name, as far as this node and who asks it can see."""
+    try:
+        stored = node.read(parse_identifier(name.handle)).values
+    except Refused:
+        return False
     return any(v.index == name.index and v.type.upper() in (KEY_TYPE, SECRET_TYPE) for v in stored)
 
 

@@ -110,8 +110,13 @@ def new(  # noqa: PLR0913  one parameter for each option
             f"{file}: {reason}", "name a new file; a key is never overwritten", EXIT_USAGE
         ) from None
     value = Value(name.index if name else DEFAULT_INDEX, KEY_TYPE, public_data(public))
+    put = _put_command(name, public_path)
     if name and kept:
-        add_values(node, parse_identifier(name.handle), kept, [value], overwrite=False)
+        try:
+            add_values(node, parse_identifier(name.handle), kept, [value], overwrite=False)
+        except CommandError as refused:
+            step = f"{refused.next_step}; then store the key, which is in {file}: {put}"
+            raise CommandError(refused.message, step) from None
     facts = facts_of(public)
     if as_json:
         print_json(
@@ -128,8 +133,14 @@ def new(  # noqa: PLR0913  one parameter for each option
     if name:
         say(f"stored at {name}")
         return
-    put = f'biaojie put 0.NA/PREFIX --add --new --value "{DEFAULT_INDEX}:{KEY_TYPE}=$(cat {public_path})"'
-    say(f"next:  {put}{same_node()}")
+    say(f"next:  {put}")
+
+
+def _put_command(name: Reference | None, public_path: Path) -> str:
+    """What stores the key later."""
+    handle, index = (name.handle, name.index) if name else ("0.NA/PREFIX", DEFAULT_INDEX)
+    value = f'"{index}:{KEY_TYPE}=$(cat {public_path})"'
+    return f"biaojie put {handle} --add --new --value {value}{same_node()}"
 
 
 def _free_place(node: Node, name: Reference) -> Kept:

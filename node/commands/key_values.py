@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from node.asking.node import Kept, Node, OwnNode, Refused
 from node.commands.options import same_node
+from node.commands.show import usual_step
 from node.config import Config
 from node.keys import make_secret, read_secret
 from node.output import EXIT_USAGE, CommandError
@@ -85,10 +86,11 @@ def send(node: Node, command: Command) -> dict[str, object]:
     code = document.get("responseCode")
     if code != response_code(Outcome.SUCCESS):
         said = document.get("message") or "refused"
-        name = command.identifier.text
+        name = full_name(command.identifier)
+        step = usual_step(code, name) if isinstance(code, int) else ""
         raise CommandError(
             f"{name}: {said} (response code {code})",
-            "run the command again: it goes on where it was",
+            step or "run the command again: it goes on where it was",
         )
     return document
 
@@ -118,14 +120,16 @@ def need_record(node: Node, identifier: Identifier) -> Kept:
     """It, or a ``CommandError`` with the command that makes it."""
     kept = node.read(identifier)
     if not kept.values:
-        name = full_name(identifier)
-        step = (
-            f"biaojie prefix add {identifier.suffix.decode()}{same_node()}"
-            if identifier.is_prefix_record
-            else f"make it first: biaojie put {name} --value NAME=…{same_node()}"
-        )
-        raise CommandError(f"{name}: there is no such record", step)
+        step = f"make it first: {how_to_make(identifier)}"
+        raise CommandError(f"{full_name(identifier)}: there is no such record", step)
     return kept
+
+
+def how_to_make(identifier: Identifier) -> str:
+    """The command that makes a record."""
+    if identifier.is_prefix_record:
+        return f"biaojie prefix add {identifier.suffix.decode()}{same_node(is_own=True)}"
+    return f"biaojie put {full_name(identifier)} --value NAME=…{same_node()}"
 
 
 def lacks_key(node: Node, name: Reference) -> bool:

@@ -200,7 +200,9 @@ def plain_errors() -> Iterator[None]:
     except Untrusted as trouble:
         raise CommandError(str(trouble), how_to_trust(trouble.code), EXIT_UNREACHABLE) from None
     except WebTrouble as trouble:
-        step = "is the node running, and is this its address?"
+        step = (
+            "is the node running, and is this its address, with http:// or https:// as it speaks?"
+        )
         raise CommandError(str(trouble), step, EXIT_UNREACHABLE) from None
     except RegistrarGone as gone:
         raise CommandError(str(gone), _how_to_a_node("check-config"), EXIT_UNREACHABLE) from None

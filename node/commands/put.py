@@ -36,7 +36,8 @@ MAX_DOCUMENT_BYTES = 1_048_576
 )  # fmt: skip
 @click.option("--ttl", type=click.IntRange(0, 2**31 - 1), default=DEFAULT_TTL_S, show_default=True,
               help="How long others may keep it, in seconds.")  # fmt: skip
-@click.option("--new", "must_be_new", is_flag=True, help="Refuse when it is registered already.")
+@click.option("--new", "must_be_new", is_flag=True,
+              help="Refuse when it is registered already; with --add, when one of the indexes is.")  # fmt: skip
 @click.option("--add", is_flag=True, help="Add or replace these values and keep the others.")
 @click.option(
     "--if-version", type=click.IntRange(0), help="Only when the record is at this version."

@@ -66,17 +66,21 @@ def refuse_failure(document: dict[str, Any], next_step: str = "") -> None:
     where = f" [{document['field']}]" if document.get("field") else ""
     said = document.get("message") or {200: "there is no such value"}.get(code or 0, "refused")
     where = "" if where[2:-1] in str(said) else where  # most sentences begin with the place
-    handle = document.get("handle", "IDENTIFIER")
-    usual = _NEXT_STEPS.get(code or 0, "")
+    step = next_step or usual_step(code or 0, document.get("handle", "IDENTIFIER"))
+    raise CommandError(f"{said}{where} (response code {code})", step)
+
+
+def usual_step(code: int, handle: str) -> str:
+    """What to do after this ``responseCode`` about this identifier; nothing where the message has to do."""
+    usual = _NEXT_STEPS.get(code, "")
     if handle.startswith("0.NA/"):
-        usual = _PREFIX_STEPS.get(code or 0, usual)
-    step = next_step or usual.format(
+        usual = _PREFIX_STEPS.get(code, usual)
+    return usual.format(
         handle=shlex.quote(handle),
         prefix=shlex.quote(handle.removeprefix("0.NA/")),
         node=same_node(),
         own=same_node(is_own=True),
     )
-    raise CommandError(f"{said}{where} (response code {code})", step)
 
 
 _PREFIX_STEPS = {
@@ -84,13 +88,17 @@ _PREFIX_STEPS = {
     EXISTS: "biaojie prefix list{own} shows it, biaojie prefix set {prefix} changes it",
 }
 """For records of prefixes, instead of the others."""
+_WHO_MAY = "biaojie admin list {handle}{node} shows who may; one of them, or the node's operator, can grant it"
 _NEXT_STEPS = {
     ABSENT: "register it, on the node of its prefix: biaojie put {handle} --value URL=https://…{node}",
     EXISTS: "biaojie get {handle}{node} shows what there is",
+    201: "biaojie get {handle} --all{node} shows which indexes are taken",
     301: "biaojie prefix list{own} shows what this node hosts and has delegated; what else it asks for, and for whom, "
     "say upstream.servers and access.recursion_networks",
     302: "biaojie resolve {handle}{own} --trace asks them",
-    402: "say who you are: --user INDEX:HANDLE --secret-file FILE",
+    400: _WHO_MAY,
+    401: _WHO_MAY,
+    402: "say who you are, with the right secret: --user INDEX:HANDLE --secret-file FILE",
     403: "check the secret and the index:handle it belongs to",
 }
 

@@ -182,6 +182,7 @@ def test_groups_and_names_that_other_nodes_keep_need_no_key_here(node):
         assert "warning" not in node("admin", "grant", BELOW, who, "--rights", "read").stderr, who
     said = node("admin", "grant", BELOW, f"0:{PREFIX}/NOBODY", "--rights", "read").stderr
     assert f"--store 300:{PREFIX}/NOBODY" in said
+    assert f"next:  biaojie put {PREFIX}/NOBODY --value NAME=… " in said, "its record first"
 
 
 def test_members_join_and_leave_a_group(node):
@@ -224,6 +225,12 @@ def test_a_key_that_stayed_behind_can_be_removed_later(node):
     assert (
         "does not administer" in node("admin", "revoke", BELOW, who, "--remove-key", code=1).stderr
     )
+
+
+def test_of_a_key_that_never_was_nobody_is_told_that_it_stays(node):
+    who = f"301:{PREFIX}/NOBODY"
+    node("admin", "grant", BELOW, who)
+    assert "--remove-key" not in node("admin", "revoke", BELOW, who).stderr
 
 
 def test_a_key_with_rights_from_elsewhere_is_not_removed(still):

@@ -13,6 +13,10 @@ from node.output import CommandError
         (100, "0.NA/88.118.9", "biaojie prefix add 88.118.9"),
         (101, "88.118/a b", "biaojie get '88.118/a b'"),
         (101, "0.NA/88.118.7", "biaojie prefix set 88.118.7"),
+        (201, "88.118/SN-1", "biaojie get 88.118/SN-1 --all"),
+        (400, "88.118/SN-1", "biaojie admin list 88.118/SN-1"),
+        (401, "0.NA/88.118.7", "biaojie admin list 0.NA/88.118.7"),
+        (402, "88.118/SN-1", "--user INDEX:HANDLE --secret-file FILE"),
     ],
 )
 def test_what_is_absent_or_there_already_names_the_command_that_helps(code, handle, step):
