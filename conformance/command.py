@@ -1,5 +1,7 @@
 """The command ``biaojie conformance``: try a node against the table of checks, and tell what it keeps."""
 
+import contextlib
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,10 +12,13 @@ from conformance.catalogue import all_checks
 from conformance.check import Check, Need
 from conformance.http_client import HttpClient, Untrusted
 from conformance.native_client import TcpClient
-from conformance.outcome import Result, Unable, Verdict
+from conformance.native_messages import Fields
+from conformance.outcome import Failed, Result, Unable, Verdict
+from conformance.registering import WRITE_FLAGS
 from conformance.report import check_document, junit_xml, report_document, summary_rows, told
 from conformance.run import Report, choose, run_checks
 from conformance.target import NATIVE_PORT, Account, Target
+from conformance.visit import NAME_LEAD
 from node.commands.options import (
     ca_file_option,
     check_ca_file,
@@ -35,6 +40,8 @@ from node.output import (
     say,
 )
 from node.trust.key_files import read_key
+from protocols.handle.administration import HandleRequest
+from protocols.handle.codes import OpCode, ResponseCode
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 HOW = {"pass": "kept", "fail": "broken", "not-offered": "not offered", "not-tried": "not tried",
@@ -145,6 +152,8 @@ def command(  # noqa: PLR0913  one parameter for each option
     _need_reachable(aim)
     if any(Need.HTTP in check.needs for check in checks):
         _need_trusted(aim)
+    if any(Need.ADMIN in check.needs for check in checks):
+        _need_administrator(aim)
     report = _run(aim, checks, as_json=as_json)
     name = f"{host}:{port}"
     if junit is not None:
@@ -228,6 +237,33 @@ def _need_trusted(target: Target) -> None:
         return  # each check tells so
     finally:
         client.close()
+
+
+def _need_administrator(target: Target) -> None:
+    """Or what is wrong in the command line would be told as what is wrong in the node, after minutes."""
+    if target.administrator is None or target.prefix is None:
+        return
+    name = (
+        f"{target.prefix}/{NAME_LEAD}{secrets.token_hex(6)}".encode()
+    )  # deleted, though nobody made it
+    try:
+        client = TcpClient(target.host, target.native_port or 0, target.answer_s)
+        with contextlib.closing(client):
+            body, fields = HandleRequest(name), Fields(WRITE_FLAGS)
+            code = client.ask_as(target.administrator, OpCode.DELETE, body, fields).code
+    except (Failed, Unable):
+        return  # each check tells so
+    who = target.administrator.reference
+    if code == ResponseCode.NOT_RESPONSIBLE:
+        reason = f"--prefix {target.prefix}: the node is not responsible for it"
+        raise CommandError(f"{reason} (RC {code})", "name a prefix that it hosts", EXIT_USAGE)
+    if code == ResponseCode.AUTHENTICATION_FAILED:
+        step = "is it the secret or key of that index and handle?"
+        raise CommandError(f"--admin {who}: the proof is refused (RC {code})", step, EXIT_USAGE)
+    if code in {ResponseCode.NOT_ADMINISTRATOR, ResponseCode.INSUFFICIENT_PERMISSIONS}:
+        reason = f"--admin {who}: may not delete below {target.prefix} (RC {code})"
+        step = "name an administrator who may create, change, delete and list there"
+        raise CommandError(reason, step, EXIT_USAGE)
 
 
 def _run(target: Target, checks: list[Check], *, as_json: bool) -> Report:

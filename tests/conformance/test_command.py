@@ -92,6 +92,26 @@ def test_people_see_a_table_of_groups(node: RunningNode) -> None:
     assert "10 checks" in result.stderr
 
 
+@pytest.mark.process
+def test_what_is_wrong_with_the_account_is_not_blamed_on_the_node(
+    node: RunningNode, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.secret"
+    wrong.write_text("wrong")
+    wrong.chmod(0o600)
+    secret = login(node)[-1]
+    for prefix, file, said in (
+        (PREFIX, wrong, "proof is refused"),
+        ("99.9", secret, "not responsible"),
+    ):
+        account = ("--prefix", prefix, "--admin", ADMIN, "--secret-file", file)
+        result = run("--config", node.settings, *account, "--only", "native.create", "--json")
+        assert result.exit_code == 2
+        told = json.loads(result.stderr)
+        assert said in told["error"]
+        assert told["next"]
+
+
 def test_a_node_that_breaks_promises_is_told_so_with_their_source(tmp_path: Path) -> None:
     junit = tmp_path / "report.xml"
     with Peer(answering(lambda request: request)) as peer:  # an echo: the request is no answer

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from node.cli import main
 from node.commands import server_key_rotation as rotation
 from node.init_node import init_node
+from node.output import CommandError
 from node.server_keys import ServerKeys, prepared_path, successor_path
 from node.trust.key_files import facts_of, public_data, read_key, read_public
 from node.upstream.proof import key_pin, pin_of
@@ -143,6 +144,18 @@ def test_a_key_for_a_record_that_is_not_there_is_not_made(still, tmp_path):
     assert "there is no such record" in told
     assert f"biaojie put {PREFIX}/NOBODY --value NAME=" in told
     assert not path.exists()
+
+
+def test_a_key_that_the_node_refused_is_told_with_the_command_that_stores_it(
+    still, tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise CommandError("no right", "ask who may")
+
+    monkeypatch.setattr("node.commands.key.add_values", refuse)
+    told = still("key", "new", tmp_path / "k.pem", "--store", f"309:0.NA/{BELOW}", code=1).stderr
+    assert "next:  ask who may; then store the key" in told
+    assert f'biaojie put 0.NA/{BELOW} --add --new --value "309:HS_PUBKEY=$(cat ' in told
 
 
 def test_the_command_that_stores_a_key_later_does_not_store_it_over_a_secret(still, tmp_path):
