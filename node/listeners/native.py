@@ -162,11 +162,13 @@ class NativeSpeaker:
         return encoded if len(encoded) <= most_bytes else None
 
     def _owner(self, message: bytes) -> int | None:
-        """Whose session the message belongs to, if it is a sibling's."""
+        """Whose session the request belongs to, if it is a sibling's."""
         if self.siblings is None or len(message) < ENVELOPE_BYTES:
             return None
         session_id = int.from_bytes(message[_SESSION_ID])
-        return self.siblings.owner_of(session_id) if session_id else None
+        owner = self.siblings.owner_of(session_id) if session_id else None
+        head = None if owner is None else _read_head(message)
+        return owner if head is not None and head.header.is_request else None
 
     def _pass_datagram(self, message: bytes, owner: int, peer: Peer, most_bytes: int) -> bool:
         assert self.siblings is not None

@@ -13,8 +13,9 @@ from node.proving.guessing import MAX_DELAY_S
 from node.relay import ANSWER_S, MOST_WAITING, Relay
 from node.slots import new_id
 from node.writer import PATIENCE_S
-from protocols.handle.codec import decode
+from protocols.handle.codec import decode, encode
 from protocols.handle.codes import ResponseCode
+from protocols.handle.replies import error_reply
 from protocols.message import Answer
 from resolver.source import Peer
 from tests.node.parts import PREFIX, Parts, ask, make_parts
@@ -134,6 +135,14 @@ async def test_own_sessions_unknown_slots_and_ids_of_clients_stay_here() -> None
         for session_id in (new_id(0), new_id(2), 10_001, 0):
             assert first.answer(in_session(f"{PREFIX}/small", session_id)) == ANY
             assert isinstance(first.answer(in_session(f"{PREFIX}/small", session_id)), bytes)
+
+
+async def test_what_is_no_request_is_nobodys_and_ends_here() -> None:
+    async with workers() as (first, _):
+        request = in_session(f"{PREFIX}/small", new_id(1))
+        response = encode(error_reply(decode(request), 2, "x", serial=1, expiration_s=1))
+        for message in (response, request[:30]):
+            assert first.answer(message) is None, "there is nothing that could be said to it"
 
 
 async def test_messages_that_wait_are_bounded_and_more_is_busy() -> None:
