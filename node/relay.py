@@ -21,7 +21,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from node.listeners.limits import is_loopback
 from node.listeners.native import NativeSpeaker
@@ -93,6 +93,14 @@ class _Passed:
             self.sending.cancel()
 
 
+class _Part(NamedTuple):
+    """A part of a list on its way to a sibling's client."""
+
+    asker: int
+    """The slot of the sibling."""
+    taken: "asyncio.Future[bool]"
+
+
 class Relay:
     """One worker's dealings with its siblings; ``boxes`` are their mailboxes by slot, its own among them."""
 
@@ -109,8 +117,8 @@ class Relay:
         self._slot, self._boxes, self._speaker, self._service = slot, boxes, speaker, service
         self._udp, self._answer_s, self._taken_s = udp, answer_s, taken_s
         self._waiting: dict[int, _Passed] = {}
-        self._parts: dict[int, asyncio.Future[bool]] = {}
-        """Parts of answers for siblings, until their clients have taken them; one for each deed at most."""
+        self._parts: dict[int, _Part] = {}
+        """Until their clients have taken them; one for each deed at most."""
         self._late: set[asyncio.Task[None]] = set()
         """Words for which there was no room at once."""
         self._last_number = 0
@@ -160,7 +168,7 @@ class Relay:
         """Have it answered to ``then``; None when there is no room."""
         number, peer = self._next_number(), relayed.peer
         takes_parts = relayed.send_part is not None
-        said = (number, peer.address, peer.port, relayed.message, takes_parts)
+        said = (number, self._slot, peer.address, peer.port, relayed.message, takes_parts)
         is_full = len(self._waiting) >= MOST_WAITING
         if is_full or not self._pass(relayed.owner, MESSAGE, said, [self._back.fileno()]):
             return None
@@ -195,13 +203,13 @@ class Relay:
         self._answer(message, peer, most_bytes, send_back)
 
     def _take_message(self, said: Any, descriptors: list[int]) -> None:
-        number, address, port, message, takes_parts = said
+        number, asker, address, port, message, takes_parts = said
         (back,) = descriptors
         box = socket.socket(fileno=back)
         peer = Peer(address, port, "tcp", is_loopback=is_loopback(address))
 
         async def send_part(part: bytes) -> None:
-            await self._send_part(box, number, part)
+            await self._send_part(box, asker, number, part)
 
         def send_back(answer: bytes | None) -> None:
             self._say_last(box, ANSWER, (number, answer))
@@ -217,18 +225,21 @@ class Relay:
             passed.then(answer)
 
     def _take_gone(self, said: Any, descriptors: list[int]) -> None:
-        """The supervisor has buried the worker in this slot: its successor knows nothing of what it was to answer."""
+        """The supervisor has buried the worker in this slot: it answers nothing any more, and its clients are gone."""
         close_all(descriptors)
         for passed in [one for one in self._waiting.values() if one.owner == said]:
             passed.then(None)
+        for part in self._parts.values():
+            if part.asker == said and not part.taken.done():
+                part.taken.set_result(False)
 
     # parts of a list
 
-    async def _send_part(self, box: socket.socket, number: int, part: bytes) -> None:
+    async def _send_part(self, box: socket.socket, asker: int, number: int, part: bytes) -> None:
         """To the worker that has the client. Raises ``ConnectionResetError`` when one of them is gone, or too slow."""
         receipt = self._next_number()
         taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._parts[receipt] = taken
+        self._parts[receipt] = _Part(asker, taken)
         try:
             async with asyncio.timeout(self._taken_s):
                 said = (number, receipt, part)
@@ -266,9 +277,9 @@ class Relay:
     def _take_taken(self, said: Any, descriptors: list[int]) -> None:
         close_all(descriptors)
         receipt, is_taken = said
-        taken = self._parts.get(receipt)
-        if taken is not None and not taken.done():
-            taken.set_result(is_taken)
+        part = self._parts.get(receipt)
+        if part is not None and not part.taken.done():
+            part.taken.set_result(is_taken)
 
     def _answer(
         self,

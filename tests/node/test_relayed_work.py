@@ -373,6 +373,21 @@ async def test_whoever_waits_for_a_worker_that_was_buried_hears_so_at_once_and_n
         assert len(reader.parts) == 1
 
 
+async def test_work_for_a_client_whose_worker_was_buried_ends_at_once():
+    async with workers() as (first, owner):
+        with_long_list(owner)
+        reader = Reader()
+        reader.may_take.clear()
+        first.begin(await challenged(owner), reader.link)
+        await until(lambda: reader.parts)
+        send(owner.relay._boxes[1], GONE, 2)
+        await until(lambda: not select.select([owner.mailbox._box], [], [], 0)[0])
+        assert not owner.is_idle, "that was another one"
+        send(owner.relay._boxes[1], GONE, 0)
+        await until(lambda: owner.is_idle)
+        assert len(reader.parts) == 1
+
+
 async def test_nobody_logs_in_on_a_connection_of_another_worker():
     async with workers() as (first, owner):
         client = await in_session(owner)
