@@ -15,4 +15,4 @@ async def test_the_example_logs_in_and_registers(node, capsys):
     example = example.replace(":8000", f":{node.port}").replace("the secret", ADMIN[2])
     await asyncio.to_thread(exec, compile(example, "example", "exec"), {})
     assert capsys.readouterr().out == "300:0.NA/88.118\n1\n"
-    assert (await node.ask("GET", "/api/handles/88.118/SN-000123")).status == 200
+    assert (await node.ask("GET", "/api/handles/88.118/LOGIN-1")).status == 200
