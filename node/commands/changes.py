@@ -8,6 +8,8 @@ from node.commands.show import GOOD, refuse_failure
 from node.output import EXIT_FAILED, CommandError, print_json, print_table, say
 from registry.errors import Gone
 
+_FOR_OPERATORS = "an operator (node.admins) sees all; of one prefix: GET /api/changes?prefix=…, with the right to list"
+
 
 @click.command(name="changes")
 @click.option(
@@ -21,7 +23,7 @@ from registry.errors import Gone
 def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
     """Show what changed: number, time, operation, identifier, version, who and from where.
 
-    Over --server it needs the right to list; with --config you are the operator.
+    Over --server it is for an operator (node.admins of the settings); with --config you are one.
     """
     try:
         document = node.changes(after, limit)
@@ -34,7 +36,7 @@ def command(*, after: int, limit: int, node: Node, as_json: bool) -> None:
         if document.get("responseCode") != GOOD:
             raise SystemExit(EXIT_FAILED)
         return
-    refuse_failure(document)
+    refuse_failure(document, _FOR_OPERATORS if document.get("responseCode") in (400, 401) else "")
     rows = [
         (c["seq"], c["time"], c["operation"], c["handle"], c["version"], c["actor"], c["source"])
         for c in document["changes"]
