@@ -47,6 +47,7 @@ class Post:
         self.started_s = self.heard_s = self.next_start_s = 0.0
         self.backoff_s = FIRST_BACKOFF_S
         self._first_deaths = 0
+        self._is_told_to_end = False
 
     @property
     def name(self) -> str:
@@ -66,8 +67,14 @@ class Post:
         except OSError as error:
             self._wait_longer()
             raise StartFailed(f"the {self.name} cannot be started: {error.strerror}") from None
-        self.is_ready, self.failure = False, ""
+        self.is_ready, self.failure, self._is_told_to_end = False, "", False
         self.started_s = self.heard_s = time.monotonic()
+
+    def begin_anew(self) -> None:
+        """Have the child finish what is queued and end: the post is filled again at once, by other settings."""
+        if self.child is not None:
+            self._is_told_to_end = True
+            self.child.stop()
 
     def hear(self) -> None:
         """Take in what the child has reported."""
@@ -90,12 +97,13 @@ class Post:
             return now_s >= self.next_start_s
         self.hear()
         if self._bury():
-            log.error(
-                "a process ended and is replaced",
-                extra={"name_": self.name, "status": self.last_status, "reason": self.failure},
-            )
+            facts = {"child": self.name, "status": self.last_status, "reason": self.failure}
+            if self._is_told_to_end and self.last_status == 0:
+                log.info("a process ended as it was told and is replaced", extra=facts)
+            else:
+                log.error("a process ended and is replaced", extra=facts)
         elif now_s - self.heard_s > SILENCE_S:
-            log.error("a process hangs and is killed", extra={"name_": self.name})
+            log.error("a process hangs and is killed", extra={"child": self.name})
             self.heard_s = now_s
             self.child.kill()
         return False

@@ -331,8 +331,8 @@ class Supervisor:
             post.config, post.sockets = fresh, self._sockets
             post.backoff_s = FIRST_BACKOFF_S
         for post in (registrar, search):
-            if lives_by_other(post.module, old, fresh) and post.child is not None:
-                post.child.stop()  # it finishes what is queued; its post is filled again at once
+            if lives_by_other(post.module, old, fresh):
+                post.begin_anew()
         if lives_by_other(OPERATIONS, old, fresh) and watch.child is not None:
             watch.child.stop()
             self._retired.append((watch.child, time.monotonic() + KILL_AFTER_S))
@@ -375,9 +375,7 @@ class Supervisor:
         for child in children:
             while child.process.poll() is None:
                 if time.monotonic() >= deadline_s:
-                    log.error(
-                        "a process did not end and is killed", extra={"module_": child.module}
-                    )
+                    log.error("a process did not end and is killed", extra={"child": child.module})
                     child.kill()
                     is_clean = False
                 self._bell.sleep(0.05, [])

@@ -160,6 +160,19 @@ def test_hup_with_good_settings_rolls_the_worker_without_a_gap(
     assert answer.header.response_code == 2, "the new limit holds"
 
 
+def test_hup_with_other_administrators_renews_the_registrar_and_alarms_nobody(
+    node: RunningNode, settings: Path
+) -> None:
+    registrar = node.children()[REGISTRAR]
+    known, more = f'["300:0.NA/{PREFIX}"]', f'["300:0.NA/{PREFIX}", "301:0.NA/{PREFIX}"]'
+    settings.write_text(settings.read_text().replace(known, more))
+    node.process.send_signal(signal.SIGHUP)
+    until(lambda: node.children().get(REGISTRAR) not in {registrar, None})
+    until(lambda: node.get("/ready")[0] == 200)
+    assert "a process ended as it was told" in node.said()
+    assert '"level": "error"' not in node.said()
+
+
 def test_a_port_given_up_in_a_reload_is_held_by_nobody(node: RunningNode, settings: Path) -> None:
     old = node.config.http.port
     (new,) = free_ports(1)
