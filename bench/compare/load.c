@@ -266,15 +266,17 @@ static void pace(double seconds, double rate, struct tally *tally, uint32_t *wai
   int used = socket_count < PACED_SOCKETS ? socket_count : PACED_SOCKETS;
   watch(used);
   uint64_t start = now_ns(), sent = 0, first = next_number, heard = 0, end = start + (uint64_t)(seconds * 1e9);
+  uint64_t last_ns = end; /* of the schedule, or of what was sent behind it because this process came late */
   for (;;) {
     uint64_t now = now_ns();
-    if (now > end + PATIENCE_NS || (sent == total && heard == total)) break;
+    if (sent == total && (heard == total || now > last_ns + PATIENCE_NS)) break;
     while (sent < total && start + (uint64_t)((double)sent / rate * 1e9) <= now) {
       uint64_t number = next_number++, slot = number % RING;
       due[slot] = start + (uint64_t)((double)sent / rate * 1e9), number_of[slot] = number;
       uint32_t size = write_request(bytes, number);
       if (send(sockets[sent % (uint64_t)used], bytes, size, MSG_DONTWAIT) < 0) { /* will be missing */ }
       sent++;
+      if (now > end) last_ns = now;
     }
     int ready = epoll_wait(poller, events, 64, 0);
     if (ready <= 0) idle_ns += now_ns() - now;

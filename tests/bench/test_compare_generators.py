@@ -1,6 +1,8 @@
 """Both load generators, the compiled one and the one in Python, against servers that answer rightly and wrongly."""
 
+import os
 import shutil
+import signal
 import socket
 import threading
 
@@ -174,8 +176,9 @@ def test_a_server_that_drops_every_second_question_loses_and_the_load_goes_on(
 ):
     port, asked = datagrams(lambda data: found(data) if len(asked) % 2 else None)
     loaded = generator_of("handle-udp", port, handle_file).run(0.6)
-    assert loaded.answers > 0
-    assert abs(loaded.answers - loaded.lost) <= 1
+    dropped = len(asked) // 2
+    assert 0 < loaded.answers <= len(asked) - dropped
+    assert loaded.lost >= dropped > 0  # what came too late on a busy machine is lost besides
 
 
 def test_misses_are_right_when_they_are_what_is_expected(generator_of, datagrams, tmp_path):
@@ -197,10 +200,34 @@ def test_warming_asks_each_request_so_many_times(generator_of, datagrams, handle
 
 
 def test_a_paced_load_asks_at_its_rate_and_tells_waits(generator_of, datagrams, handle_file):
-    port, asked = datagrams(found)
+    port, _ = datagrams(found)
     paced = generator_of("handle-udp", port, handle_file).pace(0.3, 200)
-    assert paced.loaded.answers == len(asked) == 60
+    assert paced.loaded.answers + paced.loaded.lost == 60  # a late machine asks late, but asks
+    assert paced.loaded.answers > 30
     assert 0 < paced.waits_us["p50"] <= paced.waits_us["p99"] <= paced.waits_us["max"]
+
+
+def test_a_generator_that_is_held_up_to_the_end_of_its_schedule_asks_all_the_same(
+    tools, datagrams, handle_file
+):
+    if tools.load is None:
+        pytest.skip("there is no compiler")
+
+    def answer(data):
+        if len(asked) == 10:
+            os.kill(generator._process.pid, signal.SIGSTOP)
+            threading.Event().wait(0.5)
+            os.kill(generator._process.pid, signal.SIGCONT)
+        return found(data)
+
+    port, asked = datagrams(answer)
+    generator = CompiledGenerator(tools.load, Target("handle-udp", port, handle_file))
+    try:
+        paced = generator.pace(0.2, 200)
+    finally:
+        generator.close()
+    assert paced.loaded.answers + paced.loaded.lost == 40
+    assert len(asked) > 20, "what was due when it was held up was asked afterwards"
 
 
 def test_a_stalled_server_shows_in_the_waits_of_what_was_due_meanwhile(

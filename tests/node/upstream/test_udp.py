@@ -47,7 +47,10 @@ async def test_thousands_of_forged_answers_are_passed_over_and_told_once():
             said = [await asker.ask(peer.target(UDP), patience_s=0.5) for _ in range(5)]
     # The flood may push the right answer out of the kernel's buffer: then it is a timeout, never a wrong answer.
     assert all(one is Trouble.TIMEOUT or one.values == VALUES for one in said)
-    assert asker.near_misses == Counter(dict.fromkeys(range(1, 6), 1))
+    # Nor has the machine always the time to read a forged one within half a second.
+    answered = {number for number, one in enumerate(said, 1) if one is not Trouble.TIMEOUT}
+    assert answered <= asker.near_misses.keys() <= set(range(1, 6))
+    assert set(asker.near_misses.values()) == {1}
     assert asker.client.udp.wrong_packets > 500
 
 
