@@ -243,9 +243,8 @@ def _need_administrator(target: Target) -> None:
     """Or what is wrong in the command line would be told as what is wrong in the node, after minutes."""
     if target.administrator is None or target.prefix is None:
         return
-    name = (
-        f"{target.prefix}/{NAME_LEAD}{secrets.token_hex(6)}".encode()
-    )  # deleted, though nobody made it
+    # To be deleted, though nobody made it: nothing changes, but rights are looked at first.
+    name = f"{target.prefix}/{NAME_LEAD}{secrets.token_hex(6)}".encode()
     try:
         client = TcpClient(target.host, target.native_port or 0, target.answer_s)
         with contextlib.closing(client):
