@@ -4,8 +4,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
-# Two processes: the tests start nodes of their own, and two cores is the smallest machine we support.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Three processes for two cores, the smallest machine we support: a third of the time a test waits for nodes of its own.
+# Who has nothing left takes over from the others, so that the long files of process tests are not last.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python

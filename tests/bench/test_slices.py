@@ -72,6 +72,13 @@ def test_a_slice_without_a_right_answer_is_a_failure_and_not_infinitely_dear():
     assert found.failures == {"mute": "not one right answer: 7 lost, 2 wrong"}
 
 
+def test_a_slice_without_an_answer_is_tried_again_before_its_peer_is_left_out():
+    loads = iter([Loaded(5, 0, 0, 1, 1), Loaded(0, 9, 0, 1, 1), Loaded(6, 0, 0, 1, 1)])
+    found = alternate([Peer("slow", os.getpid(), lambda seconds: next(loads))], 1, 0.1)
+    assert found.failures == {}
+    assert [one.answers for one in found.slices["slow"]] == [6]
+
+
 @pytest.fixture
 def family():
     """A process that starts another one, which is busy."""
