@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import ssl
+import time
 import urllib.parse
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,8 @@ from protocols.rest.value_json import value_to_json
 from protocols.values.value import Value
 
 WRITE_FLAGS = RECU | CACR
+BUSY_TRIES, BUSY_PAUSE_S = 10, 0.5
+"""How often a node that says it is too busy is asked to keep a record, and the pause between."""
 
 
 class Registering:
@@ -74,8 +77,12 @@ class Registering:
         try:
             if self._client is None:
                 self._client = TcpClient(target.host, target.native_port or 0, target.answer_s)
-            fields = Fields(WRITE_FLAGS | flags)
+            fields, tries = Fields(WRITE_FLAGS | flags), 1
             code = self._client.ask_as(_who(target), op_code, body, fields).code
+            while code == ResponseCode.TOO_BUSY and tries < BUSY_TRIES:
+                time.sleep(BUSY_PAUSE_S)  # a busy node is no broken one
+                code = self._client.ask_as(_who(target), op_code, body, fields).code
+                tries += 1
         except Failed as failed:
             self.close()
             raise Unable(f"op {op_code}: {failed}") from None

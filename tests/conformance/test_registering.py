@@ -57,6 +57,10 @@ def _refuses(request: bytes) -> bytes:
     return encode(error_reply(decode(request), 5, "no", serial=1, expiration_s=LATER_S))
 
 
+def _is_busy(request: bytes) -> bytes:
+    return encode(error_reply(decode(request), 3, "later", serial=1, expiration_s=LATER_S))
+
+
 def _challenges(request: bytes) -> bytes:
     body = Challenge(bytes(16))
     return encode(reply(decode(request), 402, body, serial=1, expiration_s=LATER_S, session_id=9))
@@ -74,6 +78,13 @@ def _target(peer: Peer, http_url: str | None = None) -> Target:
 
 def test_a_challenged_command_is_answered_and_done() -> None:
     with Peer(answering(_challenges, _does)) as peer:
+        hands = Registering(_target(peer))
+        hands.create(b"88.118/a", [URL])
+        hands.close()
+
+
+def test_a_node_that_is_too_busy_is_asked_again() -> None:
+    with Peer(answering(_is_busy, _challenges, _does)) as peer:
         hands = Registering(_target(peer))
         hands.create(b"88.118/a", [URL])
         hands.close()

@@ -121,17 +121,27 @@ async def test_a_request_that_never_ends_is_closed_with_a_reason():
 
 async def test_dripping_bytes_do_not_move_the_deadline():
     async with running(make_config(http_request_s=0.4)) as node:
-        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
-        reading = asyncio.create_task(reader.read())
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        writer.write(b"GET /")
-        while not reading.done() and loop.time() - began_s < 3:
-            writer.write(b"x")
-            await asyncio.wait({reading}, timeout=0.05)
-        assert loop.time() - began_s < 2
-        assert read_response(await reading).status == 408
-        writer.close()
+        answers = [await _drip(node.port) for _ in range(3)]
+    # The byte that comes just after the end has the kernel throw away what was not read yet: not three times.
+    assert {read_response(answer).status for answer in answers if answer} == {408}
+
+
+async def _drip(port: int) -> bytes:
+    """What is said to somebody who sends a byte every 50 ms, within two seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    writer.write(b"GET /")
+    while not reading.done() and loop.time() - began_s < 3:
+        writer.write(b"x")
+        await asyncio.wait({reading}, timeout=0.05)
+    assert loop.time() - began_s < 2
+    writer.close()
+    try:
+        return await reading
+    except ConnectionResetError:
+        return b""
 
 
 async def test_half_a_request_behind_an_answered_one_has_a_deadline_too(node):
