@@ -207,12 +207,10 @@ def test_a_paced_load_asks_at_its_rate_and_tells_waits(generator_of, datagrams, 
     assert 0 < paced.waits_us["p50"] <= paced.waits_us["p99"] <= paced.waits_us["max"]
 
 
+@pytest.mark.parametrize("generator_of", ["compiled"], indirect=True)
 def test_a_generator_that_is_held_up_to_the_end_of_its_schedule_asks_all_the_same(
-    tools, datagrams, handle_file
+    generator_of, datagrams, handle_file
 ):
-    if tools.load is None:
-        pytest.skip("there is no compiler")
-
     def answer(data):
         if len(asked) == 10:
             os.kill(generator._process.pid, signal.SIGSTOP)
@@ -221,11 +219,8 @@ def test_a_generator_that_is_held_up_to_the_end_of_its_schedule_asks_all_the_sam
         return found(data)
 
     port, asked = datagrams(answer)
-    generator = CompiledGenerator(tools.load, Target("handle-udp", port, handle_file))
-    try:
-        paced = generator.pace(0.2, 200)
-    finally:
-        generator.close()
+    generator = generator_of("handle-udp", port, handle_file)
+    paced = generator.pace(0.2, 200)
     assert paced.loaded.answers + paced.loaded.lost == 40
     assert len(asked) > 20, "what was due when it was held up was asked afterwards"
 

@@ -161,6 +161,12 @@ def names_of(told: list[Message]) -> list[bytes]:
     return [name for one in told for name in one.body.names]
 
 
+async def names_told(reader, told):
+    """All names of a list: of the parts that were taken and of the last message."""
+    last = await asyncio.wait_for(told, 10)
+    return names_of([decode(part) for part in (*reader.parts, last)])
+
+
 async def test_a_list_of_any_length_is_whole_over_a_challenge_of_another_worker():
     async with workers() as (first, owner):
         with_long_list(owner)
@@ -215,8 +221,7 @@ async def test_no_part_is_made_before_the_client_has_taken_the_one_before():
         assert len(reader.parts) == len(owner.relay._parts) == 1
         assert not told.done()
         reader.may_take.set()
-        last = await asyncio.wait_for(told, 10)
-        assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
+        assert set(await names_told(reader, told)) > LONG_NAMES
 
 
 async def test_a_client_may_take_longer_for_a_part_than_the_owner_for_the_next():
@@ -231,8 +236,7 @@ async def test_a_client_may_take_longer_for_a_part_than_the_owner_for_the_next()
         owner.mailbox.start()
         assert not told.done()
         reader.may_take.set()
-        last = await asyncio.wait_for(told, 10)
-        assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
+        assert set(await names_told(reader, told)) > LONG_NAMES
 
 
 async def test_a_part_that_finds_a_full_mailbox_comes_later():
@@ -245,8 +249,7 @@ async def test_a_part_that_finds_a_full_mailbox_comes_later():
         told, _ = first.begin(message, reader.link)
         await until(lambda: owner.relay._parts)
         first.relay.start()
-        last = await asyncio.wait_for(told, 10)
-        assert set(names_of([decode(part) for part in (*reader.parts, last)])) > LONG_NAMES
+        assert set(await names_told(reader, told)) > LONG_NAMES
 
 
 async def test_a_list_of_a_session_is_not_told_again_by_its_end():

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from protocols.values.key_objects import key_from_object
 from protocols.values.keys import encode_public_key
 from protocols.values.value import SECRET_PERMISSIONS, Value
 from registry.registrar import Submission
-from tests.node.processes import PATIENCE_S, RunningNode
+from tests.node.processes import RunningNode, until
 
 pytestmark = pytest.mark.process
 
@@ -125,10 +124,14 @@ def test_a_password_kept_by_the_other_node_counts_over_http(
 
 def status_of(request: urllib.request.Request) -> int:
     """As any client we come back to a node that could not find out in time."""
-    until_s = time.monotonic() + PATIENCE_S
-    while (status := one_status_of(request)) in {503, 504} and time.monotonic() < until_s:
-        time.sleep(0.5)
-    return status
+    statuses: list[int] = []
+
+    def is_answered() -> bool:
+        statuses.append(one_status_of(request))
+        return statuses[-1] not in {503, 504}
+
+    until(is_answered)
+    return statuses[-1]
 
 
 def one_status_of(request: urllib.request.Request) -> int:
