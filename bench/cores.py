@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.cpu import tree
+from node.child import name_of
 from node.demo.node_process import NodeProcess
 
 _ALLOWED = sorted(os.sched_getaffinity(0))
@@ -47,6 +48,4 @@ def pin_server(pid: int) -> None:
 def worker_of(node: NodeProcess) -> int:
     """Process id of the node's first worker, pinned to the servers' core like the rest of the node."""
     pin_server(node.pid)
-    return next(
-        pid for pid in tree(node.pid) if b"node.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    return next(pid for pid in tree(node.pid) if name_of(pid).startswith("worker-"))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from node.child import Boot
-from node.clock import read_clocks
+from node.clock import Effort, read_clocks
 from node.config_sections import MIB, Config
 from node.driver import Asker, Driver, OnReply, OnTrouble
 from node.follower import Follower
@@ -336,11 +336,11 @@ class App:
 
     async def _watch_lag(self) -> None:
         """Tell how late the loop comes: what is refused in overload rests on that."""
-        loop, saw = asyncio.get_running_loop(), self.service.overload.saw
+        loop, saw, effort = asyncio.get_running_loop(), self.service.overload.saw, Effort()
         while True:
             expected_s = loop.time() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
-            saw(loop.time() - expected_s)
+            saw(loop.time() - expected_s, effort.share())
             for listener in self.udp:
                 listener.look()
 

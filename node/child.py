@@ -1,4 +1,4 @@
-"""Child processes of the node: started by exec with inherited sockets, tied to their parent by two pipes.
+"""Child processes of the node: born with inherited sockets (``node/birth.py``), tied to their parent by two pipes.
 
 ``stdin`` carries one line of JSON (settings, sockets, slot) and then stays open for a word or two (``PLACE``,
 ``RETIRE``); its end means the parent is gone, even by kill -9, and the child stops. ``stdout`` carries reports back,
@@ -8,13 +8,14 @@ one JSON object a line: ``{"event": "ready", …}``, ``"beat"`` every second, ``
 import contextlib
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from setproctitle import setproctitle
+
+from node.birth import Birth, executed
 from node.config import Config, dump_config, parse_config
+from node.logs import start_logs
 
 MAX_BOOT_BYTES = 1_048_576
 """Settings and socket numbers are some kilobytes."""
@@ -25,6 +26,8 @@ BEAT_S = 1.0
 SILENCE_S = 20.0
 PLACE, RETIRE = "place", "retire"
 """What a worker is told: the mailbox of its slot is its own to read now; end, and hand over to slot ``heir``."""
+TITLE = "biaojie: "
+"""So begins what ``ps`` shows of a child; then its name, and the settings of the node it belongs to."""
 EXIT_LOCKED = 75
 """Another process is the store's writer (EX_TEMPFAIL of sysexits)."""
 EXIT_CONFIG = 78
@@ -46,19 +49,11 @@ class Boot(NamedTuple):
 class Child:
     """The parent's side of one child."""
 
-    def __init__(self, module: str, boot: Boot) -> None:
+    def __init__(self, module: str, boot: Boot, born: Birth = executed) -> None:
         """Raises ``OSError`` when the process cannot be started."""
         self.module, self.slot = module, boot.slot
         self._partial = b""
-        descriptors = [fd for fds in boot.sockets.values() for fd in fds]
-        self.process = subprocess.Popen(  # our own interpreter and module
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=_environment(),
-            pass_fds=descriptors,
-            process_group=0,  # a Ctrl-C at the terminal reaches the parent, which drains in order
-        )
+        self.process = born(module, [fd for fds in boot.sockets.values() for fd in fds])
         assert self.process.stdin is not None
         line = json.dumps(
             {
@@ -128,6 +123,21 @@ def read_boot(descriptor: int = 0) -> Boot:
     )
 
 
+def introduce(boot: Boot, name: str) -> None:
+    """The child's side: what it is called, e.g. ``worker-0``, in ``ps`` and on every line of the log."""
+    setproctitle(f"{TITLE}{name} ({boot.config.path or 'embedded default'})")
+    start_logs(boot.config.logs, name)
+
+
+def name_of(pid: int | str) -> str:
+    """What another process introduced itself as; "" for one that is no node's child, or is not born yet, or ended."""
+    try:
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+    return shown.removeprefix(TITLE).partition(" ")[0] if shown.startswith(TITLE) else ""
+
+
 def read_words(descriptor: int = 0) -> list[dict[str, Any]] | None:
     """The child's side: what the parent says after the boot line, a line at a time; None = there is no parent."""
     data = os.read(descriptor, MAX_REPORT_BYTES)
@@ -149,10 +159,3 @@ def _parse_report(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
-
-
-def _environment() -> Mapping[str, str]:
-    """Ours, and the packages findable from any working directory."""
-    root = str(Path(__file__).resolve().parent.parent)
-    paths: Sequence[str] = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -10,8 +10,7 @@ import signal
 import socket
 import sys
 
-from node.child import BEAT_S, Boot, read_boot, report
-from node.logs import start_logs
+from node.child import BEAT_S, Boot, introduce, read_boot, report
 from node.operations import Operations
 from node.search.watch import SearchWatch
 from node.watch import Watch
@@ -55,7 +54,7 @@ async def _beat() -> None:
 def main() -> int:
     """Exit status: 0 told to stop."""
     boot = read_boot()
-    start_logs(boot.config.logs, "operations")
+    introduce(boot, "operations")
     asyncio.run(_serve(boot))
     return 0
 

@@ -7,7 +7,8 @@ late its loop came, twenty times a second.
 
 One late turn is no overload: a garbage collection, another process, a large record. The loop has to come late for a
 whole window, and the least lateness in it counts; one turn in time ends it (the rule of CoDel, RFC 8289 §4.2, which
-looks at the least delay of an interval because only a standing queue keeps that high).
+looks at the least delay of an interval because only a standing queue keeps that high). Nor is it overload when a loop
+that has hardly worked comes late: the machine was busy with others, and refusing would free nothing.
 """
 
 from collections import deque
@@ -17,6 +18,9 @@ LOOK_EVERY_S = 0.05
 """How often the worker looks how late it is; a timer costs some 10 µs."""
 WINDOW = 4
 """Looks of one window: a fifth of a second when they come in time, longer when they do not."""
+LEAST_EFFORT = 0.125
+"""Share of the time that the loop must have worked for its lateness to be its own: of two cores that sixteen busy
+processes share each gets as much; a node that is asked now and then uses a hundredth."""
 MOST_WAIT_S = 0.1
 """A datagram that waited longer is not answered when there is a queue: its client asks again after half a second, and
 what came since is answered in time instead."""
@@ -58,9 +62,9 @@ class Overload:
         self.stale = 0
         """Datagrams dropped unread because their senders have given up."""
 
-    def saw(self, lag_s: float) -> None:
-        """The loop was so late; called every ``LOOK_EVERY_S``."""
-        self._lags_s.append(lag_s)
+    def saw(self, lag_s: float, effort: float) -> None:
+        """The loop was so late and worked for this share of the time (0 to 1); called every ``LOOK_EVERY_S``."""
+        self._lags_s.append(lag_s if effort >= LEAST_EFFORT else 0.0)
         self.lag_s = min(self._lags_s)
 
     def refuses(self, work: Work) -> bool:

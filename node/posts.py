@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from node.birth import USUAL
 from node.child import SILENCE_S, Boot, Child
 from node.config import Config
 from node.logs import get_log
@@ -63,7 +64,7 @@ class Post:
     def start(self, boot: Boot) -> None:
         """Fill the post. Raises ``StartFailed`` when the system has no room for another process."""
         try:
-            self.child = Child(self.module, boot)
+            self.child = Child(self.module, boot, USUAL)
         except OSError as error:
             self._wait_longer()
             raise StartFailed(f"the {self.name} cannot be started: {error.strerror}") from None

@@ -11,12 +11,12 @@ import signal
 import sys
 from typing import Any
 
-from node.child import BEAT_S, EXIT_CONFIG, EXIT_LOCKED, Boot, read_boot, report
+from node.child import BEAT_S, EXIT_CONFIG, EXIT_LOCKED, Boot, introduce, read_boot, report
 from node.clock import StepWatch, read_clocks
 from node.control_socket import listen_control
 from node.disk import DiskWatch
 from node.keys import KeyTrouble, read_node_key
-from node.logs import get_log, start_logs
+from node.logs import get_log
 from node.metrics import (
     CLOCK_STEPS,
     FREE_PERCENT,
@@ -174,7 +174,7 @@ class Process:
 def main() -> int:
     """Exit status: 0 told to stop, 1 the store failed, 75 another writer, 78 settings or keys cannot work."""
     boot = read_boot()
-    start_logs(boot.config.logs, "registrar")
+    introduce(boot, "registrar")
     try:
         store = open_store(boot.config)
     except StoreLocked as locked:

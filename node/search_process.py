@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from node.child import BEAT_S, Boot, read_boot, report
+from node.child import BEAT_S, Boot, introduce, read_boot, report
 from node.clock import read_clocks
 from node.config import Config
 from node.disk import free_percent
-from node.logs import get_log, start_logs
+from node.logs import get_log
 from node.search.cells import scope_of
 from node.search.indexer import Indexer
 from node.store import open_view
@@ -114,7 +114,7 @@ def _work(indexer: Indexer, config: Config) -> float:
 def main() -> int:
     """Exit status: 0 told to stop, 1 the store cannot be read."""
     boot = read_boot()
-    start_logs(boot.config.logs, "search")
+    introduce(boot, "search")
     os.nice(NICENESS)
     try:
         asyncio.run(_serve(boot))

@@ -10,11 +10,21 @@ import sys
 import uvloop
 
 from node.app import build
-from node.child import BEAT_S, EXIT_CONFIG, PLACE, RETIRE, Boot, read_boot, read_words, report
+from node.child import (
+    BEAT_S,
+    EXIT_CONFIG,
+    PLACE,
+    RETIRE,
+    Boot,
+    introduce,
+    read_boot,
+    read_words,
+    report,
+)
 from node.health import Health
 from node.keys import KeyTrouble
 from node.lane.extension import is_outdated, load
-from node.logs import get_log, start_logs
+from node.logs import get_log
 from node.sockets import SERVING
 from registry.errors import StoreError
 
@@ -81,7 +91,7 @@ async def _beat(health: Health) -> None:
 def main() -> int:
     """Exit status: 0 told to stop, 78 the store or the keys cannot be used."""
     boot = read_boot()
-    start_logs(boot.config.logs, f"worker-{boot.slot}")
+    introduce(boot, f"worker-{boot.slot}")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(boot))

@@ -17,6 +17,7 @@ from bench.cpu import tree
 from bench.growth.disk import DiskUse, read_disk_use
 from bench.peers.process import PeerFailed, Running, ask_datagram
 from bench.slices import Contest, Peer, alternate, median_cpu_us
+from node.child import name_of
 from node.lane.extension import load as load_lane
 from protocols.handle.codes import RESPONSE_CODES
 from protocols.message import Outcome
@@ -105,7 +106,7 @@ def rss_anon_of_worker(pid: int) -> int:
     found = []
     for each in tree(pid):
         process = Path(f"/proc/{each}")
-        if b"node.worker" in (process / "cmdline").read_bytes():
+        if name_of(each).startswith("worker-"):
             match = re.search(r"RssAnon:\s+(\d+) kB", (process / "status").read_text())
             found += [int(match[1]) * 1024] if match else []
     if not found:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from node.child import name_of
 from node.demo.node_process import NodeProcess
 from node.init_node import NO_SETTINGS
 from tests.attacks.wire import ask_http, request
@@ -78,7 +79,7 @@ class AttackedNode(NodeProcess):
     @property
     def worker_pid(self) -> int:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        workers = [int(pid) for pid in children if "node.worker" in _command_line(pid)]
+        workers = [int(pid) for pid in children if name_of(pid) == "worker-0"]
         assert len(workers) == 1, workers
         return workers[0]
 
@@ -133,10 +134,6 @@ def attacked(
         assert "Traceback" not in node.log.read_text(errors="replace")
     finally:
         node.stop()
-
-
-def _command_line(pid: str) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 RECORDS: dict[str, list[dict]] = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from node.asking.native import ask, resolve_question
+from node.child import name_of
 from node.config import load_config
 from node.control_socket import connect_control
 from node.demo.node_process import NodeProcess
@@ -178,8 +179,9 @@ class Trial:
         elif victim == "all":
             self.node.kill()
         else:
-            wanted = "node.registrar_process" if victim == "registrar" else "node.worker"
-            chosen = self.dice.choice([pid for pid, module in family.items() if module == wanted])
+            chosen = self.dice.choice(
+                [pid for pid, name in family.items() if name.startswith(victim)]
+            )
             os.kill(chosen, signal.SIGKILL)
             return
         if victim == "supervisor":
@@ -210,11 +212,10 @@ class Trial:
 
 
 def children(pid: int) -> dict[int, str]:
-    """The node's processes below the supervisor, and the module each of them runs."""
+    """The node's processes below the supervisor, and what each of them is called."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        found[int(child)] = command[-2].decode()
+        found[int(child)] = name_of(child)
     return found
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from node.child import name_of
 from node.config import Config, load_config
 from node.free_ports import free_ports
 from node.init_node import init_node
@@ -80,15 +81,14 @@ class RunningNode:
         return self.log.read_text()
 
     def children(self) -> dict[str, int]:
-        """Module -> process id."""
+        """Name -> process id."""
         found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
                     if int(parent) == self.process.pid:
-                        words = (entry / "cmdline").read_bytes().split(b"\0")
-                        found[words[3].decode() if len(words) > 3 else "?"] = int(entry.name)
+                        found[name_of(entry.name) or "?"] = int(entry.name)
         return found
 
     def get(self, path: str) -> tuple[int, str]:

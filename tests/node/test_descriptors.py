@@ -48,6 +48,6 @@ def test_a_worker_started_from_a_shell_with_few_descriptors_has_enough(tmp_path:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with node:
         node.await_ready()
-        limits = Path(f"/proc/{node.children()['node.worker']}/limits").read_text()
+        limits = Path(f"/proc/{node.children()['worker-0']}/limits").read_text()
         (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
         assert int(line.split()[3]) >= worker_descriptors(node.config)

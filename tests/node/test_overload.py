@@ -2,15 +2,15 @@
 
 import pytest
 
-from node.overload import SHED_ABOVE_S, WINDOW, Overload, Work
+from node.overload import LEAST_EFFORT, SHED_ABOVE_S, WINDOW, Overload, Work
 
 ORDER = [Work.BULK, Work.WRITE, Work.FORWARD, Work.READ]
 
 
-def late(lag_s: float, times: int = WINDOW) -> Overload:
+def late(lag_s: float, times: int = WINDOW, effort: float = 1.0) -> Overload:
     overload = Overload()
     for _ in range(times):
-        overload.saw(lag_s)
+        overload.saw(lag_s, effort)
     return overload
 
 
@@ -35,7 +35,7 @@ def test_questions_for_other_nodes_are_refused_above_a_tenth_of_a_second():
 
 def test_one_late_turn_is_no_overload_however_late():
     overload = late(0.0)
-    overload.saw(30.0)
+    overload.saw(30.0, 1.0)
     assert refused(overload) == []
 
 
@@ -46,7 +46,7 @@ def test_it_takes_a_whole_window():
 
 def test_one_turn_in_time_ends_it():
     overload = late(1.0)
-    overload.saw(0.001)
+    overload.saw(0.001, 1.0)
     assert refused(overload) == []
 
 
@@ -62,3 +62,14 @@ def test_what_is_refused_is_counted_and_what_is_held_is_not():
 def test_nothing_is_refused_later_than_what_matters_less():
     assert list(SHED_ABOVE_S) == ORDER
     assert list(SHED_ABOVE_S.values()) == sorted(SHED_ABOVE_S.values())
+
+
+def test_a_loop_that_hardly_worked_waited_for_the_machine_and_nothing_is_refused():
+    assert refused(late(1.0, effort=LEAST_EFFORT - 0.01)) == []
+    assert refused(late(1.0, effort=LEAST_EFFORT)) == ORDER
+
+
+def test_one_look_without_work_ends_it():
+    overload = late(1.0)
+    overload.saw(1.0, 0.01)
+    assert refused(overload) == []

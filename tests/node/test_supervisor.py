@@ -33,9 +33,7 @@ from tests.node.processes import (
 
 pytestmark = pytest.mark.process
 
-REGISTRAR, WORKER = "node.registrar_process", "node.worker"
-OPERATIONS = "node.operations_process"
-SEARCH = "node.search_process"
+REGISTRAR, WORKER, OPERATIONS, SEARCH = "registrar", "worker-0", "operations", "search"
 
 
 @pytest.fixture

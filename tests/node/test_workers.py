@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from node.child import name_of
 from node.relay import ANSWER_S
 from node.slots import new_id
 from protocols.handle.codec import Message, decode
@@ -48,14 +49,9 @@ def change(settings: Path, before: str, after: str) -> None:
 
 
 def workers_of(node: RunningNode) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{node.process.pid}/task").glob("*/children"):
-        for pid in map(int, task.read_text().split()):
-            with contextlib.suppress(OSError):  # it has just ended
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if b"node.worker" in words and is_alive(pid):
-                    found.append(pid)
-    return found
+    tasks = Path(f"/proc/{node.process.pid}/task").glob("*/children")
+    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+    return [pid for pid in pids if name_of(pid).startswith("worker-") and is_alive(pid)]
 
 
 def health(node: RunningNode) -> dict[str, object]:

@@ -16,7 +16,7 @@ from tests.node.search.parts import found, term
 
 pytestmark = pytest.mark.process
 
-SEARCH = "node.search_process"
+SEARCH = "search"
 
 
 @pytest.fixture(scope="module")
