@@ -12,8 +12,8 @@ from bench.cpu import tree_times
 
 FULL = 0.9
 """A server that runs or waits for its core for this share of a slice has no time left."""
-TRIES = 2
-"""Of a slice without a right answer."""
+TRIES_LEAST_S = (0.0, 1.0, 3.0)
+"""A slice without a right answer is tried again, and lasts at least so long then."""
 
 
 class LoadFailed(Exception):
@@ -79,11 +79,11 @@ class Slice(NamedTuple):
 def measure(peer: Peer, seconds: float) -> Slice:
     """Raises ``LoadFailed`` when nothing is answered, too: such a slice has no cost per answer.
 
-    One such slice may be the machine, which had no time for the server just then; so there is a second try.
+    One such slice may be the machine, which had no time for the server just then; so it is tried again, with patience.
     """
-    for _ in range(TRIES):
+    for least_s in TRIES_LEAST_S:
         before = tree_times(peer.pid)
-        loaded = peer.load(seconds)
+        loaded = peer.load(max(seconds, least_s))
         after = tree_times(peer.pid)
         if loaded.answers:
             break

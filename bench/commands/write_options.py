@@ -2,9 +2,11 @@
 
 import functools
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from bench.commands.outcome import run_shown
 from bench.load.fleet import Fleet, FleetTrouble
 from bench.load.keys import BadKeys, PatternKeys
 from bench.load.plan import Run, Target, Writes
-from node.asking.web import Login, WebServer, WebTrouble, handle_target
+from node.asking.web import Login, WebAnswer, WebServer, WebTrouble, handle_target
 from node.commands.options import read_name
 from node.output import EXIT_UNREACHABLE, EXIT_USAGE, CommandError, say
 
@@ -25,6 +27,8 @@ CLEARING_S = 600.0
 """Deleting takes about as long as registering did; a node that hangs is left alone after this."""
 CLEARING_TRIES = 3
 """A delete may be refused by a busy node; those that went well go fast again."""
+TRYING_TIMES, TRYING_PAUSE_S = 10, 1.0
+"""The first registration, while the node is too busy for it."""
 USUAL_VALUES = ("URL=https://static.example.org/products/{n}.html", "NAME=Pump {n}")
 """About the size of a product's record."""
 
@@ -99,7 +103,7 @@ def try_one(target: Target, writes: Writes) -> None:
         for index, (type_, _, data) in enumerate((each.partition("=") for each in writes.values), 1)
     ]
     try:
-        answer = server.ask("PUT", url, {"values": values}, login)
+        answer = _ask_patiently(server, url, {"values": values}, login)
         if answer.status not in {200, 201}:
             words = answer.document.get("message") or f"HTTP {answer.status}"
             raise CommandError(f"the node does not register {handle}: {words}", "")
@@ -107,6 +111,18 @@ def try_one(target: Target, writes: Writes) -> None:
     except WebTrouble as trouble:
         next_step = "is the node running, and is this its address?"
         raise CommandError(str(trouble), next_step, EXIT_UNREACHABLE) from None
+
+
+def _ask_patiently(
+    server: WebServer, url: str, body: dict[str, Any], login: dict[str, str]
+) -> WebAnswer:
+    """PUT; a node that is too busy just now is asked again, as it says (``Retry-After``)."""
+    for _ in range(TRYING_TIMES):
+        answer = server.ask("PUT", url, body, login)
+        if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            return answer
+        time.sleep(TRYING_PAUSE_S)
+    return server.ask("PUT", url, body, login)
 
 
 @contextmanager

@@ -73,9 +73,16 @@ def test_a_slice_without_a_right_answer_is_a_failure_and_not_infinitely_dear():
 
 
 def test_a_slice_without_an_answer_is_tried_again_before_its_peer_is_left_out():
-    loads = iter([Loaded(5, 0, 0, 1, 1), Loaded(0, 9, 0, 1, 1), Loaded(6, 0, 0, 1, 1)])
-    found = alternate([Peer("slow", os.getpid(), lambda seconds: next(loads))], 1, 0.1)
+    mute = Loaded(0, 9, 0, 1, 1)
+    loads, lasted = iter([Loaded(5, 0, 0, 1, 1), mute, mute, Loaded(6, 0, 0, 1, 1)]), []
+
+    def load(seconds: float) -> Loaded:
+        lasted.append(seconds)
+        return next(loads)
+
+    found = alternate([Peer("slow", os.getpid(), load)], 1, 0.1)
     assert found.failures == {}
+    assert lasted == [0.1, 0.1, 1.0, 3.0], "with more time each time"
     assert [one.answers for one in found.slices["slow"]] == [6]
 
 
