@@ -16,8 +16,8 @@ RUN_STAMP := $(VENV)/.run-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 LANE_STAMP := $(VENV)/.lane-stamp
 ASAN_DIR := build/asan
-# Hundreds of processes are started here, nodes and commands. Without bytecode kept each would compile all of it anew,
-# which took a third of the whole test run.
+# Hundreds of processes are started here, nodes and commands. Without bytecode kept each would compile all of it anew:
+# a fifth of a whole test run.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.warming import STEP_BYTES, room_bytes, warm
+from tests.node.processes import until
 
 PAGE = mmap.PAGESIZE
 
@@ -39,7 +40,7 @@ def test_what_was_on_disk_only_is_in_memory_afterwards(cold: Path):
     size = cold.stat().st_size
     before = resident_pages(cold)
     assert warm(cold, 1 << 40, lambda: False) == size
-    assert resident_pages(cold) == size // PAGE
+    until(lambda: resident_pages(cold) == size // PAGE)  # the kernel may still be reading what it was asked for
     assert before <= size // PAGE
 
 
