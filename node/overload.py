@@ -18,9 +18,9 @@ LOOK_EVERY_S = 0.05
 """How often the worker looks how late it is; a timer costs some 10 µs."""
 WINDOW = 4
 """Looks of one window: a fifth of a second when they come in time, longer when they do not."""
-LEAST_EFFORT = 0.125
-"""Share of the time that the loop must have worked for its lateness to be its own: of two cores that sixteen busy
-processes share each gets as much; a node that is asked now and then uses a hundredth."""
+LEAST_EFFORT = 0.05
+"""Share of the time that the loop must have worked for its lateness to be its own. A container that is allowed a tenth
+of a core reaches it when it is busy; a node that is asked now and then uses a hundredth."""
 MOST_WAIT_S = 0.1
 """A datagram that waited longer is not answered when there is a queue: its client asks again after half a second, and
 what came since is answered in time instead."""

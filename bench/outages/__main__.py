@@ -36,7 +36,7 @@ def main() -> int:
                 options.sources,
             )
         case "overload":
-            work = overload(options.times or 10.0, options.seconds or 10.0)
+            work = overload(options.times or 10.0, options.seconds or 10.0, options.share)
         case _:
             work = brown_outs(options.keys or 4_000, options.seconds or 10.0, options.rate or 400.0)
     print(json.dumps({options.what: asyncio.run(work)}, indent=2, ensure_ascii=False))
@@ -56,6 +56,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="real questions a second (400; flood 100)")
     parser.add_argument("--clients", type=int, default=10_000, help="herd: clients (10,000)")
     parser.add_argument("--times", type=float, help="times the capacity (flood 5; overload 10)")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="overload: of its core for the worker (1.0; root)"
+    )
     parser.add_argument("--sources", type=int, default=2_000, help="flood: addresses (2,000)")
     return parser.parse_args()
 

@@ -2,11 +2,13 @@
 
 The node runs on one core, the load on another. Over UDP so many questions are offered by the clock; over TCP and HTTP
 as many times more connections ask as fast as they get answers, and a crowd beyond the limit of connections knocks.
+With ``--share 0.2`` the worker has a fifth of its core, so that the other one can ask ten times what it answers.
 """
 
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,15 @@ from bench.compare.requests import (
     write_requests,
 )
 from bench.compare.tools import compile_tools
-from bench.cores import IS_SHARED, pin_load, pin_server
+from bench.cores import (
+    IS_SHARED,
+    LOAD_CORE,
+    SERVER_CORE,
+    pin_load,
+    pin_server,
+    started_on,
+    worker_of,
+)
 from bench.outages.probes import (
     HEALTH_PAUSE_S,
     STREAM_PATIENCE_S,
@@ -38,6 +48,7 @@ from bench.outages.probes import (
     Streams,
     look_at_health,
 )
+from bench.quota import limited
 from bench.slices import Loaded
 from node.demo.node_process import NodeProcess
 
@@ -95,10 +106,10 @@ class Stand(NamedTuple):
         return kind(KINDS[transport], port, self.directory / f"{transport}.requests")
 
 
-async def overload(times: float, seconds: float) -> dict[str, object]:
-    """Each protocol alone, then all at once."""
-    with _stand() as stand:
-        found: dict[str, object] = {"one core for both": IS_SHARED, "times": times}
+async def overload(times: float, seconds: float, share: float = 1.0) -> dict[str, object]:
+    """Each protocol alone, then all at once; the worker has this share of its core."""
+    with _stand(share) as stand:
+        found: dict[str, object] = {"one core for both": IS_SHARED, "times": times, "share": share}
         for transports in (("udp",), ("tcp",), ("http",), tuple(KINDS)):
             name = transports[0] if len(transports) == 1 else "mixed"
             found[name] = await _experiment(stand, transports, times, seconds)
@@ -157,7 +168,8 @@ async def _together(
     """Answers a second by transport, all loaded at the same time; ``rate`` is that of UDP, 0 = as it takes them."""
 
     def load(transport: str) -> Loaded:
-        generator = CompiledGenerator(stand.program, stand.target(transport, kind))
+        with started_on(frozenset({LOAD_CORE})):
+            generator = CompiledGenerator(stand.program, stand.target(transport, kind))
         try:
             if transport == "udp" and rate:
                 return generator.pace(seconds, rate).loaded
@@ -192,7 +204,8 @@ async def _crowd(stand: Stand, transport: str, seconds: float) -> dict[str, obje
         str(KNOCKS_PER_S),
         str(seconds - SETTLE_S),
     ]
-    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
+    with started_on(frozenset({LOAD_CORE})):
+        process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     crowd: dict[str, object] = json.loads(said)
     return crowd
@@ -242,7 +255,7 @@ def _udp_answers(stand: Stand) -> float:
 
 
 @contextlib.contextmanager
-def _stand() -> Iterator[Stand]:
+def _stand(share: float) -> Iterator[Stand]:
     pin_load()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biaojie-bench-")))
@@ -257,6 +270,11 @@ def _stand() -> Iterator[Stand]:
         for transport, make in (("udp", handle_requests), ("tcp", handle_requests)):
             write_requests(directory / f"{transport}.requests", make(range(KEYS), time.time()))
         write_requests(directory / "http.requests", http_requests(range(KEYS)))
+        if share < 1.0:
+            stack.enter_context(limited(worker_of(node), share))
+            os.sched_setaffinity(
+                0, {SERVER_CORE}
+            )  # clients and monitor: the load fills its own core
         yield Stand(node, program, directory)
 
 

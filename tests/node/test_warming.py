@@ -40,7 +40,9 @@ def test_what_was_on_disk_only_is_in_memory_afterwards(cold: Path):
     size = cold.stat().st_size
     before = resident_pages(cold)
     assert warm(cold, 1 << 40, lambda: False) == size
-    until(lambda: resident_pages(cold) == size // PAGE)  # the kernel may still be reading what it was asked for
+    until(
+        lambda: resident_pages(cold) == size // PAGE
+    )  # the kernel may still be reading what it was asked for
     assert before <= size // PAGE
 
 
