@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from node.child import Boot
-from node.clock import Effort, read_clocks
+from node.clock import read_clocks
 from node.config_sections import MIB, Config
 from node.driver import Asker, Driver, OnReply, OnTrouble
 from node.follower import Follower
@@ -335,12 +335,14 @@ class App:
             self._on_broken()
 
     async def _watch_lag(self) -> None:
-        """Tell how late the loop comes: what is refused in overload rests on that."""
-        loop, saw, effort = asyncio.get_running_loop(), self.service.overload.saw, Effort()
+        """Tell how late the loop comes and how long a turn takes: what is refused in overload rests on that."""
+        loop, saw = asyncio.get_running_loop(), self.service.overload.saw
         while True:
             expected_s = loop.time() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
-            saw(loop.time() - expected_s, effort.share())
+            woken_s = loop.time()
+            await asyncio.sleep(0)  # comes back when everything else that is ready has had its turn
+            saw(woken_s - expected_s, loop.time() - woken_s)
             for listener in self.udp:
                 listener.look()
 

@@ -7,8 +7,9 @@ late its loop came, twenty times a second.
 
 One late turn is no overload: a garbage collection, another process, a large record. The loop has to come late for a
 whole window, and the least lateness in it counts; one turn in time ends it (the rule of CoDel, RFC 8289 §4.2, which
-looks at the least delay of an interval because only a standing queue keeps that high). Nor is it overload when a loop
-that has hardly worked comes late: the machine was busy with others, and refusing would free nothing.
+looks at the least delay of an interval because only a standing queue keeps that high). Nor is it overload when the loop
+came late and had nothing to do: a timer waits for the machine, too, but then the turn after it is short. So a turn is
+measured with every look, and the shorter of the two is what the loop is late by its own doing.
 """
 
 from collections import deque
@@ -18,9 +19,6 @@ LOOK_EVERY_S = 0.05
 """How often the worker looks how late it is; a timer costs some 10 µs."""
 WINDOW = 4
 """Looks of one window: a fifth of a second when they come in time, longer when they do not."""
-LEAST_EFFORT = 0.05
-"""Share of the time that the loop must have worked for its lateness to be its own. A container that is allowed a tenth
-of a core reaches it when it is busy; a node that is asked now and then uses a hundredth."""
 MOST_WAIT_S = 0.1
 """A datagram that waited longer is not answered when there is a queue: its client asks again after half a second, and
 what came since is answered in time instead."""
@@ -62,9 +60,9 @@ class Overload:
         self.stale = 0
         """Datagrams dropped unread because their senders have given up."""
 
-    def saw(self, lag_s: float, effort: float) -> None:
-        """The loop was so late and worked for this share of the time (0 to 1); called every ``LOOK_EVERY_S``."""
-        self._lags_s.append(lag_s if effort >= LEAST_EFFORT else 0.0)
+    def saw(self, lag_s: float, turn_s: float) -> None:
+        """The loop was so late, and its next whole turn took so long; called every ``LOOK_EVERY_S``."""
+        self._lags_s.append(min(lag_s, turn_s))
         self.lag_s = min(self._lags_s)
 
     def refuses(self, work: Work) -> bool:

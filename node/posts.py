@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from node.birth import USUAL
+from node.birth import load, usual
 from node.child import SILENCE_S, Boot, Child
 from node.config import Config
 from node.logs import get_log
@@ -64,7 +64,7 @@ class Post:
     def start(self, boot: Boot) -> None:
         """Fill the post. Raises ``StartFailed`` when the system has no room for another process."""
         try:
-            self.child = Child(self.module, boot, USUAL)
+            self.child = Child(self.module, boot, usual(self.last_status))
         except OSError as error:
             self._wait_longer()
             raise StartFailed(f"the {self.name} cannot be started: {error.strerror}") from None
@@ -129,6 +129,15 @@ class Post:
     def _wait_longer(self) -> None:
         self.next_start_s = time.monotonic() + self.backoff_s
         self.backoff_s = min(self.backoff_s * 2, MAX_BACKOFF_S)
+
+
+def load_all() -> None:
+    """Also what settings to come may ask for: whoever is born later is of the same version. Raises ``StartFailed``."""
+    try:
+        for module in (REGISTRAR, OPERATIONS, SEARCH, WORKER):
+            load(module)
+    except OSError as error:
+        raise StartFailed(str(error.strerror)) from error
 
 
 def lives_by_other(module: str, old: Config, fresh: Config) -> bool:

@@ -5,6 +5,7 @@ else: the kernel gives it what processor others leave, and a tenth beside them.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -115,7 +116,8 @@ def main() -> int:
     """Exit status: 0 told to stop, 1 the store cannot be read."""
     boot = read_boot()
     introduce(boot, "search")
-    os.nice(NICENESS)
+    with contextlib.suppress(PermissionError):  # a hardened service may not even step back
+        os.nice(NICENESS)
     try:
         asyncio.run(_serve(boot))
     except (StoreError, OSError) as trouble:

@@ -27,6 +27,7 @@ from node.posts import (
     Post,
     StartFailed,
     lives_by_other,
+    load_all,
 )
 from node.sockets import PortTaken, Sockets, make_sockets
 from node.store import has_store
@@ -87,6 +88,7 @@ class Supervisor:
             self._workers = [self._post(slot, config) for slot in range(config.node.workers)]
             for post in self._workers:
                 self._fill(post, config)  # beside the registrar: half of a start is loading modules
+            load_all()
             for post in self._posts():
                 self._await_ready(post)
         except (StartFailed, _Told) as trouble:

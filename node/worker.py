@@ -72,7 +72,7 @@ async def _serve(boot: Boot) -> None:
     log.info("ready", extra={"compiled": load() is not None})
     if is_outdated():
         log.warning(
-            "the compiled part was built for another version and is left out; build it anew"
+            "the compiled part was built for another version and is left out; build it anew and restart"
         )
     beating = loop.create_task(_beat(app.health))
     await end.wait()

@@ -27,8 +27,8 @@ CLEARING_S = 600.0
 """Deleting takes about as long as registering did; a node that hangs is left alone after this."""
 CLEARING_TRIES = 3
 """A delete may be refused by a busy node; those that went well go fast again."""
-TRYING_TIMES, TRYING_PAUSE_S = 10, 1.0
-"""The first registration, while the node is too busy for it."""
+TRYING_TIMES, MOST_PAUSE_S = 10, 2
+"""The first registration, while the node is too busy for it; one that asks for a longer pause waits for somebody."""
 USUAL_VALUES = ("URL=https://static.example.org/products/{n}.html", "NAME=Pump {n}")
 """About the size of a product's record."""
 
@@ -116,12 +116,14 @@ def try_one(target: Target, writes: Writes) -> None:
 def _ask_patiently(
     server: WebServer, url: str, body: dict[str, Any], login: dict[str, str]
 ) -> WebAnswer:
-    """PUT; a node that is too busy just now is asked again, as it says (``Retry-After``)."""
+    """PUT; a node that is too busy just now is asked again when it says (``Retry-After``)."""
     for _ in range(TRYING_TIMES):
         answer = server.ask("PUT", url, body, login)
-        if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        pause = answer.headers.get("Retry-After", "")
+        is_busy = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and pause.isdecimal()
+        if not is_busy or int(pause) > MOST_PAUSE_S:
             return answer
-        time.sleep(TRYING_PAUSE_S)
+        time.sleep(int(pause))
     return server.ask("PUT", url, body, login)
 
 

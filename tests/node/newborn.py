@@ -4,15 +4,20 @@
 has those must not fork.
 """
 
+import contextlib
+import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
 from pathlib import Path
 
 ENDS_WITH, RAISES, WAITS = "ends", "raises", "waits"
+TOLD_AT_ONCE, LOG_FULL, NO_ROOM = "told", "full", "no-room"
 STATUS = 78
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def main() -> int:
@@ -26,6 +31,8 @@ def main() -> int:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
         ],
         "leads_its_group": os.getpgid(0) == os.getpid(),
+        "wakes": signal.set_wakeup_fd(-1),
+        "frozen": gc.get_freeze_count(),
     }
     os.write(1, json.dumps(found).encode() + b"\n")
     if what == RAISES:
@@ -33,6 +40,29 @@ def main() -> int:
     if what == WAITS:
         os.read(0, 1)  # until its parent closes or is gone
     return STATUS
+
+
+def _bear_without_room() -> dict[str, object]:
+    """As many children as are tried with one descriptor more each time; how many are left open after each failure."""
+    from node.birth import forked
+
+    open_before = len(_descriptors())
+    first_free = max(_descriptors()) + 1
+    leaked, status = [], None
+    for room in range(12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + room, HARD))
+        try:
+            child = forked("tests.node.newborn", [])
+        except OSError:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
+            leaked.append(len(_descriptors()) - open_before)
+        else:
+            assert child.stdin is not None
+            child.stdin.write(ENDS_WITH.encode() + b"\n")
+            child.stdin.flush()
+            status = child.wait()
+            break
+    return {"leaked": leaked, "status": status}
 
 
 def _descriptors() -> list[int]:
@@ -48,19 +78,27 @@ def _bear(what: str) -> dict[str, object]:
 
     Bell().catch()
     kept, _given_up = socket.socketpair()
+    if what == TOLD_AT_ONCE:  # before it can hear
+        os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    if what == LOG_FULL:
+        sys.stderr = Path("/dev/full").open("w")  # noqa: SIM115  # it is the log from now on
+        sys.stderr.write("a line that cannot be written")
     child = forked("tests.node.newborn", [kept.fileno()])
     assert child.stdin is not None
     assert child.stdout is not None
-    child.stdin.write(what.encode() + b"\n")
-    child.stdin.flush()
-    said = json.loads(child.stdout.readline())
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(what.encode() + b"\n")
+        child.stdin.flush()
+    said = json.loads(child.stdout.readline() or "{}")
     if what == WAITS:
         assert child.poll() is None
         child.terminate()
     status = child.wait()
     child.kill()  # nobody is there any more: nothing happens
+    if what == LOG_FULL:
+        sys.stderr = None
     return {**said, "kept": kept.fileno(), "status": status, "again": child.poll()}
 
 
 if __name__ == "__main__":
-    print(json.dumps(_bear(sys.argv[1])))
+    print(json.dumps(_bear_without_room() if sys.argv[1] == NO_ROOM else _bear(sys.argv[1])))

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.node.newborn import ENDS_WITH, RAISES, STATUS, WAITS
+from node.birth import executed, forked, load, usual
+from tests.node.newborn import ENDS_WITH, LOG_FULL, NO_ROOM, RAISES, STATUS, TOLD_AT_ONCE, WAITS
 
 pytestmark = pytest.mark.process
 
@@ -30,6 +31,46 @@ def test_signals_mean_what_they_mean_to_any_program() -> None:
     assert found["blocked"] == []
     assert all(found["handlers"])
     assert found["leads_its_group"]
+    assert found["wakes"] == -1, "nobody else is woken by them"
+
+
+def test_what_its_parent_left_is_never_collected() -> None:
+    assert born(ENDS_WITH)[0]["frozen"] > 0
+
+
+def test_one_that_is_told_to_stop_before_it_can_hear_is_stopped() -> None:
+    found, _ = born(TOLD_AT_ONCE)
+    assert found["status"] == -signal.SIGTERM
+
+
+def test_a_log_that_takes_no_more_keeps_nobody_from_being_born() -> None:
+    found, _ = born(LOG_FULL)
+    assert found["status"] == STATUS
+
+
+def test_a_birth_that_fails_costs_no_descriptor_and_one_that_begins_ends_well() -> None:
+    found, _ = born(NO_ROOM)
+    assert found["leaked"], "it failed at least once"
+    assert set(found["leaked"]) == {0}
+    assert found["status"] == STATUS
+
+
+def test_a_module_that_cannot_be_loaded_is_an_error_of_the_system_for_whoever_asks() -> None:
+    with pytest.raises(OSError, match=r"node\.no_such_process cannot be loaded"):
+        load("node.no_such_process")
+
+
+@pytest.mark.parametrize(
+    ("last_status", "birth"),
+    [
+        (0, forked), (1, forked), (-signal.SIGKILL, forked), (-signal.SIGTERM, forked),
+        (-signal.SIGSEGV, executed), (-signal.SIGABRT, executed), (-signal.SIGBUS, executed),
+    ],
+)  # fmt: skip
+def test_who_died_of_a_fault_of_memory_is_followed_by_one_with_a_layout_of_its_own(
+    last_status: int, birth: object
+) -> None:
+    assert usual(last_status) is birth
 
 
 def test_its_parent_knows_how_it_ended_and_knows_it_again() -> None:

@@ -11,7 +11,7 @@ import pytest
 from node.app import build
 from node.child import Boot
 from node.config import load_config
-from node.overload import Work
+from node.overload import LOOK_EVERY_S, Work
 from tests.node.parts import ask
 from tests.node.processes import RunningNode, make_node
 
@@ -49,6 +49,26 @@ async def test_a_worker_whose_loop_comes_late_notices_and_recovers(tmp_path: Pat
         while overload.holds(Work.BULK):
             await asyncio.sleep(0.01)
     await app.stop()
+
+
+async def test_a_worker_that_comes_late_with_nothing_to_do_refuses_nothing(tmp_path: Path):
+    """Its machine is busy with others: it is held up for longer than any limit before each of eight looks."""
+    app = build(Boot(load_config(make_node(tmp_path / "node")), 0, {}, {}), lambda: None)
+    await app.start({})
+    overload, loop = app.service.overload, asyncio.get_running_loop()
+    looks: list[float] = []
+
+    def hold_up() -> None:
+        time.sleep(TURN_S * 2)  # between two turns, as far as the loop can tell
+        loop.call_later(LOOK_EVERY_S, hold_up)
+
+    loop.call_later(LOOK_EVERY_S / 2, hold_up)
+    until_s = loop.time() + 8 * (TURN_S * 2 + LOOK_EVERY_S)
+    while loop.time() < until_s:
+        await asyncio.sleep(0.01)
+        looks.append(overload.lag_s)
+    await app.stop()
+    assert max(looks) < 0.05
 
 
 @pytest.mark.process

@@ -19,7 +19,7 @@ REQUESTS = {
 
 def be_late(node, lag_s: float) -> None:
     for _ in range(WINDOW):
-        node.service.overload.saw(lag_s, effort=1.0)
+        node.service.overload.saw(lag_s, turn_s=lag_s)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ async def test_a_refused_write_changes_nothing_and_goes_through_later(node):
     refused = await node.ask("PUT", target, body, Authorization=basic(ADMIN))
     assert refused.status == 503
     assert (await node.ask("GET", target)).status == 404
-    node.service.overload.saw(0.0, effort=1.0)
+    node.service.overload.saw(0.0, turn_s=0.0)
     assert (await node.ask("PUT", target, body, Authorization=basic(ADMIN))).status == 201
 
 
@@ -79,7 +79,7 @@ async def test_a_batch_that_has_begun_waits_and_is_not_refused(node):
     writer.write(rows[1])
     await asyncio.sleep(3 * LOOK_EVERY_S)
     assert node.writer.batches == [1]
-    node.service.overload.saw(0.0, effort=1.0)
+    node.service.overload.saw(0.0, turn_s=0.0)
     answer += await asyncio.wait_for(reader.read(), 5)
     writer.close()
     assert node.writer.batches == [1, 1]

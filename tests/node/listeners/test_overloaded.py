@@ -22,7 +22,7 @@ MOMENT_S = 0.001
 
 def be_late(overload: Overload, lag_s: float) -> None:
     for _ in range(WINDOW):
-        overload.saw(lag_s, effort=1.0)
+        overload.saw(lag_s, turn_s=lag_s)
 
 
 async def test_an_overloaded_node_says_busy_over_udp_where_it_would_have_to_ask() -> None:
@@ -72,7 +72,7 @@ async def test_a_loop_that_is_in_time_again_asks_again() -> None:
     foreign = make_foreign_parts()
     overload = foreign.parts.service.overload
     be_late(overload, SHED_ABOVE_S[Work.FORWARD] * 2)
-    overload.saw(0.0, effort=1.0)
+    overload.saw(0.0, turn_s=0.0)
     async with tcp_node(foreign.parts) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(ask(FOREIGN))
