@@ -60,6 +60,7 @@ KNOCKS_PER_S = 2_000
 """Connections beyond the limit that are tried, for each protocol that has any."""
 SETTLE_S = 0.5
 """From the load's first connection to the first knock: those who came first are in."""
+WARM_S = 1.0
 SHORT_S = 3.0
 """Of the phases before the overload."""
 RECOVERY_S = 6.0
@@ -83,7 +84,7 @@ class Sockets(Target):
 class Most(Sockets):
     """Nearly all that the node takes; the crowd soon has the rest."""
 
-    streams = CONNECTIONS - 32
+    streams = CONNECTIONS - 64
 
 
 class Half(Sockets):
@@ -98,6 +99,7 @@ class Stand(NamedTuple):
     node: NodeProcess
     program: Path
     directory: Path
+    share: float
 
     def target(self, transport: str, kind: type[Sockets]) -> Sockets:
         """Where to, with the requests it takes."""
@@ -120,7 +122,8 @@ async def _experiment(
     stand: Stand, transports: tuple[str, ...], times: float, seconds: float
 ) -> dict[str, object]:
     async with _probing(stand) as probes:
-        await _together(stand, transports, Sockets, 1.0)  # caches are warm, connections are made
+        # Caches are warm and connections made afterwards, also by a worker with a share of its core.
+        await _together(stand, transports, Sockets, WARM_S / stand.share)
         peak = await _together(stand, transports, Sockets, SHORT_S)
         quiet_s = time.monotonic()
         await _together(stand, transports, Half, SHORT_S, rate=0.5 * peak.get("udp", 0.0))
@@ -194,7 +197,8 @@ async def _together(
 
 
 async def _crowd(stand: Stand, transport: str, seconds: float) -> dict[str, object]:
-    await asyncio.sleep(SETTLE_S)
+    settle_s = SETTLE_S / stand.share
+    await asyncio.sleep(settle_s)
     port = stand.target(transport, Sockets).port
     words = [
         sys.executable,
@@ -202,7 +206,7 @@ async def _crowd(stand: Stand, transport: str, seconds: float) -> dict[str, obje
         "bench.outages.crowd",
         str(port),
         str(KNOCKS_PER_S),
-        str(seconds - SETTLE_S),
+        str(seconds - settle_s),
     ]
     with started_on(frozenset({LOAD_CORE})):
         process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
@@ -275,7 +279,7 @@ def _stand(share: float) -> Iterator[Stand]:
             os.sched_setaffinity(
                 0, {SERVER_CORE}
             )  # clients and monitor: the load fills its own core
-        yield Stand(node, program, directory)
+        yield Stand(node, program, directory, share)
 
 
 def _fill(node: NodeProcess, directory: Path) -> None:

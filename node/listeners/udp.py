@@ -17,7 +17,7 @@ from node.config_sections import LimitsSection
 from node.lane.udp import SOURCE_IS_FREE, SOURCE_IS_PROVEN, SOURCE_MAY_RECURSE, Udp, make_udp
 from node.listeners.limits import ProvenAddresses, is_loopback
 from node.listeners.native import NativeSpeaker
-from node.listeners.stale import much_waits, receive_fresh
+from node.listeners.stale import Room
 from node.metrics import NATIVE_FAULTS
 from node.native.asked import Asked
 from node.native.office import USE_TCP
@@ -84,6 +84,7 @@ class UdpListener:
         self._lane: Udp | None = None
         self._serve_batch = self._serve
         self._is_behind = False
+        self._room = Room(sock)
         self._hits = self._remembered = self._unsent = self._refused = 0
         self.absent = self.over_budget = self.too_large = 0
         """Refusals of the short way: not registered here; nobody may be asked; only by TCP."""
@@ -120,6 +121,7 @@ class UdpListener:
     def stop(self) -> None:
         """Receive no more; what waits in the socket is for the successor."""
         asyncio.get_running_loop().remove_reader(self._socket)
+        self._room.give_back()
 
     async def drain(self, drain_s: float) -> None:
         """After ``stop``: answer what waits for other nodes, for ``drain_s`` seconds at most."""
@@ -145,7 +147,7 @@ class UdpListener:
 
     def look(self) -> None:
         """Some times a second: is there a queue? Then the old of it is dropped at the next wake-up."""
-        self._is_behind = much_waits(self._socket)
+        self._is_behind = self._room.much_waits()
 
     def _wake_up(self) -> None:
         """Something waits in the socket. When the loop comes late, more is answered at a time."""
@@ -159,7 +161,7 @@ class UdpListener:
 
     def _drop_old(self) -> None:
         wall_s = self._service.now().wall_s
-        received, count = receive_fresh(self._socket, RECEIVE_BYTES, wall_s, MOST_WAIT_S)
+        received, count = self._room.receive_fresh(RECEIVE_BYTES, wall_s, MOST_WAIT_S)
         self._service.overload.stale += count
         self._service.refresh()
         self._send(self._answers(received))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from node.listeners.stale import BATCH, MOST_BATCHES, much_waits, receive_fresh
+from node.listeners.stale import BATCH, MOST_BATCHES, MUCH_BYTES, Room, receive_fresh
 from node.overload import MOST_WAIT_S, SHED_ABOVE_S, WINDOW, Overload, Work
 from protocols.handle.failures import ErrorAnswer
 from protocols.message import Outcome
@@ -144,12 +144,71 @@ async def test_a_queue_that_is_old_is_dropped_and_what_comes_then_is_answered(qu
 
 def test_a_burst_is_no_queue(queue):
     receiving, sending = queue
+    room = Room(receiving, 1 << 20)
     for _ in range(100):
         sending.send(b"x")
-    assert not much_waits(receiving)
+    assert not room.much_waits()
     for _ in range(150):
         sending.send(b"x")
-    assert much_waits(receiving)
+    assert room.much_waits()
+
+
+def fill(sending: socket.socket) -> None:
+    for _ in range(2000):
+        sending.send(b"x")
+
+
+def received_all(receiving: socket.socket) -> int:
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while receiving.recv(64):
+            count += 1
+    return count
+
+
+def test_a_queue_that_was_old_gets_only_so_much_room_that_it_will_not_be_again(queue):
+    receiving, sending = queue
+    room = Room(receiving, 1 << 20)
+    usual_bytes = room.allowed_bytes
+    fill(sending)
+    assert room.much_waits()
+    held = received_all(receiving)
+    fill(sending)
+    assert room.much_waits()
+    room.found(age_s=0.4, patience_s=0.1)  # an eighth is answered in half the time that is allowed
+    assert MUCH_BYTES <= room.allowed_bytes < usual_bytes / 6
+    assert received_all(receiving) == held, "what waits already stays"
+    fill(sending)
+    assert received_all(receiving) < held / 4
+
+
+def test_a_fresh_queue_keeps_its_room_and_an_idle_socket_gets_it_back(queue):
+    receiving, sending = queue
+    room = Room(receiving, 1 << 20)
+    usual_bytes = room.allowed_bytes
+    fill(sending)
+    assert room.much_waits()
+    room.found(age_s=0.09, patience_s=0.1)
+    assert room.allowed_bytes == usual_bytes
+    room.found(age_s=10.0, patience_s=0.1)
+    assert room.allowed_bytes == MUCH_BYTES
+    assert room.much_waits(), "it stands still: no more room"
+    assert room.allowed_bytes == MUCH_BYTES
+    received_all(receiving)
+    for _ in range(10):
+        assert not room.much_waits()
+    assert room.allowed_bytes == usual_bytes
+
+
+def test_who_serves_the_socket_next_has_all_of_its_room(queue):
+    receiving, sending = queue
+    room = Room(receiving, 1 << 20)
+    usual_bytes = room.allowed_bytes
+    fill(sending)
+    assert room.much_waits()
+    room.found(age_s=10.0, patience_s=0.1)
+    room.give_back()
+    assert receiving.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == usual_bytes
 
 
 async def test_a_crowd_at_the_door_is_refused_to_the_last_and_who_is_in_is_served() -> None:
@@ -209,7 +268,7 @@ def test_what_has_just_come_is_fresh(queue):
     receiving, sending = queue
     sending.send(b"1")
     sending.send(b"2")
-    received, dropped = receive_fresh(receiving, 64, wall_s(), 0.5)
+    received, dropped, _ = receive_fresh(receiving, 64, wall_s(), 0.5)
     assert ([data for data, _ in received], dropped) == ([b"1", b"2"], 0)
 
 
@@ -218,7 +277,7 @@ def test_what_has_waited_longer_than_its_sender_is_dropped_but_for_the_last(queu
     receiving, sending = queue
     for n in range(BATCH + 10):
         sending.send(b"%d" % n)
-    received, dropped = receive_fresh(receiving, 64, wall_s() + 0.6, 0.5)
+    received, dropped, _ = receive_fresh(receiving, 64, wall_s() + 0.6, 0.5)
     assert [data for data, _ in received] == [b"%d" % n for n in range(BATCH, BATCH + 10)]
     assert dropped == BATCH
     with pytest.raises(BlockingIOError):
@@ -231,13 +290,13 @@ def test_behind_the_old_the_new_is_kept(queue):
         sending.send(b"old")
     wait(2 * MOMENT_S)
     sending.send(b"new")
-    received, dropped = receive_fresh(receiving, 64, wall_s(), MOMENT_S)
+    received, dropped, _ = receive_fresh(receiving, 64, wall_s(), MOMENT_S)
     if received:  # a machine that stood still here for a millisecond has made the new one old
         assert ([data for data, _ in received], dropped) == ([b"new"], BATCH)
 
 
 def test_an_empty_socket_has_nothing(queue):
-    assert receive_fresh(queue[0], 64, wall_s() + 9.0, 0.5) == ([], 0)
+    assert receive_fresh(queue[0], 64, wall_s() + 9.0, 0.5) == ([], 0, 0.0)
 
 
 def test_so_much_can_be_dropped_at_a_time_that_no_socket_holds_more():
