@@ -87,7 +87,7 @@ class Supervisor:
                 self._await_ready(self._registrar)  # it makes the store that workers open
             self._workers = [self._post(slot, config) for slot in range(config.node.workers)]
             for post in self._workers:
-                self._fill(post, config)  # beside the registrar: half of a start is loading modules
+                self._fill(post, config)  # their modules are loaded while the registrar begins
             load_all()
             for post in self._posts():
                 self._await_ready(post)

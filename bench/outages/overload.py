@@ -57,10 +57,10 @@ CONNECTIONS = 512
 """The node's limit: high enough for ten times the connections of the peak, low enough to be reached."""
 PEAK_STREAMS = 32
 KNOCKS_PER_S = 2_000
-"""Connections beyond the limit that are tried, for each protocol that has any."""
+"""Connections beyond the limit that are tried, for each protocol that has any; of these, too, its share."""
 SETTLE_S = 0.5
 """From the load's first connection to the first knock: those who came first are in."""
-WARM_S = 1.0
+WARM_S = 3.0
 SHORT_S = 3.0
 """Of the phases before the overload."""
 RECOVERY_S = 6.0
@@ -205,7 +205,7 @@ async def _crowd(stand: Stand, transport: str, seconds: float) -> dict[str, obje
         "-m",
         "bench.outages.crowd",
         str(port),
-        str(KNOCKS_PER_S),
+        str(KNOCKS_PER_S * stand.share),
         str(seconds - settle_s),
     ]
     with started_on(frozenset({LOAD_CORE})):
