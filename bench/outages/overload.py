@@ -48,7 +48,7 @@ from bench.outages.probes import (
     Streams,
     look_at_health,
 )
-from bench.quota import limited
+from bench.quota import NoQuota, limited
 from bench.slices import Loaded
 from node.demo.node_process import NodeProcess
 
@@ -275,10 +275,12 @@ def _stand(share: float) -> Iterator[Stand]:
             write_requests(directory / f"{transport}.requests", make(range(KEYS), time.time()))
         write_requests(directory / "http.requests", http_requests(range(KEYS)))
         if share < 1.0:
-            stack.enter_context(limited(worker_of(node), share))
-            os.sched_setaffinity(
-                0, {SERVER_CORE}
-            )  # clients and monitor: the load fills its own core
+            try:
+                stack.enter_context(limited(worker_of(node), share))
+            except NoQuota as trouble:
+                raise SystemExit(f"--share {share:g}: {trouble}") from None
+            # Clients and monitor: the load fills its own core.
+            os.sched_setaffinity(0, {SERVER_CORE})
         yield Stand(node, program, directory, share)
 
 

@@ -93,6 +93,25 @@ def test_a_worker_killed_is_replaced_on_the_same_sockets(node: RunningNode) -> N
     assert url_of(node, "w") == b"https://w"
 
 
+def stack_of(pid: int) -> str:
+    """Where the system put it: "begin-end"."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return next(line.split()[0] for line in lines if line.endswith("[stack]"))
+
+
+def test_a_worker_that_died_of_a_fault_of_memory_is_followed_by_one_with_another_layout(
+    node: RunningNode,
+) -> None:
+    node.put("w", b"https://w")
+    victim = node.children()[WORKER]
+    layout = stack_of(victim)
+    os.kill(victim, signal.SIGSEGV)
+    until(lambda: node.children().get(WORKER, victim) != victim)
+    until(lambda: node.get("/ready")[0] == 200)
+    assert stack_of(node.children()[WORKER]) != layout
+    assert url_of(node, "w") == b"https://w"
+
+
 def test_the_children_end_when_the_supervisor_is_killed(node: RunningNode) -> None:
     until(lambda: SEARCH in node.children())  # it is started last
     children = node.children()
