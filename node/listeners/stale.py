@@ -59,7 +59,9 @@ class Room:
     def receive_fresh(
         self, receive_bytes: int, wall_s: float, patience_s: float
     ) -> tuple[Received, int]:
-        """``receive_fresh`` below, and the room that follows from it."""
+        """``receive_fresh`` below, and the room that follows from it; nothing when what came last was fresh."""
+        if _age_s(self._socket, wall_s) <= patience_s:
+            return [], 0
         received, dropped, oldest_s = receive_fresh(self._socket, receive_bytes, wall_s, patience_s)
         self.found(oldest_s, patience_s)
         return received, dropped

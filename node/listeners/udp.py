@@ -146,13 +146,14 @@ class UdpListener:
                 self._send([(encoded, late.address)])
 
     def look(self) -> None:
-        """Some times a second: is there a queue? Then the old of it is dropped at the next wake-up."""
+        """Some times a second: is there a queue? Then the old of it is dropped at the next wake-up, if it is old."""
         self._is_behind = self._room.much_waits()
 
     def _wake_up(self) -> None:
         """Something waits in the socket. When the loop comes late, more is answered at a time."""
         if self._is_behind:
             self._is_behind = False
+            self._serve_batch()  # the last of these tells how old the queue is
             self._drop_old()
         if self._service.overload.lag_s > LATE_S:
             for _ in range(LATE_BATCHES):
@@ -163,7 +164,6 @@ class UdpListener:
         wall_s = self._service.now().wall_s
         received, count = self._room.receive_fresh(RECEIVE_BYTES, wall_s, MOST_WAIT_S)
         self._service.overload.stale += count
-        self._service.refresh()
         self._send(self._answers(received))
 
     def _serve_by_lane(self) -> None:

@@ -131,15 +131,16 @@ async def test_a_queue_that_is_old_is_dropped_and_what_comes_then_is_answered(qu
                         while int.from_bytes((await loop.sock_recv(sock, 65_536))[8:12]) != 249:
                             pass
             left = 250 % BATCH  # the last there are, however old
-            assert parts.service.overload.stale == 250 - left
+            assert parts.service.overload.stale == 250 - BATCH - left
             for n in range(10):
                 sock.send(ask(f"{PREFIX}/small", request_id=2000 + n))
             ids = []
             async with asyncio.timeout(5):
                 while 2009 not in ids:
                     ids.append(int.from_bytes((await loop.sock_recv(sock, 65_536))[8:12]))
-    last = range(1250 - left, 1250)
-    assert [n for n in ids if n >= 1000] == [*last, *range(2000, 2010)]
+    # By the first the queue was found to be old.
+    first, last = range(1000, 1000 + BATCH), range(1250 - left, 1250)
+    assert [n for n in ids if n >= 1000] == [*first, *last, *range(2000, 2010)]
 
 
 def test_a_burst_is_no_queue(queue):
@@ -166,12 +167,19 @@ def received_all(receiving: socket.socket) -> int:
     return count
 
 
-def test_a_queue_that_was_old_gets_only_so_much_room_that_it_will_not_be_again(queue):
+def full_room(queue) -> tuple[Room, int]:
+    """A room whose socket is full, and the bytes it began with."""
     receiving, sending = queue
     room = Room(receiving, 1 << 20)
     usual_bytes = room.allowed_bytes
     fill(sending)
     assert room.much_waits()
+    return room, usual_bytes
+
+
+def test_a_queue_that_was_old_gets_only_so_much_room_that_it_will_not_be_again(queue):
+    receiving, sending = queue
+    room, usual_bytes = full_room(queue)
     held = received_all(receiving)
     fill(sending)
     assert room.much_waits()
@@ -183,32 +191,24 @@ def test_a_queue_that_was_old_gets_only_so_much_room_that_it_will_not_be_again(q
 
 
 def test_a_fresh_queue_keeps_its_room_and_an_idle_socket_gets_it_back(queue):
-    receiving, sending = queue
-    room = Room(receiving, 1 << 20)
-    usual_bytes = room.allowed_bytes
-    fill(sending)
-    assert room.much_waits()
+    room, usual_bytes = full_room(queue)
     room.found(age_s=0.09, patience_s=0.1)
     assert room.allowed_bytes == usual_bytes
     room.found(age_s=10.0, patience_s=0.1)
     assert room.allowed_bytes == MUCH_BYTES
     assert room.much_waits(), "it stands still: no more room"
     assert room.allowed_bytes == MUCH_BYTES
-    received_all(receiving)
+    received_all(queue[0])
     for _ in range(10):
         assert not room.much_waits()
     assert room.allowed_bytes == usual_bytes
 
 
 def test_who_serves_the_socket_next_has_all_of_its_room(queue):
-    receiving, sending = queue
-    room = Room(receiving, 1 << 20)
-    usual_bytes = room.allowed_bytes
-    fill(sending)
-    assert room.much_waits()
+    room, usual_bytes = full_room(queue)
     room.found(age_s=10.0, patience_s=0.1)
     room.give_back()
-    assert receiving.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == usual_bytes
+    assert queue[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == usual_bytes
 
 
 async def test_a_crowd_at_the_door_is_refused_to_the_last_and_who_is_in_is_served() -> None:
