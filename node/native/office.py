@@ -80,7 +80,7 @@ class Office:
 
     def take(self, exchange: Exchange, message: bytes, now: Now) -> Message | Task | Query:
         """The answer, work that makes it, or the question that another node must be asked."""
-        if exchange.wants_proof and exchange.peer.transport == "udp":
+        if exchange.peer.transport == "udp" and self._would_sign(exchange, now):
             return self._teller.message(exchange, refused(Outcome.ERROR, PROVED_OVER_TCP), now)
         if exchange.op_code in _ONLY_OVER_TCP and exchange.peer.transport == "udp":
             reason = ONLY_OVER_TCP.format(exchange.op_code)
@@ -94,6 +94,18 @@ class Office:
         if exchange.speaking.session is not None:
             return partial(self._in_session, exchange, message, said, now)
         return partial(self._work, exchange, message, said)
+
+    def _would_sign(self, exchange: Exchange, now: Now) -> bool:
+        """Whether the answer is to have the server's signature: in a session it has a MAC, which costs nothing.
+
+        An answer to a challenge says by its id alone that it belongs to one; the Java client goes on over UDP in a
+        session that it has set up over TCP.
+        """
+        if not exchange.wants_proof or exchange.speaking.session is not None:
+            return False
+        id_ = exchange.request.envelope.session_id
+        is_answer = exchange.op_code == OpCode.CHALLENGE_ANSWER
+        return not (is_answer and self.sessions.find(id_, now.monotonic_s) is not None)
 
     def _at_once(self, exchange: Exchange, now: Now) -> Said | Query | None:
         """What needs no waiting; None = it takes time."""

@@ -362,6 +362,37 @@ async def test_signed_answers_are_not_told_over_udp():
     assert (told.code, told.answer.credential.type) == (100, "HS_SIGNED")
 
 
+async def test_in_a_session_the_mac_stands_for_the_signature_over_udp_as_well():
+    """The Java client of Handle.Net sets up a session over TCP and goes on over UDP, with CERT on everything."""
+    client = await opened()
+    flags = DEFAULT_REQUEST_FLAGS | CERT
+    first = await client.ask(OpCode.CREATE, NEW, flags, peer=UDP_PEER)
+    assert first.code == ResponseCode.AUTHENTICATION_NEEDED
+    assert mac_is_right(
+        first.answer.credential, client.key, first.answer.envelope, first.answer.received
+    )
+    op_code, body, fields = answer_to(first, ADMIN)
+    proof = op_code, body, fields._replace(flags=flags)
+    made = await client.room.ask(*proof, peer=UDP_PEER)
+    assert (made.code, made.answer.header.op_code) == (1, OpCode.CREATE)
+    assert mac_is_right(
+        made.answer.credential, client.key, made.answer.envelope, made.answer.received
+    )
+    told = await client.ask(OpCode.RESOLVE, ResolveRequest(b"88.118/small"), flags, peer=UDP_PEER)
+    assert told.code == 1
+    assert told.answer.credential.type == "HS_MAC"
+
+
+async def test_an_answer_to_a_challenge_over_udp_gets_no_signature_outside_of_a_session():
+    room = make_room()
+    first = await room.ask(OpCode.CREATE, NEW, peer=UDP_PEER)
+    assert first.code == ResponseCode.AUTHENTICATION_NEEDED
+    op_code, body, fields = answer_to(first, ADMIN)
+    signed = fields._replace(flags=fields.flags | CERT)
+    assert (await room.ask(op_code, body, signed, peer=UDP_PEER)).code == ResponseCode.ERROR
+    assert (await room.ask(op_code, body, fields, peer=UDP_PEER)).code == 1, "nothing was done yet"
+
+
 def test_a_number_counts_once_within_the_window_and_never_behind_it():
     window = ReplayWindow()
     assert [window.is_new(n) for n in (1, 1, 3, 2, 2, 3)] == [True, False, True, True, False, False]
