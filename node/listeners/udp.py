@@ -84,7 +84,6 @@ class UdpListener:
         self._lane: Udp | None = None
         self._serve_batch = self._serve
         self._is_behind = False
-        self._room = Room(sock)
         self._hits = self._remembered = self._unsent = self._refused = 0
         self.absent = self.over_budget = self.too_large = 0
         """Refusals of the short way: not registered here; nobody may be asked; only by TCP."""
@@ -111,6 +110,7 @@ class UdpListener:
 
     def start(self) -> None:
         """Begin to receive."""
+        self._room = Room(self._socket)
         self._lane = make_udp(
             self._socket, self._rate, self._limits, self._know, self._service.memo
         )
