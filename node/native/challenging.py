@@ -52,7 +52,8 @@ FAILURES: dict[Outcome, tuple[ResponseCode, str]] = {
     ),
 }
 
-CarryOut = Callable[[Exchange], Awaitable[bytes]]
+CarryOut = Callable[[Exchange, Said | None], Awaitable[bytes]]
+"""Makes the encoded answer to a request: by doing it, or by telling what is to be said."""
 
 
 class Challenger:
@@ -170,12 +171,14 @@ class Challenger:
         if isinstance(who, Outcome):
             code, text = FAILURES.get(who, FAILURES[Outcome.AUTHENTICATION_FAILED])
             said = Said(code, ErrorAnswer(text.encode()))
+            if session is not None:  # its client believes nothing without the session's MAC
+                return await carry_out(passed, said)
             return encode(self._teller.message(passed, said, self._service.now()))
         if passed.op_code == OpCode.SDK_LOGIN:
             return self._logged_in(passed, who)
         if session is not None:
             session.login, session.pending = self._login(who), 0
-        return await carry_out(passed._replace(speaking=speaking._replace(principal=who)))
+        return await carry_out(passed._replace(speaking=speaking._replace(principal=who)), None)
 
     def known(self, login: Login) -> Principal:
         """Whose login it is, nobody's when the key that proved it is another one now."""

@@ -150,7 +150,7 @@ class Office:
             return await self._challenger.pass_on(exchange, message, self._carry_out)
         return await self._carry_out(exchange, said)
 
-    async def _carry_out(self, exchange: Exchange, said: Said | Query | None = None) -> bytes:
+    async def _carry_out(self, exchange: Exchange, said: Said | Query | None) -> bytes:
         """The request itself, for whoever is speaking. A bug here costs one question."""
         try:
             if exchange.op_code == OpCode.SESSION_SETUP:

@@ -206,6 +206,13 @@ async def test_a_wrong_proof_leaves_the_session_without_a_name():
     first = await client.ask(OpCode.CREATE, NEW)
     wrong = GUEST.__class__(ADMIN.handle, ADMIN.index, secret=b"wrong")
     assert (await client.room.ask(*answer_to(first, wrong))).code == 403
+    again = await client.ask(OpCode.CREATE, NEW, DEFAULT_REQUEST_FLAGS | CERT)
+    op_code, body, fields = answer_to(again, wrong)
+    told = await client.room.ask(op_code, body, fields._replace(flags=fields.flags | CERT))
+    assert told.code == 403
+    assert mac_is_right(
+        told.answer.credential, client.key, told.answer.envelope, told.answer.received
+    ), "a client in a session believes nothing else"
     assert (await client.ask(OpCode.CREATE, NEW)).code == 402
 
 
