@@ -39,9 +39,7 @@ def warm(file: Path, most_bytes: int, is_over: Callable[[], bool]) -> int:
         while done < end and not is_over():
             step = min(STEP_BYTES, end - done)
             os.posix_fadvise(descriptor, done, step, os.POSIX_FADV_WILLNEED)
-            os.pread(
-                descriptor, 1, done + step - 1
-            )  # waits for the disk, so that steps do not pile up
+            os.pread(descriptor, 1, done + step - 1)  # waits, so that steps do not pile up
             done += step
         return done
     finally:
